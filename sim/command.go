@@ -1,0 +1,223 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/google/uuid"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+)
+
+// Command is a request to change the custodian's books. Commands are values;
+// the engine never changes them.
+type Command interface {
+	// decide turns the command into events or refuses it with an [*Error].
+	decide(d *decision) *Error
+	// appendCanonical appends an unambiguous encoding of the command, for
+	// fingerprints.
+	appendCanonical(dst []byte) []byte
+	// externalID returns the external id that the command claims, or "".
+	externalID() string
+}
+
+// OpenAccount opens an account. Empty ClientID means the account id itself,
+// empty Type MASTER.
+type OpenAccount struct {
+	AccountID string
+	ClientID  string
+	Type      AccountType
+	Metadata  []byte
+}
+
+// UpdateAccount changes an account's metadata.
+type UpdateAccount struct {
+	AccountID string
+	Metadata  []byte
+}
+
+// OpenHolding opens a position, or with Cash a balance, with what it holds
+// from the start. The holding's quantity enters from the mirror account.
+type OpenHolding struct {
+	Cash      bool
+	AccountID string
+	Symbol    string
+	// Available and Locked are the opening quantities.
+	Available   money.Amount
+	Locked      money.Amount
+	AverageCost money.Amount
+	MarketValue money.Amount
+	// Currency values a position; empty means the quote of the symbol.
+	Currency string
+	Metadata []byte
+}
+
+// UpdateHolding changes a holding. Nil fields stay as they are.
+type UpdateHolding struct {
+	Cash bool
+	ID   uuid.UUID
+	// Total sets available plus locked, by adjusting what is available.
+	Total *money.Amount
+	// Available sets what is available.
+	Available   *money.Amount
+	AverageCost *money.Amount
+	MarketValue *money.Amount
+	Currency    *string
+	Metadata    []byte
+}
+
+// CloseHolding deletes a holding of which nothing is locked; what was available
+// leaves to the mirror account.
+type CloseHolding struct {
+	Cash bool
+	ID   uuid.UUID
+}
+
+// LockHolding moves an amount from available to locked.
+type LockHolding struct {
+	Cash   bool
+	ID     uuid.UUID
+	Amount money.Amount
+}
+
+// UnlockHolding moves an amount from locked to available.
+type UnlockHolding struct {
+	Cash   bool
+	ID     uuid.UUID
+	Amount money.Amount
+}
+
+// Instruct records a settlement instruction and, unless it is held, settles it
+// at once.
+type Instruct struct {
+	Type       SettlementType
+	AccountID  string
+	Symbol     string
+	Quantity   money.Amount
+	ExternalID string
+	// SourceAccount and DestinationAccount are needed for transfers. For a
+	// deposit the source, for a withdrawal the destination, is free text that
+	// names the account outside the house.
+	SourceAccount      string
+	DestinationAccount string
+	// SettlementDate is the value date, YYYY-MM-DD; empty means today.
+	SettlementDate string
+	Hold           bool
+	Metadata       []byte
+}
+
+// CancelSettlement cancels a settlement that is not final.
+type CancelSettlement struct{ ID uuid.UUID }
+
+// HoldSettlement holds a settlement that is not final.
+type HoldSettlement struct{ ID uuid.UUID }
+
+// ReleaseSettlement releases a held settlement, which then settles.
+type ReleaseSettlement struct{ ID uuid.UUID }
+
+// Result is what a command made: the record it is about, as it is afterwards.
+// Exactly one field besides Sequence and Replayed is set.
+type Result struct {
+	Account    *Account
+	Holding    *Holding
+	Settlement *Settlement
+	// Sequence is that of the command's last event.
+	Sequence uint64
+	// Replayed reports that the answer is that of an earlier request with the
+	// same idempotency key.
+	Replayed bool
+}
+
+// FingerprintOf returns the digest that tells a retry of a command from another
+// command.
+func FingerprintOf(c Command) Fingerprint {
+	sum := sha256.Sum256(c.appendCanonical(make([]byte, 0, 256)))
+	return Fingerprint(sum[:16])
+}
+
+// canonical appends length-prefixed fields, so that no two commands share an
+// encoding.
+func canonical(dst []byte, kind string, fields ...string) []byte {
+	dst = append(binary.AppendUvarint(dst, uint64(len(kind))), kind...)
+	for _, f := range fields {
+		dst = append(binary.AppendUvarint(dst, uint64(len(f))), f...)
+	}
+	return dst
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}
+
+func optional[T interface{ String() string }](v *T) string {
+	if v == nil {
+		return "-"
+	}
+	return "=" + (*v).String()
+}
+
+func (c OpenAccount) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "open-account", c.AccountID, c.ClientID, string(c.Type), string(c.Metadata))
+}
+
+func (c UpdateAccount) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "update-account", c.AccountID, string(c.Metadata))
+}
+
+func (c OpenHolding) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "open-holding", flag(c.Cash), c.AccountID, c.Symbol, c.Available.String(), c.Locked.String(),
+		c.AverageCost.String(), c.MarketValue.String(), c.Currency, string(c.Metadata))
+}
+
+func (c UpdateHolding) appendCanonical(dst []byte) []byte {
+	currency := "-"
+	if c.Currency != nil {
+		currency = "=" + *c.Currency
+	}
+	return canonical(dst, "update-holding", flag(c.Cash), c.ID.String(), optional(c.Total), optional(c.Available),
+		optional(c.AverageCost), optional(c.MarketValue), currency, string(c.Metadata))
+}
+
+func (c CloseHolding) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "close-holding", flag(c.Cash), c.ID.String())
+}
+
+func (c LockHolding) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "lock-holding", flag(c.Cash), c.ID.String(), c.Amount.String())
+}
+
+func (c UnlockHolding) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "unlock-holding", flag(c.Cash), c.ID.String(), c.Amount.String())
+}
+
+func (c Instruct) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "instruct", string(c.Type), c.AccountID, c.Symbol, c.Quantity.String(), c.ExternalID,
+		c.SourceAccount, c.DestinationAccount, c.SettlementDate, flag(c.Hold), string(c.Metadata))
+}
+
+func (c CancelSettlement) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "cancel-settlement", c.ID.String())
+}
+
+func (c HoldSettlement) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "hold-settlement", c.ID.String())
+}
+
+func (c ReleaseSettlement) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "release-settlement", c.ID.String())
+}
+
+func (OpenAccount) externalID() string       { return "" }
+func (UpdateAccount) externalID() string     { return "" }
+func (OpenHolding) externalID() string       { return "" }
+func (UpdateHolding) externalID() string     { return "" }
+func (CloseHolding) externalID() string      { return "" }
+func (LockHolding) externalID() string       { return "" }
+func (UnlockHolding) externalID() string     { return "" }
+func (c Instruct) externalID() string        { return c.ExternalID }
+func (CancelSettlement) externalID() string  { return "" }
+func (HoldSettlement) externalID() string    { return "" }
+func (ReleaseSettlement) externalID() string { return "" }

@@ -1,0 +1,224 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+)
+
+// Request is a command with what comes with it.
+type Request struct {
+	Command Command
+	// IdempotencyKey makes the request safe to repeat; empty for none.
+	IdempotencyKey string
+	// Lookup is what the tables knew about the command's keys; nil unless
+	// [State.Decide] asked for it.
+	Lookup *KeyLookup
+}
+
+// Keys returns the keys that the request claims.
+func (r *Request) Keys() []Key {
+	var keys []Key
+	if r.IdempotencyKey != "" {
+		keys = append(keys, Key{KeyIdempotency, r.IdempotencyKey})
+	}
+	if id := r.Command.externalID(); id != "" {
+		keys = append(keys, Key{KeyExternal, id})
+	}
+	return keys
+}
+
+// Outcome says what [State.Decide] did.
+type Outcome int
+
+// The outcomes of a request.
+const (
+	// Accepted: the command became events, which have been applied.
+	Accepted Outcome = iota
+	// Refused: nothing changed; the error says why.
+	Refused
+	// Repeated: the idempotency key was used for the same command before; the
+	// answer is that of the event with the returned sequence number.
+	Repeated
+	// NeedsLookup: whether a key is unused can only be told with a lookup of
+	// the request's keys in the tables; repeat the call with it.
+	NeedsLookup
+)
+
+// Decision is the outcome of a request.
+type Decision struct {
+	Outcome Outcome
+	// Events are those of an accepted request, at least one.
+	Events []*Event
+	// Result is that of an accepted request; of a repeated one only Sequence
+	// and Replayed are set, see [ResultOf].
+	Result Result
+	// Err is the refusal.
+	Err *Error
+}
+
+// decision collects the events of one command. Commands check everything
+// before they emit the first event, so a refused one leaves nothing behind.
+type decision struct {
+	*State
+	now    time.Time
+	events []*Event
+}
+
+// Decide answers a request at an instance time. An accepted request's events
+// have been applied to the state when it returns. The error reports a broken
+// invariant, after which the state is of no use.
+func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
+	if now = now.UTC().Truncate(time.Microsecond); now.Before(s.time) {
+		now = s.time // instance time never runs backwards
+	}
+	var key *IdempotencyKey
+	if r.IdempotencyKey != "" {
+		key = &IdempotencyKey{Key: r.IdempotencyKey, Fingerprint: FingerprintOf(r.Command)}
+		switch record, answer := s.keys.check(Key{KeyIdempotency, key.Key}, r.Lookup); {
+		case answer == keyNeedsLookup:
+			return Decision{Outcome: NeedsLookup}, nil
+		case answer == keyUsed && record.Fingerprint == key.Fingerprint:
+			return Decision{Outcome: Repeated, Result: Result{Sequence: record.Sequence, Replayed: true}}, nil
+		case answer == keyUsed:
+			return refused(&Error{Code: CodeKeyReused, Field: "Idempotency-Key",
+				Message: "this key was used for another request; use a new key for a new request"}), nil
+		}
+	}
+	if id := r.Command.externalID(); id != "" {
+		switch _, answer := s.keys.check(Key{KeyExternal, id}, r.Lookup); answer {
+		case keyNeedsLookup:
+			return Decision{Outcome: NeedsLookup}, nil
+		case keyUsed:
+			return refused(&Error{Code: CodeAlreadyExists, Field: "external_id",
+				Message: "a settlement with external_id " + quote(id) + " exists already"}), nil
+		}
+	}
+	d := decision{State: s, now: now}
+	if err := r.Command.decide(&d); err != nil {
+		return refused(err), nil
+	}
+	last := d.events[len(d.events)-1]
+	last.Key = key
+	for _, e := range d.events {
+		if err := s.apply(e); err != nil {
+			return Decision{}, err
+		}
+	}
+	return Decision{Outcome: Accepted, Events: d.events, Result: ResultOf(last)}, nil
+}
+
+func refused(err *Error) Decision { return Decision{Outcome: Refused, Err: err} }
+
+// ResultOf returns the result of the command whose last event e was.
+func ResultOf(e *Event) Result {
+	r := Result{Sequence: e.Sequence}
+	switch {
+	case len(e.Settlements) > 0:
+		r.Settlement = e.Settlements[0]
+	case len(e.Holdings) > 0:
+		r.Holding = e.Holdings[0]
+	case len(e.Accounts) > 0:
+		r.Account = e.Accounts[0]
+	}
+	return r
+}
+
+// emit adds an event to the decision and returns it for its records.
+func (d *decision) emit(t EventType) *Event {
+	e := &Event{Sequence: d.nextSequence(), Time: d.now, Type: t}
+	d.events = append(d.events, e)
+	return e
+}
+
+func (d *decision) nextSequence() uint64 { return d.sequence + uint64(len(d.events)) + 1 }
+
+// book is a set of holdings and mirrors as one event is going to leave them:
+// copies of the state's records that postings move.
+type book struct {
+	d *decision
+	e *Event
+}
+
+// holding returns the event's copy of a holding, which it makes from the state
+// or, where the account has none of the asset, anew.
+func (b book) holding(accountID, symbol string, cash bool) *Holding {
+	for _, h := range b.e.Holdings {
+		if h.AccountID == accountID && h.Symbol == symbol {
+			return h
+		}
+	}
+	h := &Holding{}
+	if before := b.d.holdings[HoldingKey{accountID, symbol}]; before != nil {
+		*h = *before
+	} else {
+		*h = Holding{ID: b.d.generator.ID(b.d.now), AccountID: accountID, Symbol: symbol, Cash: cash,
+			Currency: b.d.currencyOf(symbol, cash), CreatedAt: b.d.now}
+	}
+	h.UpdatedAt = b.d.now
+	b.e.Holdings = append(b.e.Holdings, h)
+	return h
+}
+
+func (b book) mirror(symbol string, cash bool) *Mirror {
+	for _, m := range b.e.Mirrors {
+		if m.Symbol == symbol {
+			return m
+		}
+	}
+	m := &Mirror{Account: MirrorOf(cash), Symbol: symbol}
+	if before := b.d.mirrors[symbol]; before != nil {
+		*m = *before
+	}
+	b.e.Mirrors = append(b.e.Mirrors, m)
+	return m
+}
+
+func (s *State) currencyOf(symbol string, cash bool) string {
+	if cash {
+		return symbol
+	}
+	return s.rules.Assets.Lookup(symbol).Quote
+}
+
+// enter posts an amount from the mirror account into a bucket of a holding.
+func (b book) enter(h *Holding, bucket Bucket, amount money.Amount) {
+	if amount.IsZero() {
+		return
+	}
+	m := b.mirror(h.Symbol, h.Cash)
+	m.Balance = m.Balance.Sub(amount)
+	h.move(bucket, amount)
+	b.post(h.Symbol, amount, LedgerAccount{m.Account, BucketMirror}, LedgerAccount{h.AccountID, bucket})
+}
+
+// leave posts an amount from a bucket of a holding out to the mirror account.
+func (b book) leave(h *Holding, bucket Bucket, amount money.Amount) {
+	if amount.IsZero() {
+		return
+	}
+	m := b.mirror(h.Symbol, h.Cash)
+	m.Balance = m.Balance.Add(amount)
+	h.move(bucket, amount.Neg())
+	b.post(h.Symbol, amount, LedgerAccount{h.AccountID, bucket}, LedgerAccount{m.Account, BucketMirror})
+}
+
+// pass posts an amount from a bucket of one holding to a bucket of another, or
+// of the same.
+func (b book) pass(from *Holding, fromBucket Bucket, to *Holding, toBucket Bucket, amount money.Amount) {
+	from.move(fromBucket, amount.Neg())
+	to.move(toBucket, amount)
+	b.post(from.Symbol, amount, LedgerAccount{from.AccountID, fromBucket}, LedgerAccount{to.AccountID, toBucket})
+}
+
+func (b book) post(symbol string, amount money.Amount, debit, credit LedgerAccount) {
+	b.e.Postings = append(b.e.Postings, Posting{Symbol: symbol, Amount: amount, Debit: debit, Credit: credit})
+}
+
+func (h *Holding) move(bucket Bucket, amount money.Amount) {
+	if bucket == BucketLocked {
+		h.Locked = h.Locked.Add(amount)
+	} else {
+		h.Available = h.Available.Add(amount)
+	}
+}

@@ -1,0 +1,247 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
+)
+
+func (c Instruct) decide(d *decision) *Error {
+	if err := c.resolve(); err != nil {
+		return err
+	}
+	a, err := c.check(d)
+	if err != nil {
+		return err
+	}
+	parties := c.parties()
+	if err := d.checkParties(c.partyFields(), parties); err != nil {
+		return err
+	}
+	if c.Hold && len(d.open) >= d.rules.MaxOpenSettlements {
+		return Errorf(CodeLimitReached, "this custodian has its limit of %d open settlements; cancel or release some", d.rules.MaxOpenSettlements)
+	}
+	if receiver := (HoldingKey{c.DestinationAccount, c.Symbol}); c.Type != Withdrawal && d.holdings[receiver] == nil {
+		if err := d.checkHoldingRoom(1); err != nil {
+			return err
+		}
+	}
+	d.openParties(parties...)
+	s := &Settlement{
+		ID: d.generator.ID(d.now), ExternalID: c.ExternalID, Type: c.Type, AccountID: c.AccountID, Symbol: c.Symbol,
+		Quantity: c.Quantity, Status: StatusPending,
+		SourceAccount: c.SourceAccount, DestinationAccount: c.DestinationAccount,
+		Processing:  Dimension{Status: ProcessingAcknowledged},
+		Settlement:  Dimension{Status: SettlementPending},
+		Hold:        Dimension{Status: HoldReleased},
+		InitiatedAt: d.now, ExpectedDate: d.now.Format(time.DateOnly), Metadata: c.Metadata,
+	}
+	s.step(d, ProcessingAcknowledged, "", "")
+	if c.Hold {
+		d.holdSettlement(s)
+		return nil
+	}
+	d.settle(s, a.IsCash())
+	return nil
+}
+
+// resolve fills in the accounts that follow from the type, and refuses
+// contradictions between them.
+func (c *Instruct) resolve() *Error {
+	switch c.Type {
+	case Deposit:
+		if c.DestinationAccount == "" {
+			c.DestinationAccount = c.AccountID
+		}
+		if c.DestinationAccount != c.AccountID {
+			return Invalid("destination_account", "of a DEPOSIT must be account_id or left out")
+		}
+	case Withdrawal:
+		if c.SourceAccount == "" {
+			c.SourceAccount = c.AccountID
+		}
+		if c.SourceAccount != c.AccountID {
+			return Invalid("source_account", "of a WITHDRAWAL must be account_id or left out")
+		}
+	case Transfer:
+		switch {
+		case c.SourceAccount == "":
+			return Invalid("source_account", "is required for a TRANSFER")
+		case c.DestinationAccount == "":
+			return Invalid("destination_account", "is required for a TRANSFER")
+		case c.SourceAccount == c.DestinationAccount:
+			return Invalid("destination_account", "must differ from source_account")
+		}
+		if c.AccountID == "" {
+			c.AccountID = c.SourceAccount
+		}
+		if c.AccountID != c.SourceAccount && c.AccountID != c.DestinationAccount {
+			return Invalid("account_id", "of a TRANSFER must be source_account or destination_account")
+		}
+	case "":
+		return Invalid("settlement_type", "is required; allowed: %s", strings.Join(SettlementTypes(), ", "))
+	default:
+		return Invalid("settlement_type", "%s is not available; allowed: %s", quote(string(c.Type)), strings.Join(SettlementTypes(), ", "))
+	}
+	return nil
+}
+
+// parties are the client accounts that take part.
+func (c *Instruct) parties() []string {
+	if c.Type == Transfer {
+		return []string{c.SourceAccount, c.DestinationAccount}
+	}
+	return []string{c.AccountID}
+}
+
+func (c *Instruct) partyFields() []string {
+	if c.Type == Transfer {
+		return []string{"source_account", "destination_account"}
+	}
+	return []string{"account_id"}
+}
+
+func (c *Instruct) check(d *decision) (asset.Asset, *Error) {
+	if err := checkText("symbol", c.Symbol, MaxSymbol); err != nil {
+		return asset.Asset{}, err
+	}
+	a := d.rules.Assets.Lookup(c.Symbol)
+	if err := checkPositive("quantity", a, c.Quantity); err != nil {
+		return a, err
+	}
+	optional := []struct{ field, value string }{
+		{"external_id", c.ExternalID}, {"source_account", c.SourceAccount}, {"destination_account", c.DestinationAccount},
+	}
+	for _, o := range optional {
+		if o.value == "" {
+			continue
+		}
+		if err := checkText(o.field, o.value, MaxIdentifier); err != nil {
+			return a, err
+		}
+	}
+	if today := d.now.Format(time.DateOnly); c.SettlementDate != "" && c.SettlementDate != today {
+		if _, err := time.Parse(time.DateOnly, c.SettlementDate); err != nil {
+			return a, Invalid("settlement_date", "%s is no date; write YYYY-MM-DD", quote(c.SettlementDate))
+		}
+		return a, Invalid("settlement_date", "%s is not today (%s, UTC): this profile settles on the same day", c.SettlementDate, today)
+	}
+	return a, checkMetadata(c.Metadata)
+}
+
+// step appends a transition to the settlement's history, dated now and
+// referring to the event that is emitted next.
+func (s *Settlement) step(d *decision, status, code, reason string) {
+	s.History = append(s.History, Transition{At: d.now, Status: status, ReasonCode: code, Reason: reason, Sequence: d.nextSequence()})
+}
+
+func (d *decision) holdSettlement(s *Settlement) {
+	s.Hold = Dimension{Status: HoldHeld, ReasonCode: ReasonHeldOwn, Reason: "held by the account owner"}
+	s.step(d, HoldHeld, s.Hold.ReasonCode, s.Hold.Reason)
+	d.emit(EventSettlementHeld).Settlements = []*Settlement{s}
+}
+
+// settle completes the settlement with its postings, or fails it for want of
+// holdings: both are what happens at a custodian, so both are recorded.
+func (d *decision) settle(s *Settlement, cash bool) {
+	from := d.holdings[HoldingKey{s.SourceAccount, s.Symbol}]
+	if s.Type != Deposit && (from == nil || from.Available.Less(s.Quantity)) {
+		d.fail(s, cash, from)
+		return
+	}
+	s.Status, s.Settled, s.CompletedAt = StatusCompleted, s.Quantity, d.now
+	s.Settlement = Dimension{Status: SettlementSettled}
+	s.step(d, SettlementSettled, "", "")
+	e := d.emit(EventSettlementCompleted)
+	e.Settlements = []*Settlement{s}
+	b := book{d, e}
+	switch s.Type {
+	case Deposit:
+		h := b.holding(s.AccountID, s.Symbol, cash)
+		b.enter(h, BucketAvailable, s.Quantity)
+		if s.SourceAccount == "" {
+			s.SourceAccount = MirrorOf(cash)
+		}
+	case Withdrawal:
+		h := b.holding(s.AccountID, s.Symbol, cash)
+		b.leave(h, BucketAvailable, s.Quantity)
+		if s.DestinationAccount == "" {
+			s.DestinationAccount = MirrorOf(cash)
+		}
+	case Transfer:
+		source := b.holding(s.SourceAccount, s.Symbol, cash)
+		destination := b.holding(s.DestinationAccount, s.Symbol, cash)
+		b.pass(source, BucketAvailable, destination, BucketAvailable, s.Quantity)
+	}
+}
+
+func (d *decision) fail(s *Settlement, cash bool, from *Holding) {
+	available := "0"
+	if from != nil {
+		available = from.Available.String()
+	}
+	code := ReasonLack
+	if cash {
+		code = ReasonMoney
+	}
+	s.Status, s.CompletedAt = StatusFailed, d.now
+	s.Processing = Dimension{Status: ProcessingRejected, ReasonCode: code,
+		Reason: "account " + quote(s.SourceAccount) + " has " + available + " " + s.Symbol + " available, " + s.Quantity.String() + " is needed"}
+	s.step(d, ProcessingRejected, code, s.Processing.Reason)
+	d.emit(EventSettlementFailed).Settlements = []*Settlement{s}
+}
+
+// changeSettlement returns a copy of a settlement that is not final.
+func (d *decision) changeSettlement(id uuid.UUID) (*Settlement, *Error) {
+	before := d.open[id]
+	if before == nil {
+		// Whether it is final or never existed is in the tables; the engine
+		// tells the two apart for the caller.
+		return nil, Errorf(CodeNotFound, "settlement %s does not exist", id)
+	}
+	after := *before
+	after.History = slices.Clip(after.History)
+	return &after, nil
+}
+
+func (c CancelSettlement) decide(d *decision) *Error {
+	s, err := d.changeSettlement(c.ID)
+	if err != nil {
+		return err
+	}
+	s.Status, s.CompletedAt = StatusCancelled, d.now
+	s.Processing = Dimension{Status: ProcessingCancelled, ReasonCode: ReasonCancelledByOwner, Reason: "cancelled by the account owner"}
+	s.step(d, ProcessingCancelled, s.Processing.ReasonCode, s.Processing.Reason)
+	d.emit(EventSettlementCancelled).Settlements = []*Settlement{s}
+	return nil
+}
+
+func (c HoldSettlement) decide(d *decision) *Error {
+	s, err := d.changeSettlement(c.ID)
+	if err != nil {
+		return err
+	}
+	if s.Hold.Status == HoldHeld {
+		return Errorf(CodeWrongState, "settlement %s is held already", c.ID)
+	}
+	d.holdSettlement(s)
+	return nil
+}
+
+func (c ReleaseSettlement) decide(d *decision) *Error {
+	s, err := d.changeSettlement(c.ID)
+	if err != nil {
+		return err
+	}
+	if s.Hold.Status != HoldHeld {
+		return Errorf(CodeWrongState, "settlement %s is not held", c.ID)
+	}
+	s.Hold = Dimension{Status: HoldReleased}
+	s.step(d, HoldReleased, "", "")
+	d.settle(s, d.rules.Assets.Lookup(s.Symbol).IsCash())
+	return nil
+}

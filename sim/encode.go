@@ -1,0 +1,188 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+)
+
+// batchVersion is the version of the stored format, see
+// custodianpb/journalpb/journal.proto.
+const batchVersion = 1
+
+// encoder appends protobuf fields in the order of their numbers and leaves out
+// zero values, so that equal records have equal bytes.
+type encoder struct{ b []byte }
+
+func (e *encoder) uint(field protowire.Number, v uint64) {
+	if v != 0 {
+		e.b = protowire.AppendVarint(protowire.AppendTag(e.b, field, protowire.VarintType), v)
+	}
+}
+
+func (e *encoder) bool(field protowire.Number, v bool) { e.uint(field, protowire.EncodeBool(v)) }
+
+func (e *encoder) text(field protowire.Number, v string) {
+	if v != "" {
+		e.b = protowire.AppendString(protowire.AppendTag(e.b, field, protowire.BytesType), v)
+	}
+}
+
+func (e *encoder) bytes(field protowire.Number, v []byte) {
+	if len(v) > 0 {
+		e.b = protowire.AppendBytes(protowire.AppendTag(e.b, field, protowire.BytesType), v)
+	}
+}
+
+func (e *encoder) id(field protowire.Number, v uuid.UUID) {
+	if v != (uuid.UUID{}) {
+		e.bytes(field, v[:])
+	}
+}
+
+func (e *encoder) time(field protowire.Number, v time.Time) {
+	if !v.IsZero() {
+		e.uint(field, uint64(v.UnixMicro()))
+	}
+}
+
+func (e *encoder) amount(field protowire.Number, v money.Amount) {
+	if !v.IsZero() {
+		e.text(field, v.String())
+	}
+}
+
+// message appends a nested message. Its length comes before it, so the content
+// is written first and moved if the length needs more than one byte.
+func (e *encoder) message(field protowire.Number, content func(*encoder)) {
+	e.b = append(protowire.AppendTag(e.b, field, protowire.BytesType), 0)
+	start := len(e.b)
+	content(e)
+	n := len(e.b) - start
+	size := protowire.SizeVarint(uint64(n))
+	if size > 1 {
+		e.b = append(e.b, make([]byte, size-1)...)
+		copy(e.b[start+size-1:], e.b[start:start+n])
+	}
+	protowire.AppendVarint(e.b[:start-1], uint64(n))
+}
+
+// appendBatch appends the encoding of a batch.
+func appendBatch(dst []byte, b *Batch) []byte {
+	e := &encoder{dst}
+	e.uint(1, batchVersion)
+	e.uint(2, b.First)
+	e.bytes(3, b.Generator)
+	for _, event := range b.Events {
+		e.message(4, event.encode)
+	}
+	return e.b
+}
+
+func (v *Event) encode(e *encoder) {
+	e.time(1, v.Time)
+	e.text(2, string(v.Type))
+	for _, a := range v.Accounts {
+		e.message(3, a.encode)
+	}
+	for _, h := range v.Holdings {
+		e.message(4, h.encode)
+	}
+	for _, m := range v.Mirrors {
+		e.message(5, m.encode)
+	}
+	for _, s := range v.Settlements {
+		e.message(6, s.encode)
+	}
+	for i := range v.Postings {
+		e.message(7, v.Postings[i].encode)
+	}
+	if v.Key != nil {
+		e.message(8, func(e *encoder) {
+			e.text(1, v.Key.Key)
+			e.bytes(2, v.Key.Fingerprint[:])
+		})
+	}
+}
+
+func (a *Account) encode(e *encoder) {
+	e.text(1, a.AccountID)
+	e.text(2, a.ClientID)
+	e.text(3, string(a.Type))
+	e.text(4, string(a.Status))
+	e.bytes(5, a.Metadata)
+	e.time(6, a.CreatedAt)
+	e.time(7, a.UpdatedAt)
+}
+
+func (h *Holding) encode(e *encoder) {
+	e.id(1, h.ID)
+	e.text(2, h.AccountID)
+	e.text(3, h.Symbol)
+	e.bool(4, h.Cash)
+	e.amount(5, h.Available)
+	e.amount(6, h.Locked)
+	e.amount(7, h.AverageCost)
+	e.amount(8, h.MarketValue)
+	e.text(9, h.Currency)
+	e.bytes(10, h.Metadata)
+	e.time(11, h.CreatedAt)
+	e.time(12, h.UpdatedAt)
+	e.bool(13, h.Removed)
+}
+
+func (m *Mirror) encode(e *encoder) {
+	e.text(1, m.Account)
+	e.text(2, m.Symbol)
+	e.amount(3, m.Balance)
+}
+
+func (a LedgerAccount) encode(e *encoder) {
+	e.text(1, a.AccountID)
+	e.text(2, string(a.Bucket))
+}
+
+func (p *Posting) encode(e *encoder) {
+	e.text(1, p.Symbol)
+	e.amount(2, p.Amount)
+	e.message(3, p.Debit.encode)
+	e.message(4, p.Credit.encode)
+}
+
+func (d Dimension) encode(e *encoder) {
+	e.text(1, d.Status)
+	e.text(2, d.ReasonCode)
+	e.text(3, d.Reason)
+}
+
+func (s *Settlement) encode(e *encoder) {
+	e.id(1, s.ID)
+	e.text(2, s.ExternalID)
+	e.text(3, string(s.Type))
+	e.text(4, s.AccountID)
+	e.text(5, s.Symbol)
+	e.amount(6, s.Quantity)
+	e.amount(7, s.Settled)
+	e.text(8, string(s.Status))
+	e.text(9, s.SourceAccount)
+	e.text(10, s.DestinationAccount)
+	e.message(11, s.Processing.encode)
+	e.message(12, s.Settlement.encode)
+	e.message(13, s.Hold.encode)
+	for _, t := range s.History {
+		e.message(14, func(e *encoder) {
+			e.time(1, t.At)
+			e.text(2, t.Status)
+			e.text(3, t.ReasonCode)
+			e.text(4, t.Reason)
+			e.uint(5, t.Sequence)
+		})
+	}
+	e.time(15, s.InitiatedAt)
+	e.time(16, s.CompletedAt)
+	e.text(17, s.ExpectedDate)
+	e.bytes(18, s.Metadata)
+}

@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+)
+
+// Rules are the settings of an instance that decide how commands are answered.
+// They are not part of the journal: replaying events needs none of them.
+type Rules struct {
+	// Assets resolves symbols; required.
+	Assets *asset.Registry
+	// AutoOpen opens accounts that are named for the first time.
+	AutoOpen bool
+	// MaxAccounts, MaxHoldings and MaxOpenSettlements bound the state in memory.
+	MaxAccounts        int
+	MaxHoldings        int
+	MaxOpenSettlements int
+}
+
+// State is an instance's books in memory: accounts, holdings, mirror accounts,
+// open settlements and recent keys. It changes only by applying events. It
+// belongs to one goroutine; the records that it hands out are immutable.
+type State struct {
+	rules     Rules
+	generator *Generator
+
+	// end is the place behind the last applied event; within a batch, before
+	// it is sealed, its hash is still that of the batch before.
+	sequence uint64
+	time     time.Time
+	hash     Digest
+
+	accounts map[string]*Account
+	holdings map[HoldingKey]*Holding
+	byID     map[uuid.UUID]*Holding
+	mirrors  map[string]*Mirror // by symbol
+	open     map[uuid.UUID]*Settlement
+	keys     keyIndex
+}
+
+// NewState returns the empty books of a new instance.
+func NewState(rules Rules, generator *Generator) *State {
+	return &State{
+		rules: rules, generator: generator,
+		accounts: make(map[string]*Account),
+		holdings: make(map[HoldingKey]*Holding),
+		byID:     make(map[uuid.UUID]*Holding),
+		mirrors:  make(map[string]*Mirror),
+		open:     make(map[uuid.UUID]*Settlement),
+		keys:     keyIndex{history: &KeyFilter{}},
+	}
+}
+
+// LoadState returns the books as a snapshot has them. The batches behind the
+// snapshot are then to be applied with [State.ApplyBatch].
+func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error) {
+	s := NewState(rules, generator)
+	if snap.Projected.Sequence > 0 {
+		if err := generator.Restore(snap.Projected.Generator); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBrokenInvariant, err)
+		}
+	}
+	s.sequence, s.time, s.hash = snap.Projected.Sequence, snap.Projected.Time, snap.Projected.Hash
+	sums := make(map[string]money.Amount)
+	for _, a := range snap.Accounts {
+		s.accounts[a.AccountID] = a
+	}
+	for _, h := range snap.Holdings {
+		if h.Available.Sign() < 0 || h.Locked.Sign() < 0 {
+			return nil, fmt.Errorf("%w: holding %s is negative", ErrBrokenInvariant, h.ID)
+		}
+		s.holdings[h.Key()], s.byID[h.ID] = h, h
+		sums[h.Symbol] = sums[h.Symbol].Add(h.Total())
+	}
+	for _, m := range snap.Mirrors {
+		s.mirrors[m.Symbol] = m
+		sums[m.Symbol] = sums[m.Symbol].Add(m.Balance)
+	}
+	for symbol, sum := range sums {
+		if !sum.IsZero() {
+			return nil, fmt.Errorf("%w: holdings and mirror account of %s sum to %s, not to zero", ErrBrokenInvariant, symbol, sum)
+		}
+	}
+	for _, st := range snap.Open {
+		s.open[st.ID] = st
+	}
+	if snap.Keyed {
+		s.keys.history = nil
+	}
+	s.keys.forgotten = snap.Projected.Sequence
+	return s, nil
+}
+
+// Progress returns the place in the journal up to which the state has been
+// sealed.
+func (s *State) Progress() Progress {
+	return Progress{Sequence: s.sequence, Time: s.time, Hash: s.hash, Generator: s.generator.AppendState(nil)}
+}
+
+// Account returns an account, or nil.
+func (s *State) Account(id string) *Account { return s.accounts[id] }
+
+// Holding returns the position (or, with cash, the balance) with an id, or nil.
+func (s *State) Holding(cash bool, id uuid.UUID) *Holding {
+	if h := s.byID[id]; h != nil && h.Cash == cash {
+		return h
+	}
+	return nil
+}
+
+// OpenSettlement returns a settlement that is not final, or nil.
+func (s *State) OpenSettlement(id uuid.UUID) *Settlement { return s.open[id] }
+
+// SetHistory gives the state the filter of all keys from before it was loaded.
+func (s *State) SetHistory(f *KeyFilter) { s.keys.history = f }
+
+// ForgetKeys drops recent keys beyond keep that the tables hold, which have
+// reached the sequence number projected.
+func (s *State) ForgetKeys(projected uint64, keep int) { s.keys.forget(projected, keep) }
+
+// ApplyBatch checks that a decoded batch follows the state and applies it. It
+// is how a state is replayed. Its errors wrap [ErrBrokenInvariant]; the state
+// is of no use after one.
+func (s *State) ApplyBatch(b *Batch) error {
+	if err := b.Follows(Progress{Sequence: s.sequence, Hash: s.hash}); err != nil {
+		return err
+	}
+	for _, e := range b.Events {
+		if err := s.apply(e); err != nil {
+			return err
+		}
+	}
+	if s.sequence != b.Last {
+		return fmt.Errorf("%w: journal batch %d to %d ends at event %d", ErrBrokenInvariant, b.First, b.Last, s.sequence)
+	}
+	s.hash = b.Hash
+	if err := s.generator.Restore(b.Generator); err != nil {
+		return fmt.Errorf("%w: %w", ErrBrokenInvariant, err)
+	}
+	return nil
+}
+
+// Seal makes a batch of events that were decided on this state and not yet
+// sealed, and chains it to the batch before. Events must not be empty.
+func (s *State) Seal(events []*Event) *Batch {
+	b := &Batch{
+		First: events[0].Sequence, Last: events[len(events)-1].Sequence,
+		Time: s.time, Events: events, Generator: s.generator.AppendState(nil),
+	}
+	b.Payload = appendBatch(make([]byte, 0, 64+512*len(events)), b)
+	b.Hash = Chain(s.hash, b.Payload)
+	s.hash = b.Hash
+	return b
+}
