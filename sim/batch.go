@@ -30,6 +30,17 @@ type Batch struct {
 	Generator []byte
 }
 
+// NewBatch makes the batch of consecutive events that follows one with hash
+// previous. The generator's state is the one after the last event. Events must
+// not be empty.
+func NewBatch(previous Digest, events []*Event, generator []byte) *Batch {
+	last := events[len(events)-1]
+	b := &Batch{First: events[0].Sequence, Last: last.Sequence, Time: last.Time, Events: events, Generator: generator}
+	b.Payload = appendBatch(make([]byte, 0, 64+512*len(events)), b)
+	b.Hash = Chain(previous, b.Payload)
+	return b
+}
+
 // Chain returns the hash of a batch with payload that follows one with hash
 // previous.
 func Chain(previous Digest, payload []byte) Digest {

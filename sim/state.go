@@ -30,8 +30,8 @@ type State struct {
 	rules     Rules
 	generator *Generator
 
-	// end is the place behind the last applied event; within a batch, before
-	// it is sealed, its hash is still that of the batch before.
+	// The place behind the last applied event. The hash is that of the last
+	// batch that was applied or sealed here.
 	sequence uint64
 	time     time.Time
 	hash     Digest
@@ -97,8 +97,8 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 	return s, nil
 }
 
-// Progress returns the place in the journal up to which the state has been
-// sealed.
+// Progress returns the place in the journal behind the last batch that was
+// applied or sealed here.
 func (s *State) Progress() Progress {
 	return Progress{Sequence: s.sequence, Time: s.time, Hash: s.hash, Generator: s.generator.AppendState(nil)}
 }
@@ -149,12 +149,7 @@ func (s *State) ApplyBatch(b *Batch) error {
 // Seal makes a batch of events that were decided on this state and not yet
 // sealed, and chains it to the batch before. Events must not be empty.
 func (s *State) Seal(events []*Event) *Batch {
-	b := &Batch{
-		First: events[0].Sequence, Last: events[len(events)-1].Sequence,
-		Time: s.time, Events: events, Generator: s.generator.AppendState(nil),
-	}
-	b.Payload = appendBatch(make([]byte, 0, 64+512*len(events)), b)
-	b.Hash = Chain(s.hash, b.Payload)
+	b := NewBatch(s.hash, events, s.generator.AppendState(nil))
 	s.hash = b.Hash
 	return b
 }

@@ -1,0 +1,307 @@
+// Package engine runs a custodian's books as the single writer of one
+// instance.
+//
+// One goroutine, the loop, owns the [sim.State]. It handles requests in the
+// order in which they come and gathers them in groups. A second goroutine, the
+// committer, makes one group after another durable with a single journal
+// append and answers its callers only then. While one group commits, the loop
+// fills the next, so throughput rises with load and a lone request waits for
+// one commit, never for a timer. A third goroutine, the projector, turns
+// committed batches into the tables that lists are answered from.
+//
+// Reads of current state pass through the loop as well and are answered with
+// their group: nobody reads what a crash could take back. Lists are queries,
+// answered once the tables have reached what had been acknowledged when the
+// query came, so callers read their own writes.
+//
+// When an append or a projection fails, the outcome is unknown: callers are
+// answered "unavailable", the state is thrown away, and the engine loads again
+// until the store is back. A lost ownership or a broken invariant ends [Engine.Run].
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+)
+
+// Limits bound what an engine takes on. [DefaultLimits] has reasonable values.
+type Limits struct {
+	// Queue is how many requests may wait for the loop; more are refused with
+	// [sim.CodeOverloaded].
+	Queue int
+	// Batch is how many requests one journal append may carry.
+	Batch int
+	// RecentKeys is how many projected keys stay in memory.
+	RecentKeys int
+	// Lag is how many durable events may await projection; beyond it commits
+	// wait for the projector.
+	Lag int
+	// Request is the longest that a caller waits for an answer.
+	Request time.Duration
+	// Store is the longest that one call of the journal may take.
+	Store time.Duration
+}
+
+// DefaultLimits returns the limits of an instance that sets none.
+func DefaultLimits() Limits {
+	return Limits{
+		Queue: 4096, Batch: 512, RecentKeys: 16384, Lag: 50_000,
+		Request: 30 * time.Second, Store: 15 * time.Second,
+	}
+}
+
+// Config is what an engine needs. Everything is required but Opening.
+type Config struct {
+	// Instance names the instance; it takes part in the generation of ids.
+	Instance string
+	Seed     uint64
+	Rules    sim.Rules
+	Journal  sim.Journal
+	Clock    sim.Clock
+	Metrics  sim.Metrics
+	Logger   *slog.Logger
+	Limits   Limits
+	// Opening are the commands that a new instance's books begin with. They
+	// become one batch: all of them or none.
+	Opening []sim.Command
+}
+
+// Phase says what an engine is doing.
+type Phase int32
+
+// The phases of an engine.
+const (
+	// PhaseLoading: reading the books, or waiting for the store to come back.
+	PhaseLoading Phase = iota
+	// PhaseServing: answering requests.
+	PhaseServing
+	// PhaseDraining: answering what was accepted, refusing more.
+	PhaseDraining
+	// PhaseStopped: Run has returned.
+	PhaseStopped
+)
+
+// String returns the phase as health reports show it.
+func (p Phase) String() string {
+	return [...]string{"loading", "serving", "draining", "stopped"}[p]
+}
+
+// Health is what an engine says of itself.
+type Health struct {
+	Phase Phase
+	// Paused reports that requests are refused until the engine is resumed.
+	Paused bool
+	// Err is why the store is not available, nil while it is.
+	Err error
+	// Durable is the last sequence number that is durable, Projected the last
+	// that the tables hold.
+	Durable, Projected uint64
+}
+
+// Engine is the single writer of one instance. [Engine.Run] runs it; all other
+// methods are safe for concurrent use at any time.
+type Engine struct {
+	cfg   Config
+	queue chan *call
+
+	phase  atomic.Int32
+	paused atomic.Bool
+	reason atomic.Pointer[error] // why the store is not available
+
+	durable   mark
+	projected mark
+	nudge     chan struct{} // asks the projector not to wait for more
+	tail      tail
+}
+
+// New returns an engine that is not running yet.
+func New(cfg Config) *Engine {
+	return &Engine{
+		cfg:   cfg,
+		queue: make(chan *call, cfg.Limits.Queue),
+		nudge: make(chan struct{}, 1),
+	}
+}
+
+// Health returns the engine's health.
+func (e *Engine) Health() Health {
+	h := Health{
+		Phase: Phase(e.phase.Load()), Paused: e.paused.Load(),
+		Durable: e.durable.value(), Projected: e.projected.value(),
+	}
+	if reason := e.reason.Load(); reason != nil {
+		h.Err = *reason
+	}
+	return h
+}
+
+// Ready returns nil if the engine answers requests, and why not otherwise.
+func (e *Engine) Ready() error {
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// SetPaused makes the engine refuse every request with [sim.CodePaused], or
+// answer again. Requests that were accepted before are answered.
+func (e *Engine) SetPaused(paused bool) { e.paused.Store(paused) }
+
+// refusal returns why a request cannot be taken now, or nil.
+func (e *Engine) refusal() *sim.Error {
+	switch Phase(e.phase.Load()) {
+	case PhaseServing:
+	case PhaseLoading:
+		return e.unavailable()
+	default:
+		return &sim.Error{Code: sim.CodeDraining, Message: "this custodian is shutting down", RetryAfter: 5 * time.Second}
+	}
+	if e.paused.Load() {
+		return &sim.Error{Code: sim.CodePaused, Message: "this custodian is paused", RetryAfter: 5 * time.Second}
+	}
+	return nil
+}
+
+// unavailable is the answer when the store is away. The reason is for logs and
+// health reports, not for callers: it may name hosts.
+func (e *Engine) unavailable() *sim.Error {
+	return &sim.Error{Code: sim.CodeUnavailable, RetryAfter: time.Second,
+		Message: "the books are not available at the moment; repeat the request, with the same Idempotency-Key if it had one"}
+}
+
+// Backoff between attempts to load while the store is away.
+const (
+	backoffInitial = 100 * time.Millisecond
+	backoffMax     = 5 * time.Second
+)
+
+// Run loads the books and answers requests until stop ends; then it answers
+// what it had accepted, projects everything and returns nil. When abort ends it
+// returns at once; what was acknowledged is durable all the same. It returns an
+// error that wraps [sim.ErrLostOwnership] or [sim.ErrBrokenInvariant], or
+// another one if the engine cannot go on: the opening was refused, or a
+// goroutine panicked. Run may be called once.
+func (e *Engine) Run(stop, abort context.Context) error {
+	defer func() {
+		e.phase.Store(int32(PhaseStopped))
+		e.rejectQueue()
+	}()
+	backoff := backoffInitial
+	for {
+		served, err := e.session(stop, abort)
+		if err == nil || abort.Err() != nil || isFatal(err) {
+			return err
+		}
+		if stop.Err() != nil {
+			return nil // callers were answered, and nothing acknowledged is in memory alone
+		}
+		e.phase.Store(int32(PhaseLoading))
+		e.reason.Store(&err)
+		if served {
+			backoff = backoffInitial
+			e.cfg.Metrics.RecordReload()
+		}
+		e.cfg.Logger.Warn("books not available, loading again", "error", err, "backoff", backoff)
+		if !e.rejectFor(stop, backoff) {
+			return nil
+		}
+		backoff = min(2*backoff, backoffMax)
+	}
+}
+
+// fatalError marks errors that loading again cannot mend.
+type fatalError struct{ error }
+
+func (f fatalError) Unwrap() error { return f.error }
+
+func isFatal(err error) bool {
+	_, fatal := errors.AsType[fatalError](err)
+	return fatal || errors.Is(err, sim.ErrLostOwnership) || errors.Is(err, sim.ErrBrokenInvariant)
+}
+
+// guard runs fn and turns a panic into a fatal error, so that a defect ends
+// this instance alone.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fatalError{fmt.Errorf("panic in engine: %v\n%s", p, debug.Stack())}
+		}
+	}()
+	return fn()
+}
+
+// rejectFor answers what is queued for a while with unavailable. It returns
+// false as soon as stop ends.
+func (e *Engine) rejectFor(stop context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case c := <-e.queue:
+			c.fail(e.unavailable())
+		case <-timer.C:
+			return true
+		case <-stop.Done():
+			return false
+		}
+	}
+}
+
+func (e *Engine) rejectQueue() {
+	for {
+		select {
+		case c := <-e.queue:
+			c.fail(e.unavailable())
+		default:
+			return
+		}
+	}
+}
+
+// mark is a sequence number that only grows, and can be waited for.
+type mark struct {
+	at      atomic.Uint64
+	mu      sync.Mutex
+	changed chan struct{} // made by the first who waits, closed by the next change
+}
+
+func (m *mark) value() uint64 { return m.at.Load() }
+
+func (m *mark) set(v uint64) {
+	m.at.Store(v)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.changed != nil {
+		close(m.changed)
+		m.changed = nil
+	}
+}
+
+// wait returns once the mark has reached v, or with the context's error.
+func (m *mark) wait(ctx context.Context, v uint64) error {
+	for {
+		m.mu.Lock()
+		if m.at.Load() >= v {
+			m.mu.Unlock()
+			return nil
+		}
+		if m.changed == nil {
+			m.changed = make(chan struct{})
+		}
+		changed := m.changed
+		m.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+)
+
+// read runs fn on the state, within the loop, and returns once everything that
+// fn may have seen is durable.
+func (e *Engine) read(ctx context.Context, fn func(*sim.State)) error {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.Limits.Request)
+	defer cancel()
+	return e.submit(ctx, &call{read: fn, done: make(chan error, 1)})
+}
+
+// Account returns an account, or [sim.CodeNotFound].
+func (e *Engine) Account(ctx context.Context, id string) (*sim.Account, error) {
+	var found *sim.Account
+	if err := e.read(ctx, func(s *sim.State) { found = s.Account(id) }); err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, sim.Errorf(sim.CodeNotFound, "account %q does not exist", id)
+	}
+	return found, nil
+}
+
+// Holding returns a position, or with cash a balance, or [sim.CodeNotFound].
+func (e *Engine) Holding(ctx context.Context, cash bool, id uuid.UUID) (*sim.Holding, error) {
+	var found *sim.Holding
+	if err := e.read(ctx, func(s *sim.State) { found = s.Holding(cash, id) }); err != nil {
+		return nil, err
+	}
+	if found == nil {
+		noun := "position"
+		if cash {
+			noun = "balance"
+		}
+		return nil, sim.Errorf(sim.CodeNotFound, "%s %s does not exist", noun, id)
+	}
+	return found, nil
+}
+
+// Settlement returns a settlement, open or final, or [sim.CodeNotFound].
+func (e *Engine) Settlement(ctx context.Context, id uuid.UUID) (*sim.Settlement, error) {
+	var found *sim.Settlement
+	if err := e.read(ctx, func(s *sim.State) { found = s.OpenSettlement(id) }); err != nil || found != nil {
+		return found, err
+	}
+	found, err := query(e, ctx, func(ctx context.Context) (*sim.Settlement, error) {
+		return e.cfg.Journal.FindSettlement(ctx, id)
+	})
+	if err == nil && found == nil {
+		err = sim.Errorf(sim.CodeNotFound, "settlement %s does not exist", id)
+	}
+	return found, err
+}
+
+// query asks the tables once they have reached what is durable now.
+func query[T any](e *Engine, ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
+	var none T
+	if err := e.refusal(); err != nil {
+		e.cfg.Metrics.RecordRefused(string(err.Code))
+		return none, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.Limits.Request)
+	defer cancel()
+	if durable := e.durable.value(); e.projected.value() < durable {
+		tell(e.nudge)
+		if err := e.projected.wait(ctx, durable); err != nil {
+			return none, e.interrupted(err)
+		}
+	}
+	result, err := fn(ctx)
+	if err != nil {
+		return none, e.storeError(ctx, "querying", err)
+	}
+	return result, nil
+}
+
+// ListAccounts returns a page of accounts. See [sim.Tables] for order, cursors
+// and errors of this and the other lists.
+func (e *Engine) ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.Page) ([]*sim.Account, error) {
+	return query(e, ctx, func(ctx context.Context) ([]*sim.Account, error) {
+		return e.cfg.Journal.ListAccounts(ctx, f, p)
+	})
+}
+
+// ListHoldings returns a page of positions or balances.
+func (e *Engine) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.Page) ([]*sim.Holding, error) {
+	return query(e, ctx, func(ctx context.Context) ([]*sim.Holding, error) {
+		return e.cfg.Journal.ListHoldings(ctx, f, p)
+	})
+}
+
+// ListSettlements returns a page of settlements.
+func (e *Engine) ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error) {
+	return query(e, ctx, func(ctx context.Context) ([]*sim.Settlement, error) {
+		return e.cfg.Journal.ListSettlements(ctx, f, p)
+	})
+}
+
+// ListEntries returns a page of ledger entries.
+func (e *Engine) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error) {
+	return query(e, ctx, func(ctx context.Context) ([]sim.Entry, error) {
+		return e.cfg.Journal.ListEntries(ctx, f, p)
+	})
+}

@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+)
+
+// Answer is what became of one request of many.
+type Answer struct {
+	Result sim.Result
+	Err    error
+}
+
+// Do answers one request. When it returns without error the result is durable.
+// Refusals are [*sim.Error] values; [sim.CodeUnavailable] and a context's error
+// mean that the outcome is unknown, and a retry with the same idempotency key
+// finds it out.
+func (e *Engine) Do(ctx context.Context, r sim.Request) (sim.Result, error) {
+	answers := e.DoAll(ctx, []sim.Request{r})
+	return answers[0].Result, answers[0].Err
+}
+
+// DoAll answers many requests in their order, each on its own: one's refusal
+// leaves the others alone. The requests belong to the engine until it returns.
+func (e *Engine) DoAll(ctx context.Context, requests []sim.Request) []Answer {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.Limits.Request)
+	defer cancel()
+	answers := make([]Answer, 0, len(requests))
+	for len(answers) < len(requests) {
+		c := &call{requests: requests[len(answers):], done: make(chan error, 1)}
+		if err := e.submit(ctx, c); err != nil {
+			for len(answers) < len(requests) {
+				answers = append(answers, Answer{Err: err})
+			}
+			return answers
+		}
+		var err error
+		for i := range c.decisions {
+			if d := &c.decisions[i]; d.Outcome != sim.NeedsLookup {
+				answers = append(answers, e.answer(ctx, &c.requests[i], d))
+			} else if err = e.lookup(ctx, c.requests[i:]); err != nil {
+				answers = append(answers, Answer{Err: err})
+			}
+		}
+	}
+	return answers
+}
+
+// submit queues a call and waits until its answer is durable.
+func (e *Engine) submit(ctx context.Context, c *call) error {
+	if err := e.refusal(); err != nil {
+		e.cfg.Metrics.RecordRefused(string(err.Code))
+		return err
+	}
+	select {
+	case e.queue <- c:
+	default:
+		e.cfg.Metrics.RecordRefused(string(sim.CodeOverloaded))
+		return &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
+			Message: fmt.Sprintf("%d requests are waiting already; send fewer at a time", cap(e.queue))}
+	}
+	if Phase(e.phase.Load()) == PhaseStopped {
+		e.rejectQueue() // nobody else would: Run emptied the queue before this call came
+	}
+	select {
+	case err := <-c.done:
+		if err != nil {
+			e.cfg.Metrics.RecordRefused(string(sim.CodeOf(err)))
+		}
+		return err
+	case <-ctx.Done():
+		return e.interrupted(ctx.Err())
+	}
+}
+
+// interrupted explains an answer that did not come in time.
+func (e *Engine) interrupted(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		e.cfg.Metrics.RecordRefused(string(sim.CodeUnavailable))
+		return &sim.Error{Code: sim.CodeUnavailable, RetryAfter: time.Second,
+			Message: "no answer in time; whether the request was carried out is unknown: repeat it with the same Idempotency-Key"}
+	}
+	return err
+}
+
+// lookup asks the tables for the keys of requests.
+func (e *Engine) lookup(ctx context.Context, requests []sim.Request) error {
+	through := e.projected.value()
+	var keys []sim.Key
+	for i := range requests {
+		keys = append(keys, requests[i].Keys()...)
+	}
+	found, err := e.cfg.Journal.FindKeys(ctx, keys)
+	if err != nil {
+		return e.storeError(ctx, "looking up keys", err)
+	}
+	lookup := &sim.KeyLookup{Through: through, Found: found}
+	for i := range requests {
+		requests[i].Lookup = lookup
+	}
+	return nil
+}
+
+// answer turns a decision that is durable into an answer.
+func (e *Engine) answer(ctx context.Context, r *sim.Request, d *sim.Decision) Answer {
+	switch d.Outcome {
+	case sim.Accepted:
+		return Answer{Result: d.Result}
+	case sim.Repeated:
+		result, err := e.recall(ctx, d.Result.Sequence)
+		return Answer{result, err}
+	default:
+		return Answer{Err: e.explain(ctx, r.Command, d.Err)}
+	}
+}
+
+// recall reads the result of an earlier request from the journal.
+func (e *Engine) recall(ctx context.Context, sequence uint64) (sim.Result, error) {
+	var result sim.Result
+	errFound := errors.New("found")
+	err := e.cfg.Journal.Read(ctx, sequence-1, func(b *sim.Batch) error {
+		if err := b.Decode(); err != nil {
+			return err
+		}
+		if sequence < b.First || sequence > b.Last {
+			return fmt.Errorf("%w: event %d is not in its batch", sim.ErrBrokenInvariant, sequence)
+		}
+		result = sim.ResultOf(b.Events[sequence-b.First])
+		result.Replayed = true
+		return errFound
+	})
+	if !errors.Is(err, errFound) {
+		if err == nil {
+			err = fmt.Errorf("%w: event %d is not in the journal", sim.ErrBrokenInvariant, sequence)
+		}
+		return sim.Result{}, e.storeError(ctx, "reading an earlier answer", err)
+	}
+	return result, nil
+}
+
+// explain completes a refusal: the state does not know settlements that are
+// final, the tables do.
+func (e *Engine) explain(ctx context.Context, command sim.Command, refusal *sim.Error) error {
+	var id uuid.UUID
+	switch c := command.(type) {
+	case sim.CancelSettlement:
+		id = c.ID
+	case sim.HoldSettlement:
+		id = c.ID
+	case sim.ReleaseSettlement:
+		id = c.ID
+	}
+	if id == (uuid.UUID{}) || refusal.Code != sim.CodeNotFound {
+		return refusal
+	}
+	st, err := e.Settlement(ctx, id)
+	if err != nil {
+		return err
+	}
+	return sim.Errorf(sim.CodeWrongState, "settlement %s is %s, which is final", id, st.Status)
+}
+
+// storeError hides the store's error from the caller and logs it.
+func (e *Engine) storeError(ctx context.Context, doing string, err error) error {
+	if ctx.Err() != nil {
+		return e.interrupted(ctx.Err())
+	}
+	if refusal, ok := errors.AsType[*sim.Error](err); ok {
+		return refusal
+	}
+	e.cfg.Logger.Warn("store failed", "doing", doing, "error", err)
+	e.cfg.Metrics.RecordRefused(string(sim.CodeUnavailable))
+	return e.unavailable()
+}
