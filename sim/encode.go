@@ -186,3 +186,46 @@ func (s *Settlement) encode(e *encoder) {
 	e.text(17, s.ExpectedDate)
 	e.bytes(18, s.Metadata)
 }
+
+// The AppendCanonical methods append a record's bytes as they stand in the
+// journal. Equal records have equal bytes, so they serve to compare records
+// and to digest them.
+
+// AppendCanonical appends the account's bytes to dst.
+func (a *Account) AppendCanonical(dst []byte) []byte { return appendMessage(dst, a.encode) }
+
+// AppendCanonical appends the holding's bytes to dst.
+func (h *Holding) AppendCanonical(dst []byte) []byte { return appendMessage(dst, h.encode) }
+
+// AppendCanonical appends the mirror's bytes to dst.
+func (m *Mirror) AppendCanonical(dst []byte) []byte { return appendMessage(dst, m.encode) }
+
+// AppendCanonical appends the settlement's bytes to dst.
+func (s *Settlement) AppendCanonical(dst []byte) []byte { return appendMessage(dst, s.encode) }
+
+// AppendCanonical appends bytes that tell the entry from every other to dst.
+func (v *Entry) AppendCanonical(dst []byte) []byte {
+	return appendMessage(dst, func(e *encoder) {
+		e.uint(1, v.Sequence)
+		e.uint(2, uint64(v.Index)) //nolint:gosec // an index is not negative
+		e.message(3, v.Posting.encode)
+		e.id(4, v.SettlementID)
+		e.time(5, v.PostedAt)
+	})
+}
+
+// AppendCanonical appends bytes that tell the record from every other to dst.
+func (r *KeyRecord) AppendCanonical(dst []byte) []byte {
+	return appendMessage(dst, func(e *encoder) {
+		e.uint(1, uint64(r.Kind))
+		e.text(2, r.Value)
+		e.bytes(3, r.Fingerprint[:])
+		e.uint(4, r.Sequence)
+	})
+}
+
+func appendMessage(dst []byte, content func(*encoder)) []byte {
+	e := &encoder{dst}
+	content(e)
+	return e.b
+}

@@ -112,9 +112,10 @@ type Engine struct {
 	cfg   Config
 	queue chan *call
 
-	phase  atomic.Int32
-	paused atomic.Bool
-	reason atomic.Pointer[error] // why the store is not available
+	serving chan struct{} // closed when the engine first serves
+	phase   atomic.Int32
+	paused  atomic.Bool
+	reason  atomic.Pointer[error] // why the store is not available
 
 	durable   mark
 	projected mark
@@ -125,9 +126,10 @@ type Engine struct {
 // New returns an engine that is not running yet.
 func New(cfg Config) *Engine {
 	return &Engine{
-		cfg:   cfg,
-		queue: make(chan *call, cfg.Limits.Queue),
-		nudge: make(chan struct{}, 1),
+		cfg:     cfg,
+		queue:   make(chan *call, cfg.Limits.Queue),
+		serving: make(chan struct{}),
+		nudge:   make(chan struct{}, 1),
 	}
 }
 
@@ -150,6 +152,10 @@ func (e *Engine) Ready() error {
 	}
 	return nil
 }
+
+// Serving returns a channel that is closed once the engine has loaded the books
+// for the first time.
+func (e *Engine) Serving() <-chan struct{} { return e.serving }
 
 // SetPaused makes the engine refuse every request with [sim.CodePaused], or
 // answer again. Requests that were accepted before are answered.
@@ -187,8 +193,9 @@ const (
 // what it had accepted, projects everything and returns nil. When abort ends it
 // returns at once; what was acknowledged is durable all the same. It returns an
 // error that wraps [sim.ErrLostOwnership] or [sim.ErrBrokenInvariant], or
-// another one if the engine cannot go on: the opening was refused, or a
-// goroutine panicked. Run may be called once.
+// another one if the engine cannot go on: the first load failed, the opening
+// was refused, or a goroutine panicked; [Fatal] tells which of them trying
+// again cannot mend. Run may be called once.
 func (e *Engine) Run(stop, abort context.Context) error {
 	defer func() {
 		e.phase.Store(int32(PhaseStopped))
@@ -197,11 +204,14 @@ func (e *Engine) Run(stop, abort context.Context) error {
 	backoff := backoffInitial
 	for {
 		served, err := e.session(stop, abort)
-		if err == nil || abort.Err() != nil || isFatal(err) {
+		if err == nil || abort.Err() != nil || Fatal(err) {
 			return err
 		}
 		if stop.Err() != nil {
 			return nil // callers were answered, and nothing acknowledged is in memory alone
+		}
+		if !e.hasServed() {
+			return err
 		}
 		e.phase.Store(int32(PhaseLoading))
 		e.reason.Store(&err)
@@ -222,7 +232,9 @@ type fatalError struct{ error }
 
 func (f fatalError) Unwrap() error { return f.error }
 
-func isFatal(err error) bool {
+// Fatal reports whether an error of [Engine.Run] is a defect or a conflict, as
+// opposed to a store that is away for a while.
+func Fatal(err error) bool {
 	_, fatal := errors.AsType[fatalError](err)
 	return fatal || errors.Is(err, sim.ErrLostOwnership) || errors.Is(err, sim.ErrBrokenInvariant)
 }
@@ -236,6 +248,15 @@ func guard(fn func() error) (err error) {
 		}
 	}()
 	return fn()
+}
+
+func (e *Engine) hasServed() bool {
+	select {
+	case <-e.serving:
+		return true
+	default:
+		return false
+	}
 }
 
 // rejectFor answers what is queued for a while with unavailable. It returns

@@ -79,6 +79,9 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	}
 	e.reason.Store(nil)
 	e.phase.Store(int32(PhaseServing))
+	if !e.hasServed() {
+		close(e.serving)
+	}
 	err = guard(func() error { return s.loop(stop) })
 	if err != nil {
 		s.fail(err)
