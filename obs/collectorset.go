@@ -1,0 +1,67 @@
+package obs
+
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// collectorSet is the collectors of one instance as one collector: they are
+// registered and unregistered together or not at all, and a scrape costs one
+// goroutine per instance rather than one per metric. Its set of descriptors is
+// fixed at construction, which is what makes unregistering it reliable.
+type collectorSet []prometheus.Collector
+
+// Describe implements prometheus.Collector.
+func (s collectorSet) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range s {
+		c.Describe(ch)
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (s collectorSet) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range s {
+		c.Collect(ch)
+	}
+}
+
+func add[C prometheus.Collector](s *collectorSet, c C) C {
+	*s = append(*s, c)
+	return c
+}
+
+func (s *collectorSet) counter(name, help string) prometheus.Counter {
+	return add(s, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
+}
+
+func (s *collectorSet) gauge(name, help string) prometheus.Gauge {
+	return add(s, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}))
+}
+
+func (s *collectorSet) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	return add(s, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
+}
+
+func (s *collectorSet) gaugeVec(name, help string, labels ...string) *prometheus.GaugeVec {
+	return add(s, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels))
+}
+
+func (s *collectorSet) histogramVec(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return add(s, prometheus.NewHistogramVec(
+		prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels))
+}
+
+// lazyHistogram is a histogram without labels whose series appear with the
+// first observation. An instance that never committed anything would otherwise
+// pay for all buckets in memory and in every scrape.
+func (s *collectorSet) lazyHistogram(name, help string, buckets []float64) func() prometheus.Histogram {
+	vec := s.histogramVec(name, help, buckets)
+	return sync.OnceValue(func() prometheus.Histogram { return vec.WithLabelValues().(prometheus.Histogram) })
+}
+
+// lazyGauge is a gauge without labels that is absent until it is first used.
+func (s *collectorSet) lazyGauge(name, help string) func() prometheus.Gauge {
+	vec := s.gaugeVec(name, help)
+	return sync.OnceValue(func() prometheus.Gauge { return vec.WithLabelValues() })
+}

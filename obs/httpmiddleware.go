@@ -1,0 +1,110 @@
+package obs
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// unmatchedEndpoint is the endpoint of requests that no route was found for.
+const unmatchedEndpoint = "unmatched"
+
+// HTTPMiddleware meters the instance's requests. Place it outermost in a chi
+// router (Use), or around one; the endpoint label is chi's route pattern, and
+// "unmatched" where no route answered.
+func (in *Instance) HTTPMiddleware(next http.Handler) http.Handler {
+	return meterHTTP(next, in)
+}
+
+// AdminMiddleware meters the requests of the admin port, in
+// custodian_admin_http_requests_total; it is placed as
+// [Instance.HTTPMiddleware] is.
+func (r *Registry) AdminMiddleware(next http.Handler) http.Handler {
+	return meterHTTP(next, adminRecorder{r})
+}
+
+// httpRecorder takes what meterHTTP sees. Each started has one finished.
+type httpRecorder interface {
+	httpStarted(method string)
+	httpFinished(method, endpoint string, status int, took time.Duration)
+}
+
+func (in *Instance) httpStarted(method string) { in.httpInFlight.WithLabelValues(method).Inc() }
+
+func (in *Instance) httpFinished(method, endpoint string, status int, took time.Duration) {
+	in.httpInFlight.WithLabelValues(method).Dec()
+	in.httpDuration.WithLabelValues(method, endpoint).Observe(took.Seconds())
+	in.httpRequests.WithLabelValues(method, endpoint, strconv.Itoa(status)).Inc()
+}
+
+type adminRecorder struct{ registry *Registry }
+
+func (adminRecorder) httpStarted(string) {}
+
+func (a adminRecorder) httpFinished(method, endpoint string, status int, _ time.Duration) {
+	a.registry.adminRequests.WithLabelValues(method, endpoint, strconv.Itoa(status)).Inc()
+}
+
+func meterHTTP(next http.Handler, recorder httpRecorder) http.Handler {
+	router, wrapsRouter := next.(chi.Routes)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if wrapsRouter && chi.RouteContext(r.Context()) == nil {
+			// Around a router, rather than inside it, the routing context would
+			// be made further down, out of sight: make it here.
+			rctx := chi.NewRouteContext()
+			rctx.Routes = router
+			r = r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, rctx))
+		}
+		method := methodLabel(r.Method)
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		start := time.Now()
+		recorder.httpStarted(method)
+		returned := false
+		// Deferred without recovering: a panic is counted and goes on its way.
+		defer func() {
+			status := ww.Status()
+			switch {
+			case status != 0:
+			case returned:
+				status = http.StatusOK // what net/http sends for a handler that wrote nothing
+			default:
+				status = http.StatusInternalServerError
+			}
+			recorder.httpFinished(method, endpointLabel(r, status), status, time.Since(start))
+		}()
+		next.ServeHTTP(ww, r)
+		returned = true
+	})
+}
+
+// endpointLabel is the route pattern that answered r. It is complete only once
+// the router has returned.
+func endpointLabel(r *http.Request, status int) string {
+	pattern := chi.RouteContext(r.Context()).RoutePattern()
+	if pattern == "" {
+		return unmatchedEndpoint
+	}
+	// A mounted router that found no route leaves the pattern of its mount
+	// point, as "/api/*". With these statuses that is not a route.
+	if strings.HasSuffix(pattern, "/*") &&
+		(status == http.StatusNotFound || status == http.StatusMethodNotAllowed) {
+		return unmatchedEndpoint
+	}
+	return pattern
+}
+
+// methodLabel bounds the method, which a client may choose freely.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return method
+	default:
+		return otherValue
+	}
+}

@@ -1,0 +1,124 @@
+package obs
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// otherValue stands for every label value that has no series of its own.
+const otherValue = "other"
+
+// cappedLabel admits the first limit distinct values of one label. It is
+// shared by all metrics of an instance that carry the label, so an account that
+// has its own series in one has it in all.
+type cappedLabel struct {
+	name    string
+	limit   int
+	dropped *prometheus.CounterVec
+
+	mu   sync.RWMutex
+	seen map[string]string
+}
+
+func newCappedLabel(name string, limit int, dropped *prometheus.CounterVec) *cappedLabel {
+	return &cappedLabel{name: name, limit: limit, dropped: dropped, seen: make(map[string]string)}
+}
+
+// admit returns the label value to use for v, and meters the cap when that is
+// "other" for want of room.
+func (l *cappedLabel) admit(v string) string {
+	l.mu.RLock()
+	value, known := l.seen[v]
+	full := len(l.seen) >= l.limit
+	l.mu.RUnlock()
+	if known {
+		return value
+	}
+	if !full {
+		if value, ok := l.learn(v); ok {
+			return value
+		}
+	}
+	l.dropped.WithLabelValues(l.name).Inc()
+	return otherValue
+}
+
+// learn takes v in unless the last room went to another goroutine meanwhile.
+func (l *cappedLabel) learn(v string) (string, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if value, known := l.seen[v]; known {
+		return value, true
+	}
+	if len(l.seen) >= l.limit {
+		return "", false
+	}
+	// Cloned, because v may be a piece of a request body that the map would
+	// keep alive; valid, because Prometheus panics on anything else.
+	key := strings.Clone(v)
+	value := strings.ToValidUTF8(key, "\uFFFD")
+	l.seen[key] = value
+	return value, true
+}
+
+// pairCounter is a counter with two labels of capped values. The children of
+// admitted pairs are found by one map look-up that does not allocate.
+type pairCounter struct {
+	vec           *prometheus.CounterVec
+	first, second *cappedLabel
+
+	mu       sync.RWMutex
+	children map[[2]string]prometheus.Counter
+}
+
+func newPairCounter(vec *prometheus.CounterVec, first, second *cappedLabel) *pairCounter {
+	return &pairCounter{vec: vec, first: first, second: second, children: make(map[[2]string]prometheus.Counter)}
+}
+
+func (c *pairCounter) inc(a, b string) {
+	if child, ok := c.child(a, b); ok {
+		child.Inc()
+		return
+	}
+	// Not a known pair as it stands: a new one, or one with a value beyond the
+	// cap. The children are keyed by admitted values only, which bounds them.
+	a, b = c.first.admit(a), c.second.admit(b)
+	child, ok := c.child(a, b)
+	if !ok {
+		child = c.vec.WithLabelValues(a, b)
+		c.mu.Lock()
+		c.children[[2]string{a, b}] = child
+		c.mu.Unlock()
+	}
+	child.Inc()
+}
+
+func (c *pairCounter) child(a, b string) (prometheus.Counter, bool) {
+	c.mu.RLock()
+	child, ok := c.children[[2]string{a, b}]
+	c.mu.RUnlock()
+	return child, ok
+}
+
+// enumCounter is a counter with one label of a closed set of values; anything
+// else is "other". Its series appear with their first use.
+type enumCounter struct {
+	vec   *prometheus.CounterVec
+	known []string
+}
+
+func newEnumCounter(vec *prometheus.CounterVec, known ...string) *enumCounter {
+	return &enumCounter{vec: vec, known: known}
+}
+
+func (c *enumCounter) inc(value string) {
+	for _, known := range c.known {
+		if value == known {
+			c.vec.WithLabelValues(known).Inc()
+			return
+		}
+	}
+	c.vec.WithLabelValues(otherValue).Inc()
+}

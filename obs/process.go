@@ -1,0 +1,61 @@
+package obs
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// instanceStates are the lifecycle states of an instance. Each has a series
+// from the start, so that an alert on state="failed" has a zero to rise from.
+var instanceStates = []string{"pending", "starting", "running", "draining", "drained", "paused", "failed"}
+
+// ReportInstances sets where custodian_instances comes from: count returns
+// the number of instances per state and is called at each scrape, so it must
+// be quick, safe for concurrent use, and hold no lock that a scrape could wait
+// for. States that count leaves out read zero. A later call replaces it.
+func (r *Registry) ReportInstances(count func() map[string]int) { r.instances.source.Store(&count) }
+
+// ReportConnections sets where custodian_postgres_connections comes from:
+// count returns the number of connections per state (such as in_use, idle,
+// and the budget itself), under the same rules as in ReportInstances.
+func (r *Registry) ReportConnections(count func() map[string]int) { r.connections.source.Store(&count) }
+
+// RecordConnectionWait observes how long a pool waited for a connection of
+// the process-wide budget, successfully or not.
+func (r *Registry) RecordConnectionWait(took time.Duration) { r.connWait.Observe(took.Seconds()) }
+
+// RecordConnectionWaitTimeout counts a wait that was given up.
+func (r *Registry) RecordConnectionWaitTimeout() { r.connTimeouts.Inc() }
+
+// stateGauge is a gauge per state whose values are asked for at each scrape:
+// the owner of the states need not keep a second count in step.
+type stateGauge struct {
+	desc   *prometheus.Desc
+	always []string // states with a series even at zero
+	source atomic.Pointer[func() map[string]int]
+}
+
+func newStateGauge(name, help string, always []string) *stateGauge {
+	return &stateGauge{desc: prometheus.NewDesc(name, help, []string{"state"}, nil), always: always}
+}
+
+// Describe implements prometheus.Collector.
+func (g *stateGauge) Describe(ch chan<- *prometheus.Desc) { ch <- g.desc }
+
+// Collect implements prometheus.Collector.
+func (g *stateGauge) Collect(ch chan<- prometheus.Metric) {
+	counts := make(map[string]int, len(g.always))
+	for _, state := range g.always {
+		counts[state] = 0
+	}
+	if source := g.source.Load(); source != nil {
+		maps.Copy(counts, (*source)())
+	}
+	for _, state := range slices.Sorted(maps.Keys(counts)) {
+		ch <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, float64(counts[state]), state)
+	}
+}

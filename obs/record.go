@@ -1,0 +1,70 @@
+package obs
+
+import "time"
+
+// RecordPositionCreated counts a position that was created for an account.
+func (in *Instance) RecordPositionCreated(account, symbol string) { in.positions.inc(account, symbol) }
+
+// RecordSettlementProcessed counts a settlement that reached a status.
+func (in *Instance) RecordSettlementProcessed(status, settlementType string) {
+	in.settlements.inc(status, settlementType)
+}
+
+// RecordBalanceChange counts a change of a balance.
+func (in *Instance) RecordBalanceChange(account, currency string) {
+	in.balances.inc(account, currency)
+}
+
+// RecordBatch observes one journal append: how many events it made durable
+// and how long that took.
+func (in *Instance) RecordBatch(events int, commit time.Duration) {
+	in.batchEvents().Observe(float64(events))
+	in.commitDuration().Observe(commit.Seconds())
+}
+
+// RecordRefused counts a command that was refused before it reached the
+// engine. The reason is overloaded, unavailable or paused; any other counts as
+// "other".
+func (in *Instance) RecordRefused(reason string) { in.refused.inc(reason) }
+
+// RecordProjection observes one projection transaction: how many events it
+// brought into the tables and how long it took.
+func (in *Instance) RecordProjection(events int, took time.Duration) {
+	if events > 0 { // A counter panics on anything less than zero.
+		in.projectionEvents.Add(float64(events))
+	}
+	in.projectionDuration().Observe(took.Seconds())
+}
+
+// SetProjectionLag says how many durable events the tables do not show yet.
+func (in *Instance) SetProjectionLag(events int) { in.projectionLag.Set(float64(events)) }
+
+// RecordReload counts that the engine threw its state away and loaded it anew.
+func (in *Instance) RecordReload() { in.reloads.Inc() }
+
+// SetQueueDepth says how many commands wait for the engine.
+func (in *Instance) SetQueueDepth(n int) { in.queueDepth.Set(float64(n)) }
+
+// RecordRestart counts that the supervisor restarted the instance.
+func (in *Instance) RecordRestart() { in.restarts.Inc() }
+
+// SetRedisUp says whether Redis answers. Until the first call the instance has
+// no custodian_redis_up series, which is right where Redis is off.
+func (in *Instance) SetRedisUp(up bool) {
+	if up {
+		in.redisUp().Set(1)
+		return
+	}
+	in.redisUp().Set(0)
+}
+
+// RecordStreamPublished counts n events published on the Redis stream.
+func (in *Instance) RecordStreamPublished(n int) {
+	if n > 0 {
+		in.published.Add(float64(n))
+	}
+}
+
+// RecordCacheRequest counts a cache look-up. The result is hit, miss or error;
+// any other counts as "other".
+func (in *Instance) RecordCacheRequest(result string) { in.cacheRequests.inc(result) }

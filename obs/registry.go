@@ -1,0 +1,107 @@
+package obs
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// ErrInstanceExists is returned by [Registry.Instance] for a name whose
+// earlier Instance has not been closed.
+var ErrInstanceExists = errors.New("the instance already has metrics")
+
+// scrapesInFlight bounds concurrent scrapes of one handler; a further one is
+// answered 503. Each holds a whole exposition in memory.
+const scrapesInFlight = 8
+
+// Registry holds the metrics of the whole process: the Go runtime, the
+// supervisor's own, and those of every instance under the label "instance".
+// All methods are safe for concurrent use.
+type Registry struct {
+	shared  *prometheus.Registry
+	handler http.Handler
+
+	adminRequests *prometheus.CounterVec
+	instances     *stateGauge
+	connections   *stateGauge
+	connWait      prometheus.Histogram
+	connTimeouts  prometheus.Counter
+}
+
+// NewRegistry returns a Registry with the process-wide collectors in place and
+// no instances.
+func NewRegistry() *Registry {
+	r := &Registry{
+		shared: prometheus.NewRegistry(),
+		adminRequests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "custodian_admin_http_requests_total",
+			Help: "Requests answered by the admin port.",
+		}, []string{"method", "endpoint", "status_code"}),
+		instances: newStateGauge("custodian_instances",
+			"Configured instances by lifecycle state.", instanceStates),
+		connections: newStateGauge("custodian_postgres_connections",
+			"PostgreSQL connections of all pools together, by state.", nil),
+		connWait: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "custodian_postgres_connection_wait_seconds",
+			Help:    "Time that a pool waited for a connection of the process-wide budget.",
+			Buckets: waitBuckets,
+		}),
+		connTimeouts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "custodian_postgres_connection_wait_timeouts_total",
+			Help: "Waits for a connection of the process-wide budget that were given up.",
+		}),
+	}
+	r.shared.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		r.adminRequests, r.instances, r.connections, r.connWait, r.connTimeouts,
+	)
+	r.handler = newScrapeHandler(r.shared, r.shared)
+	return r
+}
+
+// Handler serves the metrics of the process and of all instances: the
+// Prometheus text format, or OpenMetrics where the client asks for it, with
+// gzip where accepted.
+func (r *Registry) Handler() http.Handler { return r.handler }
+
+// Gatherer gives programmatic access to what Handler serves.
+func (r *Registry) Gatherer() prometheus.Gatherer { return r.shared }
+
+// Instance creates the metrics of the instance called name and adds them to
+// the shared registry. The name may be empty (a process with one unnamed
+// instance); its series then carry an empty instance label, which Prometheus
+// treats as none. It fails with [ErrInstanceExists] while an earlier Instance
+// of that name is open, and for options that are out of range.
+func (r *Registry) Instance(name string, opts InstanceOptions) (*Instance, error) {
+	if opts.LabelValues < 0 {
+		return nil, fmt.Errorf("metrics of instance %q: LabelValues is %d, want 0 or more", name, opts.LabelValues)
+	}
+	in := newInstance(opts)
+	in.shared = prometheus.WrapRegistererWith(prometheus.Labels{"instance": name}, r.shared)
+	if err := in.shared.Register(in.set); err != nil {
+		if registered := (prometheus.AlreadyRegisteredError{}); errors.As(err, &registered) {
+			err = ErrInstanceExists
+		}
+		return nil, fmt.Errorf("metrics of instance %q: %w", name, err)
+	}
+	in.own.MustRegister(in.set) // A fresh registry: only a wrong metric definition can fail.
+	in.handler = newScrapeHandler(in.own, nil)
+	return in, nil
+}
+
+// newScrapeHandler serves what gatherer holds. One bad series costs that
+// series, not the scrape; errors are metered in errorCounts if it is given.
+func newScrapeHandler(gatherer prometheus.Gatherer, errorCounts prometheus.Registerer) http.Handler {
+	return promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
+		ErrorHandling:       promhttp.ContinueOnError,
+		Registry:            errorCounts,
+		MaxRequestsInFlight: scrapesInFlight,
+		EnableOpenMetrics:   true,
+		OfferedCompressions: []promhttp.Compression{promhttp.Identity, promhttp.Gzip},
+	})
+}
