@@ -109,7 +109,8 @@ func newInstance(opts InstanceOptions) *Instance {
 	in.queueDepth = set.gauge("custodian_engine_queue_depth",
 		"Commands waiting for the engine.")
 	in.refused = newEnumCounter(set.counterVec("custodian_engine_refused_total",
-		"Commands refused before they reached the engine.", "reason"), "overloaded", "unavailable", "paused")
+		"Requests refused for want of capacity or availability.", "reason"),
+		"overloaded", "unavailable", "paused", "draining", "limit_reached", "internal")
 	in.reloads = set.counter("custodian_engine_reloads_total",
 		"Times the engine threw its state away and loaded it again after a failed append.")
 	in.restarts = set.counter("custodian_instance_restarts_total",

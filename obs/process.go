@@ -19,23 +19,27 @@ var instanceStates = []string{"pending", "starting", "running", "draining", "dra
 // for. States that count leaves out read zero. A later call replaces it.
 func (r *Registry) ReportInstances(count func() map[string]int) { r.instances.source.Store(&count) }
 
-// ReportConnections sets where custodian_postgres_connections comes from:
-// count returns the number of connections per state (such as in_use, idle,
-// and the budget itself), under the same rules as in ReportInstances.
-func (r *Registry) ReportConnections(count func() map[string]int) { r.connections.source.Store(&count) }
+// SetConnections says how many connections of the process-wide PostgreSQL
+// budget are in use, out of limit.
+func (r *Registry) SetConnections(inUse, limit int) {
+	r.connections.WithLabelValues("in_use").Set(float64(inUse))
+	r.connections.WithLabelValues("free").Set(float64(max(limit-inUse, 0)))
+}
 
-// RecordConnectionWait observes how long a pool waited for a connection of
-// the process-wide budget, successfully or not.
-func (r *Registry) RecordConnectionWait(took time.Duration) { r.connWait.Observe(took.Seconds()) }
-
-// RecordConnectionWaitTimeout counts a wait that was given up.
-func (r *Registry) RecordConnectionWaitTimeout() { r.connTimeouts.Inc() }
+// RecordConnectionWait observes how long a new connection waited for a place
+// in the budget, and counts the wait as timed out unless it was granted one.
+func (r *Registry) RecordConnectionWait(waited time.Duration, granted bool) {
+	r.connWait.Observe(waited.Seconds())
+	if !granted {
+		r.connTimeouts.Inc()
+	}
+}
 
 // stateGauge is a gauge per state whose values are asked for at each scrape:
 // the owner of the states need not keep a second count in step.
 type stateGauge struct {
 	desc   *prometheus.Desc
-	always []string // states with a series even at zero
+	always []string // states that have a series even at zero
 	source atomic.Pointer[func() map[string]int]
 }
 

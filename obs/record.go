@@ -22,9 +22,10 @@ func (in *Instance) RecordBatch(events int, commit time.Duration) {
 	in.commitDuration().Observe(commit.Seconds())
 }
 
-// RecordRefused counts a command that was refused before it reached the
-// engine. The reason is overloaded, unavailable or paused; any other counts as
-// "other".
+// RecordRefused counts a request that was refused for want of capacity or
+// availability. The reason is an error code of the core that says so
+// (overloaded, unavailable, paused, draining, limit_reached, internal); any
+// other counts as "other".
 func (in *Instance) RecordRefused(reason string) { in.refused.inc(reason) }
 
 // RecordProjection observes one projection transaction: how many events it

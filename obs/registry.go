@@ -27,7 +27,7 @@ type Registry struct {
 
 	adminRequests *prometheus.CounterVec
 	instances     *stateGauge
-	connections   *stateGauge
+	connections   *prometheus.GaugeVec
 	connWait      prometheus.Histogram
 	connTimeouts  prometheus.Counter
 }
@@ -43,8 +43,10 @@ func NewRegistry() *Registry {
 		}, []string{"method", "endpoint", "status_code"}),
 		instances: newStateGauge("custodian_instances",
 			"Configured instances by lifecycle state.", instanceStates),
-		connections: newStateGauge("custodian_postgres_connections",
-			"PostgreSQL connections of all pools together, by state.", nil),
+		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "custodian_postgres_connections",
+			Help: "Places of the process-wide budget of PostgreSQL connections, by state (in_use, free).",
+		}, []string{"state"}),
 		connWait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "custodian_postgres_connection_wait_seconds",
 			Help:    "Time that a pool waited for a connection of the process-wide budget.",

@@ -18,7 +18,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
+
+// An Instance is what the engine records through.
+var _ sim.Metrics = (*obs.Instance)(nil)
 
 // newInstance returns an open instance of a registry of its own.
 func newInstance(t *testing.T, opts obs.InstanceOptions) (*obs.Registry, *obs.Instance) {
@@ -275,14 +279,15 @@ func TestProcessMetricsComeFromTheirOwners(t *testing.T) {
 	registry := obs.NewRegistry()
 	wantSample(t, scrape(t, registry.Handler()), `custodian_instances{state="failed"} 0`)
 	registry.ReportInstances(func() map[string]int { return map[string]int{"running": 3} })
-	registry.ReportConnections(func() map[string]int { return map[string]int{"in_use": 2, "idle": 1} })
-	registry.RecordConnectionWait(20 * time.Millisecond)
-	registry.RecordConnectionWaitTimeout()
+	registry.SetConnections(2, 80)
+	registry.RecordConnectionWait(20*time.Millisecond, true)
+	registry.RecordConnectionWait(5*time.Second, false)
 	serve(t, registry.AdminMiddleware(testRouter()), http.MethodGet, "/api/v1/health")
 	lines := scrape(t, registry.Handler())
 	wantSample(t, lines, `custodian_instances{state="running"} 3`)
 	wantSample(t, lines, `custodian_instances{state="draining"} 0`)
 	wantSample(t, lines, `custodian_postgres_connections{state="in_use"} 2`)
+	wantSample(t, lines, `custodian_postgres_connections{state="free"} 78`)
 	wantSample(t, lines, `custodian_postgres_connection_wait_seconds_bucket{le="0.05"} 1`)
 	wantSample(t, lines, `custodian_postgres_connection_wait_timeouts_total 1`)
 	wantSample(t, lines, `custodian_admin_http_requests_total{endpoint="/api/v1/health",method="GET",status_code="200"} 1`)
