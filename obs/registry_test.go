@@ -392,3 +392,10 @@ func BenchmarkNewInstance(b *testing.B) {
 		instance.Close()
 	}
 }
+
+func TestUnnamedInstanceHasAnEmptyInstanceLabel(t *testing.T) {
+	t.Parallel()
+	registry := obs.NewRegistry()
+	open(t, registry, "", obs.InstanceOptions{}).SetQueueDepth(2)
+	wantSample(t, scrape(t, registry.Handler()), `custodian_engine_queue_depth{instance=""} 2`)
+}
