@@ -1,0 +1,207 @@
+// Package openapi builds an OpenAPI 3.1 document from a table of operations
+// and the Go types of their bodies.
+//
+// The types' json tags name the fields, those without omitempty are required;
+// the tags doc, example, enum, format, pattern, minimum, maximum, minLength and
+// maxLength describe them further.
+package openapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
+)
+
+// Info describes the document as a whole.
+type Info struct {
+	Title       string
+	Version     string
+	Description string
+	// Tags are the groups of operations, in the order of their presentation.
+	Tags []Tag
+	// BearerAuth documents that operations may demand a bearer token.
+	BearerAuth bool
+}
+
+// Tag describes a group of operations.
+type Tag struct{ Name, Description string }
+
+// Operation is one method on one path.
+type Operation struct {
+	Method string
+	// Path has its parameters in braces, as chi and OpenAPI both write them.
+	Path string
+	// ID is unique in the document.
+	ID          string
+	Summary     string
+	Description string
+	Tag         string
+	Query       []Parameter
+	Headers     []Parameter
+	// Body is a value of the request body's type; nil for none.
+	Body any
+	// BodyOptional documents that the body may be left out.
+	BodyOptional bool
+	Answers      []Answer
+	// Problems are the statuses of error answers.
+	Problems []int
+}
+
+// Parameter is a query parameter or a header.
+type Parameter struct {
+	Name        string
+	Description string
+	// Type is a value of the parameter's type; nil means a string.
+	Type any
+	// Enum lists the allowed values, where they are few.
+	Enum     []string
+	Example  any
+	Required bool
+}
+
+// Answer is a successful answer.
+type Answer struct {
+	Status      int
+	Description string
+	// Body is a value of the answer's type; nil for none.
+	Body any
+	// MediaType is application/json where it is empty. The body of any other
+	// is documented as text.
+	MediaType string
+	// Headers are names and descriptions.
+	Headers map[string]string
+}
+
+// Decimal is the type of a request field that takes a decimal as a string or a
+// number.
+type Decimal string
+
+// decimalPattern is what money.Parse accepts, but for the number of digits.
+const decimalPattern = `^-?[0-9]+(\.[0-9]+)?$`
+
+// Schema describes the type.
+func (Decimal) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{
+		{Type: huma.TypeString, Pattern: decimalPattern, Examples: []any{"1.25"}},
+		{Type: huma.TypeNumber},
+	}}
+}
+
+// Object is the type of a free-form JSON object.
+type Object json.RawMessage
+
+// Schema describes the type.
+func (Object) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+}
+
+// Build returns the document as JSON. It panics on a table that contradicts
+// itself, which is a defect.
+func Build(info Info, operations []Operation) ([]byte, error) {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[Object]())
+	doc := &huma.OpenAPI{
+		OpenAPI:    "3.1.0",
+		Info:       &huma.Info{Title: info.Title, Version: info.Version, Description: info.Description},
+		Components: &huma.Components{Schemas: registry},
+	}
+	for _, t := range info.Tags {
+		doc.Tags = append(doc.Tags, &huma.Tag{Name: t.Name, Description: t.Description})
+	}
+	if info.BearerAuth {
+		doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+		doc.Security = []map[string][]string{{}, {"token": {}}}
+	}
+	for i := range operations {
+		doc.AddOperation(convert(registry, &operations[i]))
+	}
+	return json.MarshalIndent(doc, "", "  ")
+}
+
+var pathParameter = regexp.MustCompile(`\{([a-z_]+)\}`)
+
+func convert(registry huma.Registry, o *Operation) *huma.Operation {
+	out := &huma.Operation{
+		Method: o.Method, Path: o.Path, OperationID: o.ID, Summary: o.Summary, Description: o.Description,
+		Responses: map[string]*huma.Response{},
+	}
+	if o.Tag != "" {
+		out.Tags = []string{o.Tag}
+	}
+	for _, m := range pathParameter.FindAllStringSubmatch(o.Path, -1) {
+		out.Parameters = append(out.Parameters, &huma.Param{Name: m[1], In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+	}
+	for _, p := range o.Query {
+		out.Parameters = append(out.Parameters, parameter(registry, "query", p))
+	}
+	for _, p := range o.Headers {
+		out.Parameters = append(out.Parameters, parameter(registry, "header", p))
+	}
+	if o.Body != nil {
+		out.RequestBody = &huma.RequestBody{Required: !o.BodyOptional,
+			Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, o.Body)}}}
+	}
+	for _, a := range o.Answers {
+		addAnswer(registry, out.Responses, a)
+	}
+	for _, status := range o.Problems {
+		key := strconv.Itoa(status)
+		if out.Responses[key] != nil {
+			panic(fmt.Sprintf("openapi: %s answers %d twice", o.ID, status))
+		}
+		out.Responses[key] = &huma.Response{Description: http.StatusText(status),
+			Content: map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf(registry, problem.Problem{})}}}
+	}
+	return out
+}
+
+// addAnswer adds an answer; those of the same status are alternatives that
+// differ in their media type.
+func addAnswer(registry huma.Registry, responses map[string]*huma.Response, a Answer) {
+	key := strconv.Itoa(a.Status)
+	r := responses[key]
+	if r == nil {
+		r = &huma.Response{Description: a.Description}
+		responses[key] = r
+	}
+	for name, description := range a.Headers {
+		if r.Headers == nil {
+			r.Headers = map[string]*huma.Param{}
+		}
+		r.Headers[name] = &huma.Header{Description: description, Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	mediaType, schema := a.MediaType, &huma.Schema{Type: huma.TypeString}
+	switch {
+	case mediaType == "" && a.Body == nil:
+		return
+	case mediaType == "":
+		mediaType, schema = "application/json", schemaOf(registry, a.Body)
+	}
+	if r.Content == nil {
+		r.Content = map[string]*huma.MediaType{}
+	}
+	r.Content[mediaType] = &huma.MediaType{Schema: schema}
+}
+
+func parameter(registry huma.Registry, in string, p Parameter) *huma.Param {
+	schema := &huma.Schema{Type: huma.TypeString}
+	if p.Type != nil {
+		schema = schemaOf(registry, p.Type)
+	}
+	for _, v := range p.Enum {
+		schema.Enum = append(schema.Enum, v)
+	}
+	return &huma.Param{Name: p.Name, In: in, Description: p.Description, Required: p.Required, Schema: schema, Example: p.Example}
+}
+
+func schemaOf(registry huma.Registry, v any) *huma.Schema {
+	t := reflect.TypeOf(v)
+	return registry.Schema(t, true, t.Name())
+}

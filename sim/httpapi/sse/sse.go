@@ -1,0 +1,89 @@
+// Package sse writes server-sent events.
+package sse
+
+import (
+	"errors"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MediaType is the content type of server-sent events.
+const MediaType = "text/event-stream"
+
+// WriteTimeout bounds a single write, so that a reader who has stopped reading
+// does not hold the stream for ever.
+const WriteTimeout = 30 * time.Second
+
+// Wanted reports whether the request asks for server-sent events.
+func Wanted(r *http.Request) bool {
+	for _, accept := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(accept, ",") {
+			mediaType, params, err := mime.ParseMediaType(strings.TrimSpace(part))
+			if err != nil || mediaType != MediaType {
+				continue
+			}
+			if q, err := strconv.ParseFloat(params["q"], 64); err == nil && q == 0 {
+				continue
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// Writer writes events to one response. It belongs to one goroutine.
+type Writer struct {
+	w  http.ResponseWriter
+	rc *http.ResponseController
+	b  []byte
+}
+
+// Start answers the request with a stream and sends its head at once. The
+// server's own write timeout no longer applies to it.
+func Start(w http.ResponseWriter) (*Writer, error) {
+	h := w.Header()
+	h.Set("Content-Type", MediaType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // proxies would hold events back
+	w.WriteHeader(http.StatusOK)
+	s := &Writer{w: w, rc: http.NewResponseController(w)}
+	s.b = append(s.b, "retry: 2000\n\n"...)
+	return s, s.Flush()
+}
+
+// Event adds an event to what the next [Writer.Flush] sends. The data must be
+// a single line.
+func (s *Writer) Event(id uint64, name string, data []byte) {
+	s.b = append(strconv.AppendUint(append(s.b, "id: "...), id, 10), '\n')
+	s.b = append(append(append(s.b, "event: "...), name...), '\n')
+	s.b = append(append(append(s.b, "data: "...), data...), '\n', '\n')
+}
+
+// Comment adds a comment, which readers ignore; it keeps the connection open.
+func (s *Writer) Comment(text string) {
+	s.b = append(append(append(s.b, ": "...), text...), '\n', '\n')
+}
+
+// Flush sends what was added.
+func (s *Writer) Flush() error {
+	// Not every writer knows deadlines; then the server's own holds.
+	if err := s.rc.SetWriteDeadline(time.Now().Add(WriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	_, err := s.w.Write(s.b)
+	s.b = s.b[:0]
+	if err != nil {
+		return err
+	}
+	return s.rc.Flush()
+}
+
+// LastEventID returns the id after which a reader wants to resume, and whether
+// the request names one. An id that no event has counts as none.
+func LastEventID(r *http.Request) (uint64, bool) {
+	id, err := strconv.ParseUint(r.Header.Get("Last-Event-ID"), 10, 63)
+	return id, err == nil
+}
