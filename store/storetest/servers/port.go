@@ -3,6 +3,7 @@
 package servers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -40,13 +41,14 @@ func FreePort() (int, error) {
 	if handedOut.ports == nil {
 		handedOut.ports = make(map[int]bool)
 	}
+	var config net.ListenConfig
 	var last error
 	for range 1000 {
 		port := low + rand.IntN(high-low+1)
 		if handedOut.ports[port] {
 			continue
 		}
-		listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		listener, err := config.Listen(context.Background(), "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			last = err
 			continue

@@ -1,0 +1,166 @@
+# Everything that is done with this repository, by name: make help.
+#
+# Building and running need Go, make and git. The integration tests also need
+# PostgreSQL, Redis and a C compiler (for the race detector), which
+# .ci/install-services fetches from the system's packages. Linters and code
+# generators are built from source, at the versions below, into .tools/.
+
+GO      ?= go
+BINARY  := bin/custodian
+CONFIG  ?= configs/local.yaml
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Arguments of the test targets: make test PKGS=./sim/... ARGS='-run Lock -v'
+PKGS ?= ./...
+ARGS ?=
+
+# test-integration leaves out the packages that have no integration tests.
+INTEGRATION_PKGS = $(if $(filter-out ./...,$(PKGS)),$(PKGS),$(sort $(dir $(shell \
+	grep -rl --include='*_test.go' '^//go:build .*integration' .))))
+
+# Benchmarks: make bench PKGS=./sim/... BENCH=Engine
+BENCH ?= .
+
+TOOLS        := $(CURDIR)/.tools
+TOOLS_BIN    := $(TOOLS)/bin
+TEST_SERVERS := $(TOOLS_BIN)/testservers
+export PATH  := $(TOOLS_BIN):$(PATH)
+
+# Tools of development: name, then module path and version.
+TOOL_golangci-lint      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+TOOL_buf                := github.com/bufbuild/buf/cmd/buf@v1.75.0
+TOOL_protoc-gen-go      := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+TOOL_protoc-gen-go-grpc := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+TOOL_govulncheck        := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+TOOL_grpcurl            := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+TOOL_benchstat          := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+TOOL_NAMES := $(patsubst TOOL_%,%,$(filter-out TOOL_NAMES,$(filter TOOL_%,$(.VARIABLES))))
+
+# A tool is installed when the file named after its version exists, so that a
+# changed version installs anew.
+stamp = $(TOOLS)/stamps/$(1)@$(lastword $(subst @, ,$(TOOL_$(1))))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+##@ Building and running
+
+.PHONY: build
+build: ## Build bin/custodian, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BINARY) ./cmd/custodian
+
+.PHONY: run
+run: build ## Build and start the supervisor on configs/local.yaml (CONFIG=… for another)
+	@exec $(BINARY) serve --config $(CONFIG)
+
+.PHONY: status
+status: ## Show version, changes, what is built, and the instances of a running supervisor
+	@.ci/status $(BINARY) '$(VERSION)'
+
+.PHONY: clean
+clean: ## Remove what was built and measured (tools and data stay)
+	rm -rf bin bench-results
+	rm -f $(TEST_SERVERS)
+
+##@ Testing
+
+.PHONY: test
+test: test-unit ## Run the unit tests, which need nothing installed (same as test-unit)
+
+.PHONY: test-unit
+test-unit: ## Run the unit tests
+	$(GO) test -timeout 5m $(ARGS) $(PKGS)
+
+.PHONY: test-short
+test-short: ## Run the quick part of the unit tests
+	$(GO) test -short -timeout 2m $(ARGS) $(PKGS)
+
+.PHONY: test-integration
+test-integration: services $(TEST_SERVERS) ## Run the packages with integration tests on private PostgreSQL and Redis
+	$(TEST_SERVERS) -- $(GO) test -tags integration -count=1 -timeout 15m -p 2 $(ARGS) $(INTEGRATION_PKGS)
+
+.PHONY: test-all
+test-all: services $(TEST_SERVERS) ## Run every test, with the race detector, on private PostgreSQL and Redis
+	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test -race -tags integration -count=1 -timeout 15m -p 2 $(ARGS) $(PKGS)
+
+.PHONY: bench
+bench: services $(TEST_SERVERS) ## Run the benchmarks on private servers that sync to disk; results in bench-results/
+	@.ci/bench '$(VERSION)' $(TEST_SERVERS) -durable -- \
+		$(GO) test -tags integration -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m -p 1 $(ARGS) $(PKGS)
+
+.PHONY: test-list
+test-list: ## List all tests, benchmarks and fuzz tests by name
+	@grep -rnoE --include='*_test.go' '^func (Test|Benchmark|Fuzz|Example)[A-Za-z0-9_]*' . \
+		| sed -E 's|^\./([^:]*):[0-9]+:func |\1 |' | awk '{ printf "%-60s %s\n", $$2, $$1 }' | sort
+
+.PHONY: test-files
+test-files: ## List all test files with the number of tests in each; integration tests are marked
+	@find . -name '*_test.go' -not -path './.tools/*' | sort | while read -r file; do \
+		mark=; if grep -q '^//go:build .*integration' "$$file"; then mark=integration; fi; \
+		printf '%4d  %s  %s\n' "$$(grep -cE '^func (Test|Benchmark|Fuzz|Example)' "$$file")" "$${file#./}" "$$mark"; \
+	done
+
+##@ Code
+
+.PHONY: fmt
+fmt: tool-golangci-lint ## Format all Go code
+	golangci-lint fmt
+
+.PHONY: lint
+lint: tool-golangci-lint ## Check style, mistakes and the direction of imports
+	golangci-lint run
+
+.PHONY: vuln
+vuln: tool-govulncheck ## Look for known vulnerabilities in what the code calls
+	@.ci/vulncheck
+
+.PHONY: proto
+proto: tool-buf tool-protoc-gen-go tool-protoc-gen-go-grpc ## Check the protocol buffers and generate their Go code
+	buf lint
+	buf generate
+
+.PHONY: generate
+generate: proto ## Generate all generated code
+	$(GO) generate ./...
+
+##@ Environment
+
+.PHONY: check-env
+check-env: ## Say which programs are there, which are missing and what to do about it
+	@.ci/check-env $(TOOL_NAMES)
+
+.PHONY: deps
+deps: ## Download the Go modules and verify them
+	$(GO) mod download
+	$(GO) mod verify
+
+.PHONY: tools
+tools: $(addprefix tool-,$(TOOL_NAMES)) ## Install all development tools into .tools/bin
+
+.PHONY: services
+services: ## Install PostgreSQL, Redis and a C compiler where missing (Debian, Ubuntu)
+	@.ci/install-services
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The helper is built, not run by "go run", which would swallow its exit code
+# and not pass signals on. Go itself knows whether it is up to date.
+.PHONY: $(TEST_SERVERS)
+$(TEST_SERVERS):
+	@$(GO) build -o $@ ./store/storetest/servers/run
+
+# Tools are programs of their own: no cgo, so that they need no C compiler.
+define install-tool
+.PHONY: tool-$(1)
+tool-$(1): $(call stamp,$(1))
+$(call stamp,$(1)):
+	@mkdir -p $(TOOLS)/stamps
+	CGO_ENABLED=0 GOBIN=$(TOOLS_BIN) $(GO) install $(TOOL_$(1))
+	@rm -f $(TOOLS)/stamps/$(1)@* && touch $$@
+endef
+$(foreach tool,$(TOOL_NAMES),$(eval $(call install-tool,$(tool))))
