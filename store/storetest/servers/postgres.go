@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -96,8 +97,9 @@ func (pg *Postgres) initialise(ctx context.Context, bin, data string, options Op
 	if out, err := initdb.output(ctx); err != nil {
 		return fmt.Errorf("initdb: %w:\n%s", err, out)
 	}
-	conf := filepath.Join(data, "postgresql.conf")
-	if err := pg.account.writeFile(conf, postgresSettings(options)); err != nil {
+	// The settings are added to those that initdb found to work on this
+	// machine, such as its kind of shared memory.
+	if err := appendTo(filepath.Join(data, "postgresql.conf"), postgresSettings(options)); err != nil {
 		return fmt.Errorf("PostgreSQL: %w", err)
 	}
 	if err := pg.startOnFreePort(ctx); err != nil {
@@ -111,7 +113,8 @@ func (pg *Postgres) initialise(ctx context.Context, bin, data string, options Op
 	return nil
 }
 
-// postgresSettings returns the content of postgresql.conf.
+// postgresSettings returns what is added to postgresql.conf; in that file the
+// last of several settings of one name counts.
 func postgresSettings(options Options) string {
 	durable := "off"
 	if options.Fsync {
@@ -124,6 +127,16 @@ func postgresSettings(options Options) string {
 		b.WriteString(line + "\n")
 	}
 	return b.String()
+}
+
+// appendTo adds text to a file that exists.
+func appendTo(path, text string) error {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
 }
 
 // createDatabase creates the user and the database that tests work in.
