@@ -1,0 +1,35 @@
+// Package postgres keeps journals in PostgreSQL 14 or newer. It is the
+// production store.
+//
+// # Entry points
+//
+// [Open] connects to one database and returns a [Server], of which a process
+// has one per distinct URL. [Server.Journal] creates or migrates the schema of
+// one instance and returns its [Journal], which implements sim.Journal.
+// [Server.Own] takes the advisory lock that says which process runs an
+// instance, and [Server.Desired] keeps a supervisor's document.
+//
+// # Durability and fencing
+//
+// An append is one statement in one round trip: it moves the instance's head
+// from the expected epoch and sequence number to the next, and only if that
+// succeeds inserts the batch. Loading raises the epoch under the same row
+// lock, so a writer that was shut out finds nothing to move and gets
+// sim.ErrLostOwnership. The projected place is guarded in the same way, so a
+// projection can neither be applied twice nor by a writer of the past.
+//
+// Projections are committed without waiting for the disk: they can be made
+// again from the journal, and the write-ahead log never holds a later append
+// without the projections before it.
+//
+// # Connections
+//
+// Each journal has its own pool, which holds nothing while the instance is
+// idle. All connections of a server are counted against one budget; a pool
+// that wants one beyond it takes over one that another does not need, and
+// waits for a bounded time.
+//
+// All names are qualified with the schema and nothing depends on session
+// state except ownership, so everything but [Options.LockURL] may point at
+// PgBouncer in transaction mode, with default_query_exec_mode=exec in the URL.
+package postgres

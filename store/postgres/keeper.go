@@ -1,0 +1,370 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Times of the connection that holds the locks.
+const (
+	lockPing    = 3 * time.Second
+	lockTimeout = 10 * time.Second
+)
+
+// keeper holds the advisory locks of all leases on one connection of its own.
+// One goroutine owns the connection and the set of leases; it takes what is
+// asked of it in batches. While there is no lease there is no connection.
+type keeper struct {
+	server *Server
+	name   string
+	every  time.Duration
+
+	requests chan *lockRequest
+	life     context.Context //nolint:containedctx // the keeper's own lifetime
+	end      context.CancelFunc
+	start    sync.Once
+	done     chan struct{}
+
+	// Owned by the goroutine.
+	conn   *pgx.Conn
+	pid    uint32 // of the last connection's backend
+	leases map[int64]*Lease
+}
+
+type lockRequest struct {
+	lease   *Lease
+	release bool
+	reply   chan error
+}
+
+func newKeeper(s *Server, every time.Duration) *keeper {
+	if every == 0 {
+		every = lockPing
+	}
+	k := &keeper{
+		server: s, name: processName(), every: every,
+		requests: make(chan *lockRequest), done: make(chan struct{}), leases: make(map[int64]*Lease),
+	}
+	k.life, k.end = context.WithCancel(context.Background())
+	return k
+}
+
+// ask hands a request to the goroutine and waits for the answer. A caller who
+// leaves early leaves no lock behind.
+func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
+	k.start.Do(func() { go k.run() })
+	r := &lockRequest{lease: l, release: release, reply: make(chan error, 1)}
+	select {
+	case k.requests <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-k.life.Done():
+		return ErrClosed
+	}
+	select {
+	case err := <-r.reply:
+		return err
+	case <-ctx.Done():
+	}
+	if !release {
+		go func() {
+			if <-r.reply == nil {
+				_ = k.ask(k.life, l, true)
+			}
+		}()
+	}
+	return ctx.Err()
+}
+
+// close ends the goroutine, and with its connection all locks.
+func (k *keeper) close(ctx context.Context) error {
+	k.end()
+	k.start.Do(func() { close(k.done) }) // it never ran
+	select {
+	case <-k.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("giving up ownership: %w", ctx.Err())
+	}
+}
+
+func (k *keeper) run() {
+	defer close(k.done)
+	ticker := time.NewTicker(k.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-k.life.Done():
+			k.disconnect()
+			return
+		case r := <-k.requests:
+			k.serve(k.gather(r))
+		case <-ticker.C:
+			k.tend()
+		}
+		if len(k.leases) == 0 {
+			k.disconnect()
+		}
+	}
+}
+
+// gatherAtMost bounds the requests of one round trip.
+const gatherAtMost = 1000
+
+// gather adds to the first request those that are waiting as well.
+func (k *keeper) gather(first *lockRequest) []*lockRequest {
+	batch := []*lockRequest{first}
+	for len(batch) < gatherAtMost {
+		select {
+		case r := <-k.requests:
+			batch = append(batch, r)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (k *keeper) disconnect() {
+	if k.conn != nil {
+		closeConn(k.conn)
+		k.conn = nil
+	}
+}
+
+// connect makes sure of the connection, and of all locks on a new one.
+func (k *keeper) connect(ctx context.Context) error {
+	if k.conn != nil && !k.conn.IsClosed() {
+		return nil
+	}
+	k.disconnect()
+	conn, err := k.server.connect(ctx, k.server.locks, k.name)
+	if err != nil {
+		return err
+	}
+	previous := k.pid
+	k.conn, k.pid = conn, conn.PgConn().PID()
+	if len(k.leases) == 0 {
+		return nil
+	}
+	if err := k.restore(ctx, previous); err != nil {
+		k.disconnect()
+		k.pid = previous
+		return err
+	}
+	return nil
+}
+
+// restore takes the locks again after a connection was lost. The server may
+// not have noticed the loss, then the old session still holds them: it is
+// ended. What somebody else has taken is lost.
+func (k *keeper) restore(ctx context.Context, previous uint32) error {
+	const endOld = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE pid = $1::int4 AND application_name = $2::text AND usename = current_user AND pid <> pg_backend_pid()`
+	if _, err := k.conn.Exec(ctx, endOld, int32(previous), k.name); err != nil { //nolint:gosec // a process id
+		return fmt.Errorf("ending the old session: %w", err)
+	}
+	keys := make([]int64, 0, len(k.leases))
+	for key := range k.leases {
+		keys = append(keys, key)
+	}
+	refused, err := k.lock(ctx, keys)
+	if err != nil {
+		return err
+	}
+	holders, err := k.holders(ctx, refused)
+	if err != nil {
+		return err
+	}
+	for _, key := range refused {
+		h := holders[key]
+		if h.pid == 0 || h.pid == previous {
+			return errors.New("the old session has not ended yet")
+		}
+	}
+	for _, key := range refused {
+		l := k.leases[key]
+		k.server.log.Error("ownership of an instance was lost", "schema", l.schema, "holder", holders[key].String())
+		delete(k.leases, key)
+		close(l.lost)
+	}
+	k.server.log.Info("ownership restored on a new connection", "instances", len(k.leases))
+	return nil
+}
+
+// tend looks after the connection.
+func (k *keeper) tend() {
+	if len(k.leases) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	defer cancel()
+	if k.conn != nil {
+		if err := k.conn.Ping(ctx); err == nil {
+			return
+		}
+		k.disconnect()
+	}
+	if err := k.connect(ctx); err != nil && k.life.Err() == nil {
+		k.server.log.Warn("the connection that holds ownership is lost, trying again", "error", err)
+	}
+}
+
+// serve answers requests in one round trip each for releases and for new locks.
+func (k *keeper) serve(batch []*lockRequest) {
+	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	defer cancel()
+	var taking, dropping []*lockRequest
+	var taken, dropped []int64
+	for _, r := range batch {
+		key := lockKey("ownership", r.lease.schema)
+		switch held := k.leases[key]; {
+		case r.release:
+			if held == r.lease {
+				delete(k.leases, key)
+				dropped = append(dropped, key)
+			}
+			dropping = append(dropping, r)
+		case held != nil:
+			r.reply <- fmt.Errorf("%w: this process runs it already", ErrOwned)
+		default:
+			// Marked at once, so that a second request in this batch is refused.
+			k.leases[key] = r.lease
+			taking, taken = append(taking, r), append(taken, key)
+		}
+	}
+	k.unlock(ctx, dropped)
+	for _, r := range dropping {
+		r.reply <- nil
+	}
+	if len(taking) == 0 {
+		return
+	}
+	answers := k.take(ctx, taken)
+	for i, r := range taking {
+		if err := answers[taken[i]]; err != nil {
+			delete(k.leases, taken[i])
+			r.reply <- err
+			continue
+		}
+		r.reply <- nil
+	}
+}
+
+// unlock gives locks up, with the connection if it holds no other.
+func (k *keeper) unlock(ctx context.Context, keys []int64) {
+	if len(keys) == 0 || k.conn == nil {
+		return
+	}
+	if len(k.leases) > 0 {
+		_, err := k.conn.Exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys)
+		if err == nil {
+			return
+		}
+	}
+	k.disconnect() // which unlocks as well; the next round restores the others
+}
+
+// take locks keys and returns why for those that it could not.
+func (k *keeper) take(ctx context.Context, keys []int64) map[int64]error {
+	failed := make(map[int64]error)
+	fail := func(err error) map[int64]error {
+		for _, key := range keys {
+			failed[key] = k.server.explain(err)
+		}
+		return failed
+	}
+	// Those are not held yet, so they must not be restored either.
+	pending := make(map[int64]*Lease, len(keys))
+	for _, key := range keys {
+		pending[key] = k.leases[key]
+		delete(k.leases, key)
+	}
+	err := k.connect(ctx)
+	for key, l := range pending {
+		k.leases[key] = l
+	}
+	if err != nil {
+		return fail(err)
+	}
+	refused, err := k.lock(ctx, keys)
+	if err != nil {
+		k.disconnect()
+		return fail(err)
+	}
+	if len(refused) == 0 {
+		return failed
+	}
+	holders, err := k.holders(ctx, refused)
+	if err != nil {
+		k.server.log.Warn("finding who owns an instance", "error", err)
+	}
+	for _, key := range refused {
+		failed[key] = fmt.Errorf("%w: %s", ErrOwned, holders[key])
+	}
+	return failed
+}
+
+// lock tries to lock keys and returns those that somebody else holds.
+func (k *keeper) lock(ctx context.Context, keys []int64) (refused []int64, err error) {
+	rows, err := k.conn.Query(ctx, `SELECT k FROM unnest($1::int8[]) AS k WHERE NOT pg_try_advisory_lock(k)`, keys)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// holder is the session that holds a lock.
+type holder struct {
+	pid     uint32
+	name    string
+	address string
+	since   time.Time
+}
+
+// String names the holder for an error message.
+func (h holder) String() string {
+	if h.pid == 0 {
+		return "another process holds it"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "held by %q", h.name)
+	if h.address != "" {
+		fmt.Fprintf(&b, " from %s", h.address)
+	}
+	fmt.Fprintf(&b, " (server process %d, connected since %s)", h.pid, h.since.UTC().Format(time.RFC3339))
+	return b.String()
+}
+
+func (k *keeper) holders(ctx context.Context, keys []int64) (map[int64]holder, error) {
+	out := make(map[int64]holder, len(keys))
+	if len(keys) == 0 {
+		return out, nil
+	}
+	// A lock on one bigint shows its halves as classid and objid.
+	rows, err := k.conn.Query(ctx, `
+		SELECT (l.classid::int8 << 32) | l.objid::int8, l.pid::int4, coalesce(a.application_name, ''),
+			coalesce(host(a.client_addr), ''), coalesce(a.backend_start, now())
+		FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			AND (l.classid::int8 << 32) | l.objid::int8 = ANY($1::int8[])`, keys)
+	if err != nil {
+		return out, err
+	}
+	var key int64
+	var pid int32
+	var h holder
+	_, err = pgx.ForEachRow(rows, []any{&key, &pid, &h.name, &h.address, &h.since}, func() error {
+		h.pid = uint32(pid) //nolint:gosec // a process id
+		out[key] = h
+		return nil
+	})
+	return out, err
+}

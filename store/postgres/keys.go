@@ -1,0 +1,92 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+)
+
+// keyPage is how many keys are read at a time. Short statements let the server
+// clean up behind the rows that appends update meanwhile, which one long scan
+// would forbid.
+const keyPage = 20000
+
+// An external id counts as used by the event with which its settlement's
+// history begins.
+const externalSequence = `coalesce((history->0->>'sequence')::int8, 0)`
+
+// FindKeys returns the records of those keys that are stored. See [sim.Tables].
+func (j *Journal) FindKeys(ctx context.Context, keys []sim.Key) ([]sim.KeyRecord, error) {
+	var idempotency, external []string
+	for _, k := range keys {
+		if k.Kind == sim.KeyExternal {
+			external = append(external, k.Value)
+		} else {
+			idempotency = append(idempotency, k.Value)
+		}
+	}
+	var out []sim.KeyRecord
+	err := j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		rows, err := c.Query(ctx, fill(`
+			SELECT 1::int4, key, fingerprint, sequence FROM {schema}.idempotency_keys WHERE key = ANY($1::text[])
+			UNION ALL
+			SELECT 2::int4, external_id, NULL, `+externalSequence+` FROM {schema}.settlements WHERE external_id = ANY($2::text[])`, j.schema),
+			idempotency, external)
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, readKey)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("finding keys: %w", err)
+	}
+	return out, nil
+}
+
+// ScanKeys calls fn with every stored key. It holds no connection while fn
+// runs. See [sim.Tables].
+func (j *Journal) ScanKeys(ctx context.Context, fn func(sim.KeyRecord) error) error {
+	err := j.scan(ctx, fill(`SELECT 1::int4, key, fingerprint, sequence FROM {schema}.idempotency_keys
+		WHERE key > $1::text ORDER BY key LIMIT $2::int8`, j.schema), fn)
+	if err != nil {
+		return err
+	}
+	return j.scan(ctx, fill(`SELECT 2::int4, external_id, NULL::bytea, `+externalSequence+` FROM {schema}.settlements
+		WHERE external_id > $1::text ORDER BY external_id LIMIT $2::int8`, j.schema), fn)
+}
+
+func (j *Journal) scan(ctx context.Context, sql string, fn func(sim.KeyRecord) error) error {
+	for after := ""; ; {
+		page, err := query(ctx, j, sql, []any{after, keyPage}, readKey)
+		if err != nil {
+			return fmt.Errorf("reading keys: %w", err)
+		}
+		for _, k := range page {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := fn(k); err != nil {
+				return err
+			}
+			after = k.Value
+		}
+		if len(page) < keyPage {
+			return nil
+		}
+	}
+}
+
+func readKey(row pgx.CollectableRow) (k sim.KeyRecord, err error) {
+	var kind int32
+	var fingerprint []byte
+	if err = row.Scan(&kind, &k.Value, &fingerprint, &k.Sequence); err != nil {
+		return k, err
+	}
+	k.Kind = sim.KeyKind(kind) //nolint:gosec // 1 or 2
+	copy(k.Fingerprint[:], fingerprint)
+	return k, nil
+}

@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+)
+
+// transactionLimits bound what a transaction waits for and how long its locks
+// outlive a process that vanished. They are set for the transaction alone, so
+// they work through a pooler.
+const transactionLimits = `SELECT set_config('lock_timeout', '10s', true),
+	set_config('idle_in_transaction_session_timeout', '30s', true)`
+
+// Load claims the journal and reads the tables, in one transaction and one
+// round trip. It holds the rows that guard appends and projections while it
+// reads: a writer under way finishes before, every other finds the new epoch
+// after. See [sim.Journal].
+func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
+	var snap sim.Snapshot
+	var epoch int64
+	err := j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		var batch pgx.Batch
+		// Statements between two synchronisations are one transaction. The
+		// tables are stable under the locks, so the weakest isolation does, and
+		// only that one waits for a writer instead of failing.
+		batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+		batch.Queue(transactionLimits)
+		batch.Queue(j.sql.claim)
+		batch.Queue(j.sql.claimTables)
+		batch.Queue(j.sql.keyed)
+		batch.Queue(accountTable.selectFrom(j.sql.schema))
+		batch.Queue(positionTable.selectFrom(j.sql.schema))
+		batch.Queue(balanceTable.selectFrom(j.sql.schema))
+		batch.Queue(mirrorTable.selectFrom(j.sql.schema))
+		batch.Queue(settlementTable.selectFrom(j.sql.schema) + ` WHERE status IN ('PENDING', 'IN_PROGRESS') ORDER BY settlement_id`)
+		batch.Queue(`COMMIT`)
+		results := c.SendBatch(ctx, &batch)
+		if err := j.readSnapshot(results, &snap, &epoch); err != nil {
+			_ = results.Close()
+			return err
+		}
+		return results.Close()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("loading schema %q: %w", j.schema, err)
+	}
+	j.place.Lock()
+	defer j.place.Unlock()
+	j.place.epoch, j.place.projected = epoch, snap.Projected.Sequence
+	return &snap, nil
+}
+
+func (j *Journal) readSnapshot(results pgx.BatchResults, snap *sim.Snapshot, epoch *int64) error {
+	for range 2 { // BEGIN, limits
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	if err := results.QueryRow().Scan(epoch, &snap.Head); err != nil {
+		return fmt.Errorf("claiming the journal: %w", err)
+	}
+	var err error
+	if snap.Projected, err = readProgress(results.QueryRow()); err != nil {
+		return fmt.Errorf("claiming the tables: %w", err)
+	}
+	if err = results.QueryRow().Scan(&snap.Keyed); err != nil {
+		return err
+	}
+	if snap.Accounts, err = collect(results, readAccount); err != nil {
+		return fmt.Errorf("accounts: %w", err)
+	}
+	if snap.Holdings, err = collect(results, readPosition); err != nil {
+		return fmt.Errorf("positions: %w", err)
+	}
+	balances, err := collect(results, readBalance)
+	if err != nil {
+		return fmt.Errorf("balances: %w", err)
+	}
+	snap.Holdings = append(snap.Holdings, balances...)
+	if snap.Mirrors, err = collect(results, readMirror); err != nil {
+		return fmt.Errorf("mirrors: %w", err)
+	}
+	if snap.Open, err = collect(results, readSettlement); err != nil {
+		return fmt.Errorf("open settlements: %w", err)
+	}
+	_, err = results.Exec() // COMMIT
+	return err
+}
+
+func collect[T any](results pgx.BatchResults, read pgx.RowToFunc[T]) ([]T, error) {
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, read)
+}
+
+func readProgress(row pgx.Row) (p sim.Progress, err error) {
+	var at *time.Time
+	var hash []byte
+	if err = row.Scan(&p.Sequence, &at, &hash, &p.Generator); err != nil {
+		return p, err
+	}
+	p.Time = utc(at)
+	p.Hash, err = digest(hash)
+	return p, err
+}
+
+// Projected returns the place that the tables have reached. See [sim.Tables].
+func (j *Journal) Projected(ctx context.Context) (p sim.Progress, err error) {
+	err = j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		p, err = readProgress(c.QueryRow(ctx, j.sql.projected))
+		return err
+	})
+	if err != nil {
+		return p, fmt.Errorf("reading the projected place: %w", err)
+	}
+	return p, nil
+}

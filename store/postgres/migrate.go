@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// migrations are the steps from an empty schema to the present one: applying
+// the first n gives version n. They are never changed once released, only
+// added to.
+var migrations = readMigrations()
+
+func readMigrations() []string {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql") // in the order of their names
+	if err != nil {
+		panic(err)
+	}
+	out := make([]string, len(names))
+	for i, name := range names {
+		text, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		out[i] = string(text)
+	}
+	return out
+}
+
+// schemaState is what is found under a schema's name.
+type schemaState struct {
+	exists  bool
+	empty   bool
+	foreign bool
+	version int
+	// instance is the name of the instance that the journal was made for.
+	instance string
+}
+
+// probe looks at a schema without changing it.
+func probe(ctx context.Context, c *pgx.Conn, schema string) (schemaState, error) {
+	var st schemaState
+	var tables, ours int
+	err := c.QueryRow(ctx, `
+		SELECT n.oid IS NOT NULL,
+			(SELECT count(*) FROM pg_class WHERE relnamespace = n.oid),
+			(SELECT count(*) FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid
+				WHERE t.relnamespace = n.oid AND t.relname = 'meta' AND a.attname IN ('version', 'instance', 'epoch', 'seq'))
+		FROM (SELECT $1::text AS name) want LEFT JOIN pg_namespace n ON n.nspname = want.name`, schema).
+		Scan(&st.exists, &tables, &ours)
+	if err != nil {
+		return st, fmt.Errorf("looking at schema %q: %w", schema, err)
+	}
+	st.empty, st.foreign = tables == 0, tables > 0 && ours != 4
+	if st.empty || st.foreign {
+		return st, nil
+	}
+	err = c.QueryRow(ctx, `SELECT version, instance FROM `+quoteName(schema)+`.meta`).Scan(&st.version, &st.instance)
+	if err != nil {
+		return st, fmt.Errorf("reading the version of schema %q: %w", schema, err)
+	}
+	return st, nil
+}
+
+// migrate brings a schema to the version of steps, creating it if need be. Any
+// number of processes may do so at once: each schema has a lock of its own,
+// held until the transaction that changes it ends.
+func migrate(ctx context.Context, c *pgx.Conn, schema, instance string, steps []string) error {
+	// A step may find that another process has just done it; then one more
+	// look is due. More rounds than steps mean that something else is wrong.
+	for range len(steps) + 2 {
+		st, err := probe(ctx, c, schema)
+		if err != nil {
+			return err
+		}
+		switch {
+		case st.foreign:
+			return fmt.Errorf("%w: %q holds tables that are no journal; choose another schema", ErrForeignSchema, schema)
+		case st.version > len(steps):
+			return fmt.Errorf("%w: schema %q has version %d, this program knows versions up to %d", ErrNewerSchema, schema, st.version, len(steps))
+		case st.version == len(steps):
+			return nil
+		case st.empty:
+			err = execScript(ctx, c, createScript(schema, instance, steps, !st.exists))
+		default:
+			err = execScript(ctx, c, stepScript(schema, steps, st.version))
+		}
+		switch sqlState(err) {
+		case codeDuplicateTable, codeDuplicateSchema, codeUnique, codeMoved:
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("migrating schema %q from version %d to %d: %w", schema, st.version, len(steps), err)
+		}
+		if st.empty {
+			return nil
+		}
+	}
+	return fmt.Errorf("migrating schema %q: another process keeps changing it", schema)
+}
+
+// codeMoved is raised by a step that finds the version changed meanwhile.
+const codeMoved = "P0C01"
+
+// createScript makes a whole schema in one round trip.
+func createScript(schema, instance string, steps []string, create bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "SELECT pg_advisory_xact_lock(%d);\n", lockKey("migration", schema))
+	if create {
+		fmt.Fprintf(&b, "CREATE SCHEMA %s;\n", quoteName(schema))
+	}
+	for _, step := range steps {
+		b.WriteString(fill(step, schema))
+	}
+	fmt.Fprintf(&b, `
+INSERT INTO {schema}.meta (version, instance, epoch, seq, hash) VALUES (%d, %s, 0, 0, '');
+INSERT INTO {schema}.projection (epoch, seq, hash) VALUES (0, 0, '');`, len(steps), quoteLiteral(instance))
+	return fill(b.String(), schema)
+}
+
+// stepScript applies the step that follows version, in one transaction.
+func stepScript(schema string, steps []string, version int) string {
+	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d);\n", lockKey("migration", schema)) + fill(fmt.Sprintf(`
+DO $check$ BEGIN
+	IF (SELECT version FROM {schema}.meta) <> %d THEN
+		RAISE EXCEPTION 'migrated meanwhile' USING ERRCODE = '%s';
+	END IF;
+END $check$;
+%s
+UPDATE {schema}.meta SET version = %d;`, version, codeMoved, steps[version], version+1), schema)
+}
+
+// fill puts the quoted schema in its place. It is the only way by which a name
+// gets into a script.
+func fill(script, schema string) string {
+	return strings.ReplaceAll(script, "{schema}", quoteName(schema))
+}
+
+// quoteLiteral writes a string constant that means the same whatever
+// standard_conforming_strings is.
+func quoteLiteral(s string) string {
+	s = strings.ReplaceAll(s, "\x00", "")
+	s = strings.ReplaceAll(s, `\`, `\\`)
+	return "E'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
+
+// execScript runs several statements as one transaction in one round trip.
+func execScript(ctx context.Context, c *pgx.Conn, script string) error {
+	_, err := c.PgConn().Exec(ctx, script).ReadAll()
+	return err
+}

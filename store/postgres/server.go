@@ -1,0 +1,243 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Options are the settings of a [Server].
+type Options struct {
+	// URL names the database as libpq does, and the driver's settings
+	// (sslmode, connect_timeout, default_query_exec_mode, …).
+	URL string
+	// LockURL is used for the connection that holds advisory locks; empty means
+	// URL. It must lead to the server itself where URL leads to a pooler that
+	// shares sessions.
+	LockURL string
+	// MaxConnections bounds all connections together; 0 means 80.
+	MaxConnections int
+	// ConnectionWait bounds how long a new connection waits for its place
+	// within MaxConnections; 0 means 5 s.
+	ConnectionWait time.Duration
+	// Logger and Metrics may be nil.
+	Logger  *slog.Logger
+	Metrics Metrics
+
+	// idle and lockPing shorten the times of tests.
+	idle, lockPing time.Duration
+}
+
+// Defaults of [Options].
+const (
+	defaultConnections    = 80
+	defaultConnectionWait = 5 * time.Second
+	defaultConnectTimeout = 10 * time.Second
+	oldestServer          = 140000
+)
+
+// Server is one PostgreSQL database as this process uses it. It is safe for
+// concurrent use.
+type Server struct {
+	config *pgxpool.Config
+	locks  *pgx.ConnConfig
+	budget *budget
+	log    *slog.Logger
+	idle   time.Duration
+
+	// role, database and where are for messages; where is host:port.
+	role, database, where string
+
+	admin  *pool
+	keeper *keeper
+}
+
+// Open connects to a database and checks that it can be used. Its errors wrap
+// [ErrUnreachable], [ErrRefused] or [ErrPermission].
+func Open(ctx context.Context, o Options) (*Server, error) {
+	config, err := parse(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	locks := config.ConnConfig
+	if o.LockURL != "" {
+		lockConfig, err := parse(o.LockURL)
+		if err != nil {
+			return nil, err
+		}
+		locks = lockConfig.ConnConfig
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = defaultConnections
+	}
+	if o.MaxConnections < 2 {
+		return nil, fmt.Errorf("max_connections: at least 2 are needed, one of them for ownership")
+	}
+	if o.ConnectionWait == 0 {
+		o.ConnectionWait = defaultConnectionWait
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = noMetrics{}
+	}
+	c := config.ConnConfig
+	s := &Server{
+		config: config, locks: locks.Copy(), log: o.Logger, idle: o.idle,
+		budget: newBudget(o.MaxConnections, o.ConnectionWait, o.Metrics),
+		role:   c.User, database: c.Database, where: net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))),
+	}
+	if s.admin, err = s.newPool("administration"); err != nil {
+		return nil, err
+	}
+	s.keeper = newKeeper(s, o.lockPing)
+	if err := s.inspect(ctx, o.MaxConnections); err != nil {
+		_ = s.Close(ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+// parse reads a URL. What the driver says of one that it cannot read may quote
+// parts of the password, so only what is surely none is passed on.
+func parse(text string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(text)
+	if err != nil {
+		if parsed, urlErr := url.Parse(text); urlErr == nil && parsed.Scheme != "" {
+			if cause := errors.Unwrap(err); cause != nil && !quotesSecret(cause.Error(), parsed) {
+				return nil, fmt.Errorf("the PostgreSQL URL is not valid: %w", cause)
+			}
+		}
+		return nil, errors.New("the PostgreSQL URL cannot be read; write postgres://user:password@host:5432/database?sslmode=…, special characters in the password percent-encoded")
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = defaultConnectTimeout
+	}
+	// Statements name the schema, so each connection sees one instance's few.
+	config.ConnConfig.StatementCacheCapacity = statementsCached
+	config.ConnConfig.DescriptionCacheCapacity = statementsCached
+	return config, nil
+}
+
+func quotesSecret(message string, parsed *url.URL) bool {
+	secret, set := parsed.User.Password()
+	return (set && secret != "" && strings.Contains(message, secret)) || strings.Contains(message, "@")
+}
+
+// inspect refuses servers that are too old and warns of settings that lose
+// acknowledged work.
+func (s *Server) inspect(ctx context.Context, connections int) error {
+	var version, allowed int
+	var fsync, commit string
+	err := s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return c.QueryRow(ctx, `SELECT current_setting('server_version_num')::int4, current_setting('max_connections')::int4
+			- current_setting('superuser_reserved_connections')::int4, current_setting('fsync'), current_setting('synchronous_commit')`).
+			Scan(&version, &allowed, &fsync, &commit)
+	})
+	if err != nil {
+		return err
+	}
+	if version < oldestServer {
+		return fmt.Errorf("%w: the server at %s is version %d, 14 or newer is needed", ErrUnreachable, s.where, version/10000)
+	}
+	if connections > allowed {
+		s.log.Warn("storage.postgres.max_connections is above what the server allows", "configured", connections, "server", allowed)
+	}
+	if fsync == "off" || commit == "off" {
+		s.log.Warn("the server may lose acknowledged settlements in a crash", "fsync", fsync, "synchronous_commit", commit)
+	}
+	return nil
+}
+
+// Ping reports whether the server answers and accepts writes.
+func (s *Server) Ping(ctx context.Context) error {
+	return s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		var standby bool
+		if err := c.QueryRow(ctx, `SELECT pg_is_in_recovery()`).Scan(&standby); err != nil {
+			return err
+		}
+		if standby {
+			return fmt.Errorf("%w: the server at %s is a standby and takes no writes", ErrUnreachable, s.where)
+		}
+		return nil
+	})
+}
+
+// Check is [Server.Ping], and checks that the role may create the schemas of
+// new instances.
+func (s *Server) Check(ctx context.Context) error {
+	if err := s.Ping(ctx); err != nil {
+		return err
+	}
+	var role, database string
+	var allowed bool
+	err := s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return c.QueryRow(ctx, `SELECT current_user::text, current_database()::text,
+			has_database_privilege(current_database(), 'CREATE')`).Scan(&role, &database, &allowed)
+	})
+	if err == nil && !allowed {
+		err = fmt.Errorf("%w: role %s lacks CREATE on database %s: GRANT CREATE ON DATABASE %s TO %s",
+			ErrPermission, role, database, quoteName(database), quoteName(role))
+	}
+	return err
+}
+
+// Drop removes a journal's schema and all that is in it. A schema that does
+// not exist is no error; one that is no journal is [ErrForeignSchema].
+func (s *Server) Drop(ctx context.Context, schema string) error {
+	if err := checkSchema(schema); err != nil {
+		return err
+	}
+	return s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		found, err := probe(ctx, c, schema)
+		if err != nil || !found.exists {
+			return err
+		}
+		if found.foreign {
+			return fmt.Errorf("%w: %q is not dropped", ErrForeignSchema, schema)
+		}
+		_, err = c.PgConn().Exec(ctx, `SET LOCAL lock_timeout = '10s'; DROP SCHEMA `+quoteName(schema)+` CASCADE`).ReadAll()
+		if err != nil {
+			return fmt.Errorf("dropping schema %q: %w", schema, err)
+		}
+		return nil
+	})
+}
+
+// Close gives up all ownership and closes the server's own connections; the
+// journals are to be closed before. It returns when they are closed or ctx
+// ends, whichever is first.
+func (s *Server) Close(ctx context.Context) error {
+	return errors.Join(s.keeper.close(ctx), s.admin.close(ctx))
+}
+
+// connect opens a connection outside of any pool.
+func (s *Server) connect(ctx context.Context, config *pgx.ConnConfig, name string) (*pgx.Conn, error) {
+	config = config.Copy()
+	config.RuntimeParams["application_name"] = name
+	config.DialFunc = pgconn.DialFunc(s.budget.dialer())
+	conn, err := pgx.ConnectConfig(ctx, config)
+	return conn, s.explain(err)
+}
+
+// processName tells this process from others in pg_stat_activity.
+func processName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown-host"
+	}
+	pid := strconv.Itoa(os.Getpid())
+	return "custodian " + cut(host, maxNameBytes-len("custodian  ")-len(pid)) + " " + pid
+}
