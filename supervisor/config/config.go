@@ -1,0 +1,150 @@
+package config
+
+// Config is the whole desired state of a process. The zero value is not useful;
+// start from [Default].
+type Config struct {
+	// Admin is the process's own API.
+	Admin Admin `koanf:"admin" json:"admin"`
+	Log   Log   `koanf:"log" json:"log"`
+	// Service is what discovery tells of every instance.
+	Service Service `koanf:"service" json:"service,omitzero"`
+	// DataDir holds the SQLite files and the supervisor's own records.
+	DataDir string  `koanf:"data_dir" json:"data_dir" len:"4096"`
+	Storage Storage `koanf:"storage" json:"storage"`
+	Redis   Redis   `koanf:"redis" json:"redis"`
+	Ports   Ports   `koanf:"ports" json:"ports"`
+	// Defaults apply to every instance that does not say otherwise.
+	Defaults Settings `koanf:"defaults" json:"defaults"`
+	// Instances are the custodians, in the order in which they were written.
+	Instances []Instance `koanf:"instances" json:"instances" len:"10000"`
+}
+
+// Admin configures the admin API.
+type Admin struct {
+	// Listen is host:port. Beyond loopback, Tokens or TLS.ClientCA is required.
+	Listen string  `koanf:"listen" json:"listen" len:"300"`
+	Tokens []Token `koanf:"tokens" json:"tokens,omitempty" len:"1000"`
+	TLS    TLS     `koanf:"tls" json:"tls,omitzero"`
+}
+
+// Token is a bearer token of the admin API, of which only the hash is known.
+type Token struct {
+	// Name says in logs who came.
+	Name string `koanf:"name" json:"name" len:"100"`
+	// SHA256 is the hash of the token, 64 hexadecimal digits in lower case.
+	SHA256 string `koanf:"sha256" json:"sha256" len:"100"`
+}
+
+// TLS names PEM files.
+type TLS struct {
+	Cert string `koanf:"cert" json:"cert,omitempty" len:"4096"`
+	Key  string `koanf:"key" json:"key,omitempty" len:"4096"`
+	// ClientCA holds the certificates that sign those of allowed clients.
+	ClientCA string `koanf:"client_ca" json:"client_ca,omitempty" len:"4096"`
+}
+
+// Log configures the process's log.
+type Log struct {
+	Level  string `koanf:"level" json:"level" oneof:"debug info warn error"`
+	Format string `koanf:"format" json:"format" oneof:"json console"`
+}
+
+// Service is what discovery publishes beside names and ports.
+type Service struct {
+	// Name is the kind of service, not the name of an instance.
+	Name string `koanf:"name" json:"name,omitempty" len:"100"`
+	// Version is empty for the version of the program.
+	Version string `koanf:"version" json:"version,omitempty" len:"100"`
+	// Environment is free text such as development or staging.
+	Environment string `koanf:"environment" json:"environment,omitempty" len:"100"`
+}
+
+// The storage drivers.
+const (
+	StorageSQLite   = "sqlite"
+	StorageMemory   = "memory"
+	StoragePostgres = "postgres"
+)
+
+// Storage says where journals and tables are kept. A URL without a driver implies
+// postgres.
+type Storage struct {
+	Driver   string   `koanf:"driver" json:"driver" oneof:"sqlite memory postgres"`
+	Postgres Postgres `koanf:"postgres" json:"postgres"`
+}
+
+// Postgres is the PostgreSQL server of all instances that name none themselves.
+type Postgres struct {
+	URL Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	// MaxConnections bounds the connections of the whole process, all servers
+	// together.
+	MaxConnections int `koanf:"max_connections" json:"max_connections" range:"4..10000"`
+	// Isolation is how instances on one server are kept apart.
+	Isolation string `koanf:"isolation" json:"isolation" oneof:"schema"`
+}
+
+// The Redis drivers.
+const (
+	RedisEmbedded = "embedded"
+	RedisServer   = "server"
+	RedisOff      = "off"
+)
+
+// Redis is used for discovery, the cache and the published event stream. A URL
+// without a driver implies server.
+type Redis struct {
+	Driver string `koanf:"driver" json:"driver" oneof:"embedded server off"`
+	URL    Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	// CacheTTL is how long a cache entry lives that sets no time itself.
+	CacheTTL Duration `koanf:"cache_ttl" json:"cache_ttl" range:"1s..720h"`
+	// HeartbeatInterval is the time between two heartbeats; an instance that
+	// misses three of them counts as gone.
+	HeartbeatInterval Duration `koanf:"heartbeat_interval" json:"heartbeat_interval" range:"1s..1h"`
+}
+
+// Ports says where instances listen.
+type Ports struct {
+	// Host is the address of all instances' listeners.
+	Host string `koanf:"host" json:"host" len:"253"`
+	// HTTP and GRPC are the ranges for instances that name no port.
+	HTTP PortRange `koanf:"http" json:"http"`
+	GRPC PortRange `koanf:"grpc" json:"grpc"`
+}
+
+// Instance is one custodian: one entry of `instances`.
+type Instance struct {
+	// Name is a DNS label, unique in the process.
+	Name string `koanf:"name" json:"name" len:"200"`
+	// HTTPPort and GRPCPort are 0 for ports from the ranges.
+	HTTPPort int `koanf:"http_port" json:"http_port,omitempty" range:"0..65535"`
+	GRPCPort int `koanf:"grpc_port" json:"grpc_port,omitempty" range:"0..65535"`
+	// Settings that are not given here come from the defaults.
+	Settings `koanf:",squash"`
+	// Schema and RedisPrefix are empty for those that derive from the name.
+	Schema      string          `koanf:"schema" json:"schema,omitempty" len:"200"`
+	RedisPrefix string          `koanf:"redis_prefix" json:"redis_prefix,omitempty" len:"200"`
+	Storage     InstanceStorage `koanf:"storage" json:"storage,omitzero"`
+	Redis       InstanceRedis   `koanf:"redis" json:"redis,omitzero"`
+	// Assets are declared in addition to the ones that are known anyway.
+	Assets  []Asset `koanf:"assets" json:"assets,omitempty" len:"10000"`
+	Opening Opening `koanf:"opening" json:"opening,omitzero"`
+}
+
+// InstanceStorage overrides [Storage] for one instance. A URL without a driver
+// implies postgres.
+type InstanceStorage struct {
+	Driver   string           `koanf:"driver" json:"driver,omitempty" oneof:"sqlite memory postgres"`
+	Postgres InstancePostgres `koanf:"postgres" json:"postgres,omitzero"`
+}
+
+// InstancePostgres names an instance's own PostgreSQL server.
+type InstancePostgres struct {
+	URL Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+}
+
+// InstanceRedis overrides [Redis] for one instance. A URL without a driver
+// implies server.
+type InstanceRedis struct {
+	Driver string `koanf:"driver" json:"driver,omitempty" oneof:"embedded server off"`
+	URL    Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+}

@@ -1,0 +1,84 @@
+package config
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/url"
+	"strings"
+)
+
+// hidden stands where a password was.
+const hidden = "xxxxx"
+
+// Secret is a URL that may hold a password. However it is printed, logged or
+// encoded, the password is hidden; only [Secret.Reveal] gives it away.
+type Secret string
+
+// Reveal returns the URL with its password.
+func (s Secret) Reveal() string { return string(s) }
+
+// Redacted returns the URL with its password hidden. Of text that is no URL
+// nothing is shown, since any part of it may be the password.
+func (s Secret) Redacted() string {
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(string(s))
+	if err != nil || u.Scheme == "" || u.Opaque != "" || u.Fragment != "" {
+		return hidden
+	}
+	// An @ behind the host means that an unescaped mark cut the password in two.
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil || strings.Contains(u.Path+u.RawQuery, "@") {
+		return hidden
+	}
+	changed := false
+	for key := range query {
+		if strings.Contains(strings.ToLower(key), "pass") {
+			query.Set(key, hidden)
+			changed = true
+		}
+	}
+	if changed {
+		u.RawQuery = query.Encode()
+	}
+	return u.Redacted()
+}
+
+// String returns [Secret.Redacted].
+func (s Secret) String() string { return s.Redacted() }
+
+// GoString returns [Secret.Redacted], for %#v.
+func (s Secret) GoString() string { return s.Redacted() }
+
+// LogValue returns [Secret.Redacted], for log/slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.Redacted()) }
+
+// MarshalJSON writes [Secret.Redacted]. Use [EncodeInstance] to keep passwords.
+func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.Redacted()) }
+
+// WithSecretsOf returns c in which every URL that reads as the redacted form of
+// the one at the same place in old has its password back. So a client can fetch
+// a configuration, change something else in it, and send it in again.
+func (c Config) WithSecretsOf(old Config) Config {
+	restore(&c.Storage.Postgres.URL, old.Storage.Postgres.URL)
+	restore(&c.Redis.URL, old.Redis.URL)
+	before := make(map[string]*Instance, len(old.Instances))
+	for i := range old.Instances {
+		before[old.Instances[i].Name] = &old.Instances[i]
+	}
+	c.Instances = append([]Instance(nil), c.Instances...)
+	for i := range c.Instances {
+		if was := before[c.Instances[i].Name]; was != nil {
+			restore(&c.Instances[i].Storage.Postgres.URL, was.Storage.Postgres.URL)
+			restore(&c.Instances[i].Redis.URL, was.Redis.URL)
+		}
+	}
+	return c
+}
+
+func restore(s *Secret, old Secret) {
+	if *s != "" && string(*s) == old.Redacted() {
+		*s = old
+	}
+}

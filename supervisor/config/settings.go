@@ -1,0 +1,97 @@
+package config
+
+import "time"
+
+// Settings are what an instance can leave to the defaults. Zero means "not
+// given": none of them has zero as a useful value.
+type Settings struct {
+	// Profile is the kind of custodian that is simulated.
+	Profile string `koanf:"profile" json:"profile,omitempty" oneof:"instant"`
+	// Seed makes identifiers and chances repeatable.
+	Seed     uint64   `koanf:"seed" json:"seed,omitempty" range:"1..18446744073709551615"`
+	Clock    Clock    `koanf:"clock" json:"clock,omitzero"`
+	Accounts Accounts `koanf:"accounts" json:"accounts,omitzero"`
+	Limits   Limits   `koanf:"limits" json:"limits,omitzero"`
+	Restart  Restart  `koanf:"restart" json:"restart,omitzero"`
+	// DrainGrace is how long a drain waits for work in flight.
+	DrainGrace Duration `koanf:"drain_grace" json:"drain_grace,omitempty" range:"1ms..24h"`
+}
+
+// Clock is an instance's time.
+type Clock struct {
+	Mode string `koanf:"mode" json:"mode,omitempty" oneof:"real"`
+}
+
+// Accounts says how accounts come to be.
+type Accounts struct {
+	// AutoOpen opens accounts that are named for the first time. Nil means not
+	// given; after [Config.Resolve] it is never nil.
+	AutoOpen *bool `koanf:"auto_open" json:"auto_open,omitempty"`
+}
+
+// Limits bound what an instance takes on.
+type Limits struct {
+	// MaxBodyBytes bounds a request's body, in bytes.
+	MaxBodyBytes int `koanf:"max_body_bytes" json:"max_body_bytes,omitempty" range:"1024..67108864"`
+	// MaxInFlight bounds the requests that are served at one time.
+	MaxInFlight int `koanf:"max_in_flight" json:"max_in_flight,omitempty" range:"1..1000000"`
+	// Queue bounds the commands that wait for the engine.
+	Queue int `koanf:"queue" json:"queue,omitempty" range:"1..1000000"`
+	// MaxBatch bounds the commands in one journal append.
+	MaxBatch int `koanf:"max_batch" json:"max_batch,omitempty" range:"1..10000"`
+	// PageMax bounds the entries of one page of a list.
+	PageMax int `koanf:"page_max" json:"page_max,omitempty" range:"1..10000"`
+	// LabelValues bounds the values of each metric label that callers choose.
+	LabelValues int `koanf:"label_values" json:"label_values,omitempty" range:"1..10000"`
+	// MaxAccounts, MaxHoldings and MaxOpenSettlements bound the books in memory.
+	MaxAccounts        int `koanf:"max_accounts" json:"max_accounts,omitempty" range:"1..100000000"`
+	MaxHoldings        int `koanf:"max_holdings" json:"max_holdings,omitempty" range:"1..100000000"`
+	MaxOpenSettlements int `koanf:"max_open_settlements" json:"max_open_settlements,omitempty" range:"1..100000000"`
+	// RequestTimeout is the longest that a caller waits for an answer.
+	RequestTimeout Duration `koanf:"request_timeout" json:"request_timeout,omitempty" range:"10ms..1h"`
+}
+
+// Restart says how an instance that failed comes back: after Initial, twice as
+// long each time, up to Max.
+type Restart struct {
+	Initial Duration `koanf:"initial" json:"initial,omitempty" range:"1ms..1h"`
+	Max     Duration `koanf:"max" json:"max,omitempty" range:"1ms..24h"`
+	// ForgiveAfter is the time of health after which failures are forgotten.
+	ForgiveAfter Duration `koanf:"forgive_after" json:"forgive_after,omitempty" range:"1ms..24h"`
+	// MaxAttempts is after how many failures in a row the instance is given up.
+	MaxAttempts int `koanf:"max_attempts" json:"max_attempts,omitempty" range:"1..1000000"`
+}
+
+// Default returns the configuration of a process that was told nothing: no
+// instances, everything embedded, loopback only.
+func Default() Config {
+	autoOpen := true
+	return Config{
+		Admin:   Admin{Listen: "127.0.0.1:7080"},
+		Log:     Log{Level: "info", Format: "json"},
+		Service: Service{Name: serviceName},
+		DataDir: "./custodian-data",
+		Storage: Storage{Driver: StorageSQLite, Postgres: Postgres{MaxConnections: 80, Isolation: "schema"}},
+		Redis: Redis{
+			Driver: RedisEmbedded, CacheTTL: Duration(5 * time.Minute), HeartbeatInterval: Duration(30 * time.Second),
+		},
+		Ports: Ports{Host: "127.0.0.1", HTTP: PortRange{8080, 8999}, GRPC: PortRange{50051, 50970}},
+		Defaults: Settings{
+			Profile: "instant", Seed: 1, Clock: Clock{Mode: "real"}, Accounts: Accounts{AutoOpen: &autoOpen},
+			Limits: Limits{
+				MaxBodyBytes: 1 << 20, MaxInFlight: 1024, Queue: 4096, MaxBatch: 512, PageMax: 1000, LabelValues: 100,
+				MaxAccounts: 1_000_000, MaxHoldings: 5_000_000, MaxOpenSettlements: 1_000_000,
+				RequestTimeout: Duration(30 * time.Second),
+			},
+			Restart: Restart{
+				Initial: Duration(500 * time.Millisecond), Max: Duration(30 * time.Second),
+				ForgiveAfter: Duration(time.Minute), MaxAttempts: 10,
+			},
+			DrainGrace: Duration(30 * time.Second),
+		},
+	}
+}
+
+// serviceName is the kind of service that this program is. An instance that
+// bears it has, for the deployments that set it, no name of its own.
+const serviceName = "custodian-simulator"
