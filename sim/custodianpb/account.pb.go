@@ -39,7 +39,7 @@ type Account struct {
 	// When the account was opened, in instance time.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When the account last changed, in instance time.
-	LastUpdated   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_updated,json=lastUpdated,proto3" json:"last_updated,omitempty"`
+	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -116,9 +116,9 @@ func (x *Account) GetCreatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
-func (x *Account) GetLastUpdated() *timestamppb.Timestamp {
+func (x *Account) GetUpdatedAt() *timestamppb.Timestamp {
 	if x != nil {
-		return x.LastUpdated
+		return x.UpdatedAt
 	}
 	return nil
 }
@@ -431,7 +431,7 @@ var File_custodianpb_account_proto protoreflect.FileDescriptor
 
 const file_custodianpb_account_proto_rawDesc = "" +
 	"\n" +
-	"\x19custodianpb/account.proto\x12\tcustodian\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x02\n" +
+	"\x19custodianpb/account.proto\x12\tcustodian\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n" +
 	"\aAccount\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1b\n" +
@@ -440,8 +440,9 @@ const file_custodianpb_account_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\tR\x06status\x12\x1a\n" +
 	"\bmetadata\x18\x05 \x01(\tR\bmetadata\x129\n" +
 	"\n" +
-	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12=\n" +
-	"\flast_updated\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vlastUpdated\"\x91\x01\n" +
+	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
+	"\n" +
+	"updated_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\x91\x01\n" +
 	"\x14CreateAccountRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1b\n" +
@@ -490,7 +491,7 @@ var file_custodianpb_account_proto_goTypes = []any{
 }
 var file_custodianpb_account_proto_depIdxs = []int32{
 	6, // 0: custodian.Account.created_at:type_name -> google.protobuf.Timestamp
-	6, // 1: custodian.Account.last_updated:type_name -> google.protobuf.Timestamp
+	6, // 1: custodian.Account.updated_at:type_name -> google.protobuf.Timestamp
 	0, // 2: custodian.ListAccountsResponse.accounts:type_name -> custodian.Account
 	3, // [3:3] is the sub-list for method output_type
 	3, // [3:3] is the sub-list for method input_type

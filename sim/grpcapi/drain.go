@@ -1,0 +1,77 @@
+package grpcapi
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+)
+
+// errDraining is what streams end with. Clients find the server, or its
+// successor, again with an ordinary retry.
+var errDraining = &sim.Error{
+	Code: sim.CodeDraining, RetryAfter: time.Second,
+	Message: "this custodian is draining; connect again and resume behind the last event received",
+}
+
+const (
+	// lingerTicks times lingerTick is how long a drain waits for peers once no
+	// unary call is under way any more. What is left then are streams whose
+	// clients do not read and connections whose peers do not answer.
+	lingerTicks = 20
+	lingerTick  = 100 * time.Millisecond
+	// stopGrace is how long handlers get to notice that they were cut off.
+	stopGrace = time.Second
+)
+
+// Drain ends the server: health checks report NOT_SERVING, no connection and
+// no call is accepted any more, streams end with UNAVAILABLE, and calls under
+// way are finished. It returns nil once all of them are. When ctx ends first
+// the rest is cut off and the error says how much that was. Drain may be called
+// again, also while another call is under way.
+func (s *Server) Drain(ctx context.Context) error {
+	s.health.Shutdown()
+	s.end(errDraining)
+	s.drain.Do(func() {
+		go func() {
+			s.grpc.GracefulStop()
+			close(s.drained)
+		}()
+	})
+	tick := time.NewTicker(lingerTick)
+	defer tick.Stop()
+	for quiet := 0; quiet < lingerTicks; {
+		select {
+		case <-s.drained:
+			return nil
+		case <-tick.C:
+			quiet++
+			if s.calls.Load() > 0 {
+				quiet = 0
+			}
+		case <-ctx.Done():
+			err := fmt.Errorf("gRPC calls cut off at the drain's deadline: %d requests, %d event streams: %w",
+				s.calls.Load(), s.watchers.Load(), context.Cause(ctx))
+			s.stop()
+			return err
+		}
+	}
+	s.stop()
+	return nil
+}
+
+// stop closes every connection and waits a moment for the handlers.
+func (s *Server) stop() {
+	s.mu.Lock()
+	listeners := s.listeners
+	s.mu.Unlock()
+	for _, l := range listeners {
+		l.abort()
+	}
+	go s.grpc.Stop() // returns with GracefulStop, when the last handler has
+	select {
+	case <-s.drained:
+	case <-time.After(stopGrace):
+	}
+}

@@ -1,0 +1,102 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+)
+
+// errorDomain is the domain of google.rpc.ErrorInfo in our errors.
+const errorDomain = "custodian"
+
+// internalMessage is all that callers learn of a defect; the log has the rest.
+const internalMessage = "internal error; the server's log has the details"
+
+// statusCodes maps the custodian's codes to gRPC's.
+var statusCodes = map[sim.Code]codes.Code{
+	sim.CodeInvalid:              codes.InvalidArgument,
+	sim.CodeMalformed:            codes.InvalidArgument,
+	sim.CodeNotFound:             codes.NotFound,
+	sim.CodeAlreadyExists:        codes.AlreadyExists,
+	sim.CodeInsufficientHoldings: codes.FailedPrecondition,
+	sim.CodeWrongState:           codes.FailedPrecondition,
+	sim.CodeKeyReused:            codes.InvalidArgument,
+	sim.CodeLimitReached:         codes.ResourceExhausted,
+	sim.CodeOverloaded:           codes.ResourceExhausted,
+	sim.CodePaused:               codes.Unavailable,
+	sim.CodeUnavailable:          codes.Unavailable,
+	sim.CodeDraining:             codes.Unavailable,
+	sim.CodeTooLarge:             codes.ResourceExhausted,
+	sim.CodeInternal:             codes.Internal,
+}
+
+// fieldNames are the fields that are called otherwise here than in the core and
+// in HTTP.
+var fieldNames = map[string]string{
+	"Idempotency-Key": idempotencyHeader,
+	"cursor":          "page_token",
+}
+
+func fieldName(field string) string {
+	if name, ok := fieldNames[field]; ok {
+		return name
+	}
+	return field
+}
+
+// statusOf returns err as a gRPC status. Errors that are neither refusals nor
+// statuses nor the context's are defects: they are logged and hidden.
+func (s *Server) statusOf(method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if refusal, ok := errors.AsType[*sim.Error](err); ok {
+		return refusalStatus(refusal).Err()
+	}
+	if st, ok := status.FromError(err); ok {
+		return st.Err()
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return status.FromContextError(err).Err()
+	}
+	s.options.Logger.Error("gRPC call failed", "method", method, "error", err)
+	return status.Error(codes.Internal, internalMessage)
+}
+
+// refusalStatus returns the status of a refusal with its details.
+func refusalStatus(e *sim.Error) *status.Status {
+	code, known := statusCodes[e.Code]
+	if !known {
+		code = codes.Unknown
+	}
+	field := fieldName(e.Field)
+	message := e.Message
+	if field != "" {
+		message = field + ": " + message
+	}
+	info := &errdetails.ErrorInfo{Reason: string(e.Code), Domain: errorDomain}
+	details := []protoadapt.MessageV1{info}
+	if field != "" {
+		info.Metadata = map[string]string{"field": field}
+		if code == codes.InvalidArgument {
+			details = append(details, &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+				{Field: field, Description: e.Message, Reason: string(e.Code)},
+			}})
+		}
+	}
+	if e.RetryAfter > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)})
+	}
+	st := status.New(code, message)
+	if detailed, err := st.WithDetails(details...); err == nil {
+		return detailed
+	}
+	return st
+}

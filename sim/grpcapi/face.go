@@ -1,0 +1,102 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+)
+
+// face is what the services share. Their methods return the errors of the
+// custodian as they are; the guards give them their status.
+type face struct {
+	custodian Custodian
+	shapes    shapes
+	limits    Limits
+	logger    *slog.Logger
+}
+
+// do carries out a command with the idempotency key that came with the call.
+func (f *face) do(ctx context.Context, in *input, c sim.Command) (sim.Result, error) {
+	if in.err != nil {
+		return sim.Result{}, in.err
+	}
+	key, err := idempotencyKey(ctx)
+	if err != nil {
+		return sim.Result{}, err
+	}
+	result, err := f.custodian.Do(ctx, sim.Request{Command: c, IdempotencyKey: key})
+	if err == nil && result.Replayed {
+		err = markReplayed(ctx)
+	}
+	return result, err
+}
+
+func markReplayed(ctx context.Context) error {
+	return grpc.SetHeader(ctx, metadata.Pairs(replayedHeader, "true"))
+}
+
+// errAnswer reports a result that lacks the record which its command is about.
+var errAnswer = errors.New("the engine's answer lacks the record")
+
+func (f *face) doAccount(ctx context.Context, in *input, c sim.Command) (*sim.Account, error) {
+	r, err := f.do(ctx, in, c)
+	if err == nil && r.Account == nil {
+		err = errAnswer
+	}
+	return r.Account, err
+}
+
+func (f *face) doHolding(ctx context.Context, in *input, c sim.Command) (*sim.Holding, error) {
+	r, err := f.do(ctx, in, c)
+	if err == nil && r.Holding == nil {
+		err = errAnswer
+	}
+	return r.Holding, err
+}
+
+func (f *face) doSettlement(ctx context.Context, in *input, c sim.Command) (*sim.Settlement, error) {
+	r, err := f.do(ctx, in, c)
+	if err == nil && r.Settlement == nil {
+		err = errAnswer
+	}
+	return r.Settlement, err
+}
+
+// paged is what the requests of lists have in common.
+type paged interface {
+	GetPageSize() int32
+	GetPageToken() string
+}
+
+// page asks for one record more than the page has, to know whether there is
+// another page, and returns the token that asks for it.
+func page[R any](f *face, in *input, req paged, list func(sim.Page) ([]R, error), cursor func(R) string) (records []R, next string, err error) {
+	size := in.pageSize(req.GetPageSize(), f.limits.PageMax)
+	after := in.cursor(req.GetPageToken())
+	if in.err != nil {
+		return nil, "", in.err
+	}
+	records, err = list(sim.Page{After: after, Limit: size + 1})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(records) > size {
+		records = records[:size]
+		next = pageToken(cursor(records[size-1]))
+	}
+	return records, next, nil
+}
+
+// messages turns records into messages.
+func messages[R, M any](records []R, shape func(R) M) []M {
+	out := make([]M, len(records))
+	for i, r := range records {
+		out[i] = shape(r)
+	}
+	return out
+}

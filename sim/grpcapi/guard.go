@@ -1,0 +1,112 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
+)
+
+// healthPrefix begins the methods that are answered however busy the server
+// is: a saturated server is alive.
+const healthPrefix = "/grpc.health.v1.Health/"
+
+// guardUnary bounds the calls under way, contains panics and gives errors their
+// status.
+func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	if !strings.HasPrefix(info.FullMethod, healthPrefix) {
+		if !enter(&s.calls, s.options.Limits.MaxInFlight) {
+			return nil, s.statusOf(info.FullMethod, overloaded("%d requests are under way already; send fewer at a time", s.options.Limits.MaxInFlight))
+		}
+		defer s.calls.Add(-1)
+	}
+	defer s.contain(info.FullMethod, &err)
+	resp, err = handler(ctx, req)
+	return resp, s.statusOf(info.FullMethod, err)
+}
+
+// guardStream does the same for streams, which it ends when the server drains.
+func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	count := &s.others
+	if info.FullMethod == custodianpb.ReportingService_WatchEvents_FullMethodName {
+		count = &s.watchers
+	}
+	if !enter(count, s.options.Limits.MaxWatchers) {
+		return s.statusOf(info.FullMethod, overloaded("%d streams are open already; close some", s.options.Limits.MaxWatchers))
+	}
+	defer count.Add(-1)
+	defer s.contain(info.FullMethod, &err)
+
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(s.ending, func() { cancel(errDraining) })()
+	err = handler(srv, &endingStream{ServerStream: stream, ctx: ctx, receives: info.IsClientStream})
+	if err != nil && errors.Is(context.Cause(ctx), errDraining) {
+		err = errDraining
+	}
+	return s.statusOf(info.FullMethod, err)
+}
+
+// enter counts a call unless limit are under way.
+func enter(count *atomic.Int64, limit int) bool {
+	if count.Add(1) > int64(limit) {
+		count.Add(-1)
+		return false
+	}
+	return true
+}
+
+func overloaded(format string, args ...any) error {
+	err := sim.Errorf(sim.CodeOverloaded, format, args...)
+	err.RetryAfter = time.Second
+	return err
+}
+
+// contain turns a panic into an INTERNAL status.
+func (s *Server) contain(method string, err *error) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	s.options.Logger.Error("panic in gRPC handler", "method", method, "panic", p, "stack", string(debug.Stack()))
+	*err = status.Error(codes.Internal, internalMessage)
+	if s.options.OnPanic != nil {
+		s.options.OnPanic(p)
+	}
+}
+
+// endingStream is a stream whose context ends with the server's streams.
+type endingStream struct {
+	grpc.ServerStream
+	ctx      context.Context
+	receives bool // the client goes on sending
+}
+
+// Context returns the stream's context.
+func (e *endingStream) Context() context.Context { return e.ctx }
+
+// RecvMsg receives a message. A handler that waits for its client's next
+// message, as reflection does, would not notice that the context has ended, so
+// the wait is left to a goroutine, which ends with the call.
+func (e *endingStream) RecvMsg(m any) error {
+	if !e.receives {
+		return e.ServerStream.RecvMsg(m)
+	}
+	received := make(chan error, 1)
+	go func() { received <- e.ServerStream.RecvMsg(m) }()
+	select {
+	case err := <-received:
+		return err
+	case <-e.ctx.Done():
+		return e.ctx.Err()
+	}
+}

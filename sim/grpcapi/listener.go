@@ -1,0 +1,103 @@
+package grpcapi
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// listener bounds the connections of a listener and keeps hold of them.
+//
+// grpc-go waits with any stop, graceful or not, for connections that have been
+// accepted but have not begun to speak HTTP/2, as those of port probes. So that
+// such a connection cannot hold up a drain, closing the listener closes all
+// connections on which nothing was received.
+type listener struct {
+	net.Listener
+	limit int
+
+	mu     sync.Mutex
+	open   map[*connection]struct{}
+	closed bool
+}
+
+func newListener(l net.Listener, limit int) *listener {
+	return &listener{Listener: l, limit: limit, open: make(map[*connection]struct{})}
+}
+
+// Accept returns the next connection within the limit; those beyond it are
+// closed at once.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c := &connection{Conn: conn, owner: l}
+		if l.admit(c) {
+			return c, nil
+		}
+		_ = conn.Close() // refused: there is nobody to tell
+	}
+}
+
+func (l *listener) admit(c *connection) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || len(l.open) >= l.limit {
+		return false
+	}
+	l.open[c] = struct{}{}
+	return true
+}
+
+// Close stops accepting and closes the connections that never spoke.
+func (l *listener) Close() error {
+	err := l.Listener.Close()
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.sever(func(c *connection) bool { return !c.spoke.Load() })
+	return err
+}
+
+// abort closes every connection.
+func (l *listener) abort() { l.sever(func(*connection) bool { return true }) }
+
+func (l *listener) sever(which func(*connection) bool) {
+	l.mu.Lock()
+	var conns []*connection
+	for c := range l.open {
+		if which(c) {
+			conns = append(conns, c)
+		}
+	}
+	l.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close() // whatever it was doing, it ends
+	}
+}
+
+// connection knows whether its peer has said anything yet.
+type connection struct {
+	net.Conn
+	owner *listener
+	spoke atomic.Bool
+}
+
+// Read reads from the peer.
+func (c *connection) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.spoke.Load() {
+		c.spoke.Store(true)
+	}
+	return n, err
+}
+
+// Close closes the connection and makes room for another.
+func (c *connection) Close() error {
+	c.owner.mu.Lock()
+	delete(c.owner.open, c)
+	c.owner.mu.Unlock()
+	return c.Conn.Close()
+}

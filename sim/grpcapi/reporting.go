@@ -1,0 +1,99 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+)
+
+// reportingService answers for the ledger and the event log.
+type reportingService struct {
+	pb.UnimplementedReportingServiceServer
+	*face
+}
+
+var _ pb.ReportingServiceServer = (*reportingService)(nil)
+
+// ListLedgerEntries returns a page of ledger entries.
+func (s *reportingService) ListLedgerEntries(ctx context.Context, req *pb.ListLedgerEntriesRequest) (*pb.ListLedgerEntriesResponse, error) {
+	var in input
+	filter := sim.EntryFilter{
+		AccountID:     in.filter("account_id", req.GetAccountId(), sim.MaxIdentifier),
+		Symbol:        in.filter("symbol", req.GetSymbol(), sim.MaxSymbol),
+		AfterSequence: in.sequence("after", req.GetAfter()),
+	}
+	if id := req.GetSettlementId(); id != "" {
+		filter.SettlementID = in.id("settlement_id", id)
+	}
+	entries, next, err := page(s.face, &in, req,
+		func(p sim.Page) ([]sim.Entry, error) { return s.custodian.ListEntries(ctx, filter, p) },
+		func(e sim.Entry) string { return entryID(&e) })
+	if err != nil {
+		return nil, err
+	}
+	return &pb.ListLedgerEntriesResponse{
+		Entries:       messages(entries, func(e sim.Entry) *pb.LedgerEntry { return s.shapes.entry(&e) }),
+		NextPageToken: next,
+	}, nil
+}
+
+// ListEvents returns events behind a sequence number.
+func (s *reportingService) ListEvents(ctx context.Context, req *pb.ListEventsRequest) (*pb.ListEventsResponse, error) {
+	var in input
+	after := in.sequence("after", req.GetAfter())
+	size := in.pageSize(req.GetPageSize(), s.limits.PageMax)
+	if in.err != nil {
+		return nil, in.err
+	}
+	events, err := s.custodian.Events(ctx, after, size)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) > 0 {
+		after = events[len(events)-1].Event.Sequence
+	}
+	return &pb.ListEventsResponse{
+		Events:    messages(events, func(r engine.Recorded) *pb.Event { return s.shapes.event(&r) }),
+		NextAfter: after,
+	}, nil
+}
+
+// WatchEvents sends events as they become durable until the stream's context
+// ends.
+func (s *reportingService) WatchEvents(req *pb.WatchEventsRequest, stream grpc.ServerStreamingServer[pb.Event]) error {
+	var in input
+	after := in.sequence("after", req.GetAfter())
+	if in.err != nil {
+		return in.err
+	}
+	// Headers tell the client that it is watching, even before anything happens.
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
+	ctx, sent := stream.Context(), error(nil)
+	err := s.custodian.Follow(ctx, after, func(events []engine.Recorded) error {
+		for i := range events {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if sent = stream.Send(s.shapes.event(&events[i])); sent != nil {
+				return sent
+			}
+			after = events[i].Event.Sequence
+		}
+		return nil
+	})
+	if _, refusal := errors.AsType[*sim.Error](err); err == nil || refusal || sent != nil || ctx.Err() != nil {
+		return err
+	}
+	s.logger.Warn("event stream interrupted", "after", after, "error", err)
+	broken := sim.Errorf(sim.CodeUnavailable, "the event log is not available at the moment; resume after %d", after)
+	broken.RetryAfter = time.Second
+	return broken
+}

@@ -1,0 +1,153 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+)
+
+// Custodian is what the face needs of an instance; [engine.Engine] has it.
+// Errors are [*sim.Error] values or those of the context.
+type Custodian interface {
+	Do(ctx context.Context, r sim.Request) (sim.Result, error)
+	DoAll(ctx context.Context, requests []sim.Request) []engine.Answer
+	Account(ctx context.Context, id string) (*sim.Account, error)
+	Holding(ctx context.Context, cash bool, id uuid.UUID) (*sim.Holding, error)
+	Settlement(ctx context.Context, id uuid.UUID) (*sim.Settlement, error)
+	ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.Page) ([]*sim.Account, error)
+	ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.Page) ([]*sim.Holding, error)
+	ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error)
+	ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error)
+	Events(ctx context.Context, after uint64, limit int) ([]engine.Recorded, error)
+	Follow(ctx context.Context, after uint64, fn func([]engine.Recorded) error) error
+}
+
+var _ Custodian = (*engine.Engine)(nil)
+
+// Options are what a [Server] is made of.
+type Options struct {
+	// Custodian answers the requests; required.
+	Custodian Custodian
+	// Assets gives amounts of cash their minor unit; required.
+	Assets *asset.Registry
+	// Unary and Stream interceptors see every call first, the first of them
+	// outermost, and its final status.
+	Unary  []grpc.UnaryServerInterceptor
+	Stream []grpc.StreamServerInterceptor
+	// Limits bound what callers can make grow; zero fields take defaults.
+	Limits Limits
+	// Context is the instance's: streams end with it, with UNAVAILABLE.
+	// Required.
+	Context context.Context
+	// Logger takes defects: panics and errors without a code. Required.
+	Logger *slog.Logger
+	// OnPanic is called after a panic was answered and logged; may be nil.
+	OnPanic func(value any)
+}
+
+// Server is the gRPC face of one instance. Its methods are safe for concurrent
+// use.
+type Server struct {
+	options Options
+	grpc    *grpc.Server
+	health  *health.Server
+
+	// ending ends when streams are to end: with the instance or a drain.
+	ending context.Context
+	end    context.CancelCauseFunc
+
+	calls    atomic.Int64 // unary calls under way
+	watchers atomic.Int64 // event streams under way
+	others   atomic.Int64 // streams of health and reflection under way
+
+	mu        sync.Mutex
+	listeners []*listener
+
+	drain   sync.Once
+	drained chan struct{} // closed when nothing is left to drain
+}
+
+// services are the names under which health checks ask.
+func services() []string {
+	return []string{
+		"", // the server as a whole
+		custodianpb.CustodianService_ServiceDesc.ServiceName,
+		custodianpb.SettlementService_ServiceDesc.ServiceName,
+		custodianpb.ReportingService_ServiceDesc.ServiceName,
+	}
+}
+
+// Buffers are small because a process may host thousands of servers with a few
+// mostly idle connections each.
+const bufferBytes = 8 << 10
+
+// New returns a server that is not listening yet and reports NOT_SERVING.
+func New(o Options) *Server {
+	o.Limits = o.Limits.withDefaults()
+	s := &Server{options: o, health: health.NewServer(), drained: make(chan struct{})}
+	s.ending, s.end = context.WithCancelCause(o.Context)
+	s.grpc = grpc.NewServer(
+		grpc.ChainUnaryInterceptor(append(o.Unary[:len(o.Unary):len(o.Unary)], s.guardUnary)...),
+		grpc.ChainStreamInterceptor(append(o.Stream[:len(o.Stream):len(o.Stream)], s.guardStream)...),
+		grpc.MaxRecvMsgSize(o.Limits.MaxRecvBytes),
+		grpc.MaxConcurrentStreams(o.Limits.MaxConcurrentStreams),
+		grpc.MaxHeaderListSize(16<<10),
+		grpc.ReadBufferSize(bufferBytes),
+		grpc.WriteBufferSize(bufferBytes),
+		grpc.ConnectionTimeout(10*time.Second),
+		grpc.WaitForHandlers(true),
+		// Peers that vanished are found within two and a half minutes; clients
+		// may ping every ten seconds, also without calls under way.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 30 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	)
+	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, limits: o.Limits, logger: o.Logger}
+	custodianpb.RegisterCustodianServiceServer(s.grpc, &custodianService{face: f})
+	custodianpb.RegisterSettlementServiceServer(s.grpc, &settlementService{face: f})
+	custodianpb.RegisterReportingServiceServer(s.grpc, &reportingService{face: f})
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	s.SetServing(false)
+	return s
+}
+
+// SetServing sets what health checks report, for the server as a whole and for
+// each service. It has no effect once the server drains.
+func (s *Server) SetServing(serving bool) {
+	status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
+	if serving {
+		status = grpc_health_v1.HealthCheckResponse_SERVING
+	}
+	for _, name := range services() {
+		s.health.SetServingStatus(name, status)
+	}
+}
+
+// Serve answers calls that come in through l until the server drains, and
+// closes l. It returns nil after a drain and the listener's error otherwise.
+func (s *Server) Serve(l net.Listener) error {
+	tracked := newListener(l, s.options.Limits.MaxConnections)
+	s.mu.Lock()
+	s.listeners = append(s.listeners, tracked)
+	s.mu.Unlock()
+	if err := s.grpc.Serve(tracked); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}

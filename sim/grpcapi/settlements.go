@@ -1,0 +1,193 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
+)
+
+// settlementService answers for settlements.
+type settlementService struct {
+	pb.UnimplementedSettlementServiceServer
+	*face
+}
+
+var _ pb.SettlementServiceServer = (*settlementService)(nil)
+
+// instruct reads an instruction.
+func instruct(in *input, req *pb.CreateSettlementRequest) sim.Instruct {
+	return sim.Instruct{
+		Type: sim.SettlementType(req.GetSettlementType()), AccountID: req.GetAccountId(), Symbol: req.GetSymbol(),
+		Quantity: in.required("quantity", req.GetQuantity()), ExternalID: req.GetExternalId(),
+		SourceAccount: req.GetSourceAccount(), DestinationAccount: req.GetDestinationAccount(),
+		SettlementDate: req.GetSettlementDate(), Hold: req.GetHold(), Metadata: in.metadata(req.GetMetadata()),
+	}
+}
+
+// settlement answers with what a command made of a settlement.
+func (s *settlementService) settlement(ctx context.Context, in *input, c sim.Command) (*pb.Settlement, error) {
+	st, err := s.doSettlement(ctx, in, c)
+	if err != nil {
+		return nil, err
+	}
+	return s.shapes.settlement(st), nil
+}
+
+// CreateSettlement records an instruction.
+func (s *settlementService) CreateSettlement(ctx context.Context, req *pb.CreateSettlementRequest) (*pb.Settlement, error) {
+	var in input
+	return s.settlement(ctx, &in, instruct(&in, req))
+}
+
+// CreateSettlements records many instructions, each on its own.
+func (s *settlementService) CreateSettlements(ctx context.Context, req *pb.CreateSettlementsRequest) (*pb.CreateSettlementsResponse, error) {
+	items := req.GetSettlements()
+	switch {
+	case len(items) == 0:
+		return nil, sim.Invalid("settlements", "must have at least one instruction")
+	case len(items) > s.limits.BulkMax:
+		return nil, &sim.Error{Code: sim.CodeTooLarge, Field: "settlements",
+			Message: "must have at most " + strconv.Itoa(s.limits.BulkMax) + " instructions"}
+	}
+	key, err := idempotencyKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if key != "" {
+		if err := sim.CheckIdempotencyKey(itemKey(key, len(items)-1)); err != nil {
+			return nil, err
+		}
+	}
+	results := make([]*pb.SettlementResult, len(items))
+	requests, places := make([]sim.Request, 0, len(items)), make([]int, 0, len(items))
+	for i, item := range items {
+		var in input
+		c := instruct(&in, item)
+		if in.err != nil {
+			results[i] = s.refused(in.err)
+			continue
+		}
+		requests, places = append(requests, sim.Request{Command: c, IdempotencyKey: itemKey(key, i)}), append(places, i)
+	}
+	replayed := 0
+	for i, answer := range s.custodian.DoAll(ctx, requests) {
+		switch {
+		case answer.Err != nil:
+			results[places[i]] = s.refused(answer.Err)
+			continue
+		case answer.Result.Settlement == nil:
+			results[places[i]] = s.refused(errAnswer)
+			continue
+		case answer.Result.Replayed:
+			replayed++
+		}
+		results[places[i]] = &pb.SettlementResult{
+			Outcome:  &pb.SettlementResult_Settlement{Settlement: s.shapes.settlement(answer.Result.Settlement)},
+			Replayed: answer.Result.Replayed,
+		}
+	}
+	if replayed == len(items) {
+		if err := markReplayed(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &pb.CreateSettlementsResponse{Results: results}, nil
+}
+
+// itemKey extends a key to one of many instructions; HTTP does the same.
+func itemKey(key string, i int) string {
+	if key == "" {
+		return ""
+	}
+	return key + "#" + strconv.Itoa(i)
+}
+
+// refused is the result of an instruction that was refused.
+func (s *settlementService) refused(err error) *pb.SettlementResult {
+	refusal, ok := errors.AsType[*sim.Error](err)
+	switch {
+	case ok:
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		refusal = sim.Errorf(sim.CodeUnavailable, "no answer in time; whether it was carried out is unknown: repeat the call with the same %s", idempotencyHeader)
+	default:
+		s.logger.Error("bulk settlement failed", "error", err)
+		refusal = sim.Errorf(sim.CodeInternal, internalMessage)
+	}
+	out := &pb.Refusal{Code: string(refusal.Code), Field: fieldName(refusal.Field), Message: refusal.Message}
+	if refusal.RetryAfter > 0 {
+		out.RetryAfter = durationpb.New(refusal.RetryAfter)
+	}
+	return &pb.SettlementResult{Outcome: &pb.SettlementResult_Error{Error: out}}
+}
+
+// find returns the settlement with an id.
+func (s *settlementService) find(ctx context.Context, text string) (*sim.Settlement, error) {
+	var in input
+	id := in.id("settlement_id", text)
+	if in.err != nil {
+		return nil, in.err
+	}
+	return s.custodian.Settlement(ctx, id)
+}
+
+// GetSettlement returns a settlement.
+func (s *settlementService) GetSettlement(ctx context.Context, req *pb.GetSettlementRequest) (*pb.Settlement, error) {
+	st, err := s.find(ctx, req.GetSettlementId())
+	if err != nil {
+		return nil, err
+	}
+	return s.shapes.settlement(st), nil
+}
+
+// GetSettlementStatus returns where a settlement stands.
+func (s *settlementService) GetSettlementStatus(ctx context.Context, req *pb.GetSettlementStatusRequest) (*pb.SettlementStatus, error) {
+	st, err := s.find(ctx, req.GetSettlementId())
+	if err != nil {
+		return nil, err
+	}
+	return s.shapes.settlementStatus(st), nil
+}
+
+// ListSettlements returns a page of settlements.
+func (s *settlementService) ListSettlements(ctx context.Context, req *pb.ListSettlementsRequest) (*pb.ListSettlementsResponse, error) {
+	var in input
+	filter := sim.SettlementFilter{
+		AccountID:  in.filter("account_id", req.GetAccountId(), sim.MaxIdentifier),
+		Symbol:     in.filter("symbol", req.GetSymbol(), sim.MaxSymbol),
+		Type:       sim.SettlementType(in.choice("settlement_type", req.GetSettlementType(), sim.SettlementTypes())),
+		Status:     sim.SettlementStatus(in.choice("status", req.GetStatus(), sim.SettlementStatuses())),
+		ExternalID: in.filter("external_id", req.GetExternalId(), sim.MaxIdentifier),
+		From:       in.instant("from", req.GetFrom()),
+		Until:      in.instant("until", req.GetUntil()),
+	}
+	settlements, next, err := page(s.face, &in, req,
+		func(p sim.Page) ([]*sim.Settlement, error) { return s.custodian.ListSettlements(ctx, filter, p) },
+		func(st *sim.Settlement) string { return st.ID.String() })
+	if err != nil {
+		return nil, err
+	}
+	return &pb.ListSettlementsResponse{Settlements: messages(settlements, s.shapes.settlement), NextPageToken: next}, nil
+}
+
+// CancelSettlement cancels a settlement.
+func (s *settlementService) CancelSettlement(ctx context.Context, req *pb.CancelSettlementRequest) (*pb.Settlement, error) {
+	var in input
+	return s.settlement(ctx, &in, sim.CancelSettlement{ID: in.id("settlement_id", req.GetSettlementId())})
+}
+
+// HoldSettlement holds a settlement.
+func (s *settlementService) HoldSettlement(ctx context.Context, req *pb.HoldSettlementRequest) (*pb.Settlement, error) {
+	var in input
+	return s.settlement(ctx, &in, sim.HoldSettlement{ID: in.id("settlement_id", req.GetSettlementId())})
+}
+
+// ReleaseSettlement releases a held settlement.
+func (s *settlementService) ReleaseSettlement(ctx context.Context, req *pb.ReleaseSettlementRequest) (*pb.Settlement, error) {
+	var in input
+	return s.settlement(ctx, &in, sim.ReleaseSettlement{ID: in.id("settlement_id", req.GetSettlementId())})
+}
