@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // kind says what a node is.
 type kind int
 
@@ -41,22 +43,32 @@ const (
 
 // put sets the value at a path of keys, making maps on the way.
 func (n *node) put(path []string, value *node) {
-	for i, key := range n.keys {
-		if key == path[0] {
-			if len(path) == 1 {
-				n.items[i] = value
-			} else {
-				n.items[i].put(path[1:], value)
-			}
+	for i, key := range path {
+		if i == len(path)-1 {
+			n.set(key, value)
 			return
 		}
+		below := n.get(key)
+		if below == nil {
+			below = &node{kind: mapNode}
+			n.set(key, below)
+		}
+		n = below
 	}
-	n.keys = append(n.keys, path[0])
-	if len(path) == 1 {
-		n.items = append(n.items, value)
+}
+
+func (n *node) get(key string) *node {
+	if i := slices.Index(n.keys, key); i >= 0 {
+		return n.items[i]
+	}
+	return nil
+}
+
+func (n *node) set(key string, value *node) {
+	if i := slices.Index(n.keys, key); i >= 0 {
+		n.items[i] = value
 		return
 	}
-	child := &node{kind: mapNode}
-	child.put(path[1:], value)
-	n.items = append(n.items, child)
+	n.keys = append(n.keys, key)
+	n.items = append(n.items, value)
 }
