@@ -78,18 +78,22 @@ func (e *Encoder) Event(dst []byte, event *sim.Event, hash sim.Digest) []byte {
 	dst = jsontext.AppendUint(append(dst, `{"sequence":`...), event.Sequence)
 	dst = appendText(dst, `,"type":`, string(event.Type))
 	dst = appendTime(dst, `,"time":`, event.Time)
-	dst = append(dst, `,"data":`...)
-	switch {
-	case len(event.Settlements) > 0:
-		dst = e.Settlement(dst, event.Settlements[0])
-	case len(event.Holdings) > 0:
-		dst = e.Holding(dst, event.Holdings[0])
-	case len(event.Accounts) > 0:
-		dst = e.Account(dst, event.Accounts[0])
-	default:
-		dst = append(dst, "{}"...)
-	}
+	dst = e.EventData(append(dst, `,"data":`...), event)
 	dst = append(dst, `,"hash":"`...)
 	dst = hex.AppendEncode(dst, hash[:])
 	return append(dst, `"}`...)
+}
+
+// EventData appends the record that an event is about, which is the data of
+// [Event].
+func (e *Encoder) EventData(dst []byte, event *sim.Event) []byte {
+	switch {
+	case len(event.Settlements) > 0:
+		return e.Settlement(dst, event.Settlements[0])
+	case len(event.Holdings) > 0:
+		return e.Holding(dst, event.Holdings[0])
+	case len(event.Accounts) > 0:
+		return e.Account(dst, event.Accounts[0])
+	}
+	return append(dst, "{}"...)
 }
