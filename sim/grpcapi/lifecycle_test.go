@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
@@ -330,5 +332,61 @@ func TestServeReturnsTheListenersError(t *testing.T) {
 	_ = listener.Close()
 	if err := b.server.Serve(listener); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("serve: %v", err)
+	}
+}
+
+func TestADrainUnderLoadLosesNoAcknowledgedSettlement(t *testing.T) {
+	t.Parallel()
+	books := newBooks(t)
+	b := setup(t, func(o *grpcapi.Options) { o.Custodian = books })
+	const clients = 8
+	type outcome struct {
+		acknowledged []string
+		err          error
+	}
+	outcomes, busy := make(chan outcome, clients), make(chan struct{}, clients)
+	for c := range clients {
+		client := pb.NewSettlementServiceClient(dial(t, b.address))
+		go func() {
+			var o outcome
+			for n := 0; o.err == nil; n++ {
+				req := deposit("a", "BTC", "1")
+				req.ExternalId = fmt.Sprintf("%d-%d", c, n)
+				if _, o.err = client.CreateSettlement(context.Background(), req); o.err == nil {
+					o.acknowledged = append(o.acknowledged, req.GetExternalId())
+				}
+				if n == 20 {
+					busy <- struct{}{}
+				}
+			}
+			outcomes <- o
+		}()
+	}
+	for range clients {
+		<-busy
+	}
+	if err := b.server.Drain(within(t, time.Minute)); err != nil {
+		t.Errorf("drain: %v", err)
+	}
+	all, _ := books.ListSettlements(t.Context(), sim.SettlementFilter{}, sim.Page{Limit: 1 << 30})
+	recorded := make(map[string]bool)
+	for _, st := range all {
+		recorded[st.ExternalID] = true
+	}
+	total := 0
+	for range clients {
+		o := <-outcomes
+		if status.Code(o.err) != codes.Unavailable {
+			t.Errorf("refused with %v", o.err)
+		}
+		for _, id := range o.acknowledged {
+			if !recorded[id] {
+				t.Errorf("settlement %s was acknowledged and is gone", id)
+			}
+		}
+		total += len(o.acknowledged)
+	}
+	if len(all) != total {
+		t.Errorf("%d settlements are recorded, %d were acknowledged", len(all), total)
 	}
 }
