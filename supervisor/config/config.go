@@ -79,6 +79,9 @@ type Postgres struct {
 	// MaxConnections bounds the connections of the whole process, all servers
 	// together.
 	MaxConnections int `koanf:"max_connections" json:"max_connections" range:"4..10000"`
+	// Standby makes an instance that another supervisor owns wait until it is
+	// free, instead of failing.
+	Standby bool `koanf:"standby" json:"standby,omitempty"`
 	// Isolation is how instances on one server are kept apart.
 	Isolation string `koanf:"isolation" json:"isolation" oneof:"schema"`
 }
