@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -38,6 +39,7 @@ func openEmbedded(t *testing.T) *Server {
 
 // wire is the way to a server, which a test may cut, or make fail at random.
 type wire struct {
+	url  string // names user and password, may be empty
 	dial func() (net.Conn, error)
 
 	mu    sync.Mutex
@@ -146,7 +148,7 @@ func openVia(t *testing.T, w *wire) *Server {
 	t.Helper()
 	// Nobody has to wait for a connection: those who wait use timers that the
 	// client library shares between clients, which a bubble forbids.
-	s, err := Open(t.Context(), Options{URL: "redis://wire", name: "wire", dialer: w.connect, PoolSize: 200})
+	s, err := Open(t.Context(), Options{URL: cmp.Or(w.url, "redis://wire"), name: "wire", dialer: w.connect, PoolSize: 200})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2/server"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -77,7 +79,7 @@ func TestPublisherLeavesNoGapAndNoDuplicateOnAFailingWire(t *testing.T) {
 // stopped and started. Connections carry up to so many bytes.
 func testPublisherOnFailingWire(t *testing.T, healthy *Server, w *wire, prefix Prefix, events uint64, bytes int) {
 	random := rand.New(rand.NewPCG(1, 2))
-	frail := &wire{dial: w.dial, budget: func() int { return 200 + random.IntN(bytes) }}
+	frail := &wire{url: w.url, dial: w.dial, budget: func() int { return 200 + random.IntN(bytes) }}
 	j := newJournal(0)
 	j.batch = 50
 	s := openVia(t, frail)
@@ -172,18 +174,20 @@ func testPublisherReplaces(t *testing.T, s *Server, prefix Prefix) {
 			t.Fatal(err)
 		}
 	}
+	remove := func(ids ...string) {
+		if err := s.client.XDel(ctx, key, ids...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for what, prepare := range map[string]func(j *journal){
-		"ahead":            func(j *journal) { j.reset(40, "second") },
-		"of other hashes":  func(j *journal) { j.reset(400, "third") },
-		"with foreign ids": func(*journal) { add("*", "who", "knows") },
-		"with a hole": func(j *journal) {
-			if err := s.client.XDel(ctx, key, "60-0").Err(); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"that lost its end": func(*journal) {
-			// The server remembers the ids and refuses them.
-			if err := s.client.XDel(ctx, key, "99-0", "100-0").Err(); err != nil {
+		"ahead":              func(j *journal) { j.reset(40, "second") },
+		"of other hashes":    func(j *journal) { j.reset(400, "third") },
+		"with foreign ids":   func(*journal) { add("*", "who", "knows") },
+		"with a hole":        func(*journal) { remove("60-0") },
+		"that lost its end":  func(j *journal) { remove("99-0", "100-0"); j.append(10) },
+		"that lost its last": func(*journal) { remove("100-0") }, // Redis remembers the id and refuses it
+		"that was emptied": func(*journal) { // it still exists and remembers as well
+			if err := s.client.XTrimMaxLen(ctx, key, 0).Err(); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -196,6 +200,7 @@ func testPublisherReplaces(t *testing.T, s *Server, prefix Prefix) {
 		prepare(j)
 		p = NewPublisher(s, prefix, j, PublisherOptions{})
 		loop = start(t, p.Run)
+		caughtUp(t, p)
 		j.append(10)
 		caughtUp(t, p)
 		loop.stop(t)
@@ -293,6 +298,30 @@ func TestPublisherBacksOffWhileItIsRefused(t *testing.T) {
 		wantStream(t, entries(t, s.client, prefix), j, 1)
 		loop.stop(t)
 	})
+}
+
+func TestAPipelineThatFailsInItsMiddleLeavesNoHole(t *testing.T) {
+	t.Parallel()
+	s, _, mini := openOnWire(t)
+	prefix, j := testPrefix(), newJournal(10)
+	var refused atomic.Int64
+	mini.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
+		if cmd == "XADD" && slices.Contains(args, "70-0") && refused.Add(1) == 1 {
+			c.WriteError("OOM command not allowed when used memory > 'maxmemory'.")
+			return true
+		}
+		return false
+	})
+	p := NewPublisher(s, prefix, j, PublisherOptions{})
+	loop := start(t, p.Run)
+	caughtUp(t, p)
+	j.append(90)
+	caughtUp(t, p)
+	loop.stop(t)
+	if refused.Load() < 2 {
+		t.Error("event 70 was not sent again")
+	}
+	wantStream(t, entries(t, s.client, prefix), j, 1)
 }
 
 // brokenSource fails in a way of its own.
