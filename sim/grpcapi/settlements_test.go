@@ -2,15 +2,21 @@ package grpcapi_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
 )
 
@@ -180,5 +186,47 @@ func TestManySettlementsAreBounded(t *testing.T) {
 		_, err := b.settlements.CreateSettlements(c.ctx, &pb.CreateSettlementsRequest{Settlements: c.items})
 		t.Log(c.name)
 		refused(t, err).check(t, c.code, c.reason, c.field)
+	}
+}
+
+// bulk is a custodian that answers many requests with given errors, in order.
+type bulk struct {
+	grpcapi.Custodian
+	errs []error
+}
+
+func (b bulk) DoAll(context.Context, []sim.Request) []engine.Answer {
+	answers := make([]engine.Answer, len(b.errs))
+	for i, err := range b.errs {
+		answers[i].Err = err
+	}
+	return answers
+}
+
+func TestManySettlementsSayEachWhyItFailed(t *testing.T) {
+	t.Parallel()
+	var log lockedText
+	b := setup(t, func(o *grpcapi.Options) {
+		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		o.Custodian = bulk{o.Custodian, []error{
+			&sim.Error{Code: sim.CodePaused, Message: "paused", RetryAfter: 5 * time.Second},
+			fmt.Errorf("waiting: %w", context.DeadlineExceeded),
+			errors.New("password=secret"),
+			nil, // an answer without its record is a defect
+		}}
+	})
+	one := deposit("a", "BTC", "1")
+	got := must[*pb.CreateSettlementsResponse](t)(b.settlements.CreateSettlements(t.Context(),
+		&pb.CreateSettlementsRequest{Settlements: []*pb.CreateSettlementRequest{one, one, one, one}})).GetResults()
+	for i, want := range []sim.Code{sim.CodePaused, sim.CodeUnavailable, sim.CodeInternal, sim.CodeInternal} {
+		if e := got[i].GetError(); e.GetCode() != string(want) || e.GetMessage() == "" || strings.Contains(e.GetMessage(), "secret") {
+			t.Errorf("result %d: %v, want %s", i, got[i], want)
+		}
+	}
+	if got[0].GetError().GetRetryAfter().AsDuration() != 5*time.Second {
+		t.Errorf("retry after %v", got[0].GetError().GetRetryAfter())
+	}
+	if !strings.Contains(log.String(), "password=secret") {
+		t.Errorf("log: %s", log.String())
 	}
 }
