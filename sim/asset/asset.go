@@ -64,27 +64,36 @@ func NewRegistry(declared ...Asset) *Registry {
 // Lookup returns the asset named by symbol. Every symbol has one: what nobody
 // declared is a security counted in [money.MaxDecimals] decimals.
 func (r *Registry) Lookup(symbol string) Asset {
-	if a, ok := r.declared[symbol]; ok {
+	if a, ok := r.single(symbol); ok {
 		return a
 	}
-	if decimals, ok := currencies[symbol]; ok {
-		return Asset{Symbol: symbol, Kind: Cash, Decimals: decimals}
-	}
-	if decimals, ok := cryptoAssets[symbol]; ok {
-		return Asset{Symbol: symbol, Kind: Crypto, Decimals: decimals}
-	}
+	a := Asset{Symbol: symbol, Kind: Security, Decimals: money.MaxDecimals}
 	if base, quote, ok := strings.Cut(symbol, "-"); ok {
 		// A pair such as BTC-USD is held in units of its base and valued in
-		// its quote.
-		if _, isCurrency := currencies[quote]; !isCurrency {
-			quote = ""
+		// its quote. A pair of currencies is a rate, not cash.
+		if unit, known := r.single(base); known && !unit.IsCash() {
+			a.Kind, a.Decimals = unit.Kind, unit.Decimals
 		}
-		if decimals, ok := cryptoAssets[base]; ok {
-			return Asset{Symbol: symbol, Kind: Crypto, Decimals: decimals, Quote: quote}
+		if currency, known := r.single(quote); known && currency.IsCash() {
+			a.Quote = quote
 		}
-		return Asset{Symbol: symbol, Kind: Security, Decimals: money.MaxDecimals, Quote: quote}
 	}
-	return Asset{Symbol: symbol, Kind: Security, Decimals: money.MaxDecimals}
+	return a
+}
+
+// single returns what is known by a symbol that is no pair, or by a pair that
+// was declared.
+func (r *Registry) single(symbol string) (Asset, bool) {
+	if a, ok := r.declared[symbol]; ok {
+		return a, true
+	}
+	if decimals, ok := currencies[symbol]; ok {
+		return Asset{Symbol: symbol, Kind: Cash, Decimals: decimals}, true
+	}
+	if decimals, ok := cryptoAssets[symbol]; ok {
+		return Asset{Symbol: symbol, Kind: Crypto, Decimals: decimals}, true
+	}
+	return Asset{}, false
 }
 
 // IsCurrency reports whether code is an active alphabetic code of ISO 4217.

@@ -8,7 +8,6 @@
 package money
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,7 +43,8 @@ var Zero Amount
 // Parse reads a decimal such as "1234.50" or "-0.00000001". It refuses
 // exponents, signs other than a leading minus, blanks and separators with
 // [ErrSyntax], and more digits than the package allows with [ErrTooLong].
-// Zeros that do not change the value do not count.
+// Zeros that do not change the value do not count, but text of more than 128
+// characters is [ErrTooLong] whatever it holds.
 func Parse(s string) (Amount, error) {
 	canonical, err := normalise(s)
 	if err != nil {
@@ -148,11 +148,11 @@ func (a Amount) IsZero() bool { return a.d.IsZero() }
 // Decimals returns the number of digits after the point that the value needs,
 // trailing zeros not counted.
 func (a Amount) Decimals() int {
-	s := a.d.String()
-	if at := strings.IndexByte(s, '.'); at >= 0 {
-		return len(s) - at - 1
+	n := a.d.Prec()
+	for n > 0 && a.d.Trunc(uint8(n-1)).Equal(a.d) { // one step where the last digit counts
+		n--
 	}
-	return 0
+	return n
 }
 
 // String returns the canonical text: no exponent, no padding, "0" for zero.
@@ -181,11 +181,12 @@ func (a Amount) Format(decimals int) string {
 func (a Amount) MarshalJSON() ([]byte, error) { return []byte(`"` + a.d.String() + `"`), nil }
 
 // UnmarshalJSON reads a JSON string or a JSON number from its text, exactly.
-// It returns the errors of [Parse].
+// Strings are taken as they stand, without escapes. It returns the errors of
+// [Parse].
 func (a *Amount) UnmarshalJSON(data []byte) error {
-	text := string(bytes.Trim(data, `"`))
-	if len(data) > 0 && data[0] == '"' && len(text) != len(data)-2 {
-		return ErrSyntax
+	text := string(data)
+	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' {
+		text = text[1 : n-1]
 	}
 	parsed, err := Parse(text)
 	if err != nil {
