@@ -13,10 +13,10 @@ import (
 )
 
 // BenchmarkSettlement measures one settlement over a loopback connection,
-// client and server together, without an engine.
+// client, server and engine together, on a journal in memory.
 func BenchmarkSettlement(b *testing.B) {
-	books := newBooks(b)
-	s := setup(b, func(o *grpcapi.Options) { o.Custodian = books })
+	custodian := newCustodian(b)
+	s := setup(b, func(o *grpcapi.Options) { o.Custodian = custodian })
 	req := &pb.CreateSettlementRequest{SettlementType: "DEPOSIT", AccountId: "a", Symbol: "BTC-USD", Quantity: "1.25"}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -33,7 +33,7 @@ func BenchmarkIdleServer(b *testing.B) {
 	runtime.ReadMemStats(&before)
 	var servers []*grpcapi.Server
 	options := grpcapi.Options{
-		Custodian: newBooks(b), Assets: asset.NewRegistry(), Context: context.Background(), Logger: slog.New(slog.DiscardHandler),
+		Custodian: newCustodian(b), Assets: asset.NewRegistry(), Context: context.Background(), Logger: slog.New(slog.DiscardHandler),
 	}
 	for b.Loop() {
 		servers = append(servers, grpcapi.New(options))

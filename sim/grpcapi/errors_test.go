@@ -140,6 +140,26 @@ func TestAPanicAnswersItsOwnCallAlone(t *testing.T) {
 	must[*pb.Settlement](t)(b.settlements.CreateSettlement(t.Context(), deposit("a", "BTC", "1")))
 }
 
+func TestAPausedCustodianAsksToComeBack(t *testing.T) {
+	t.Parallel()
+	custodian := newCustodian(t)
+	b := setup(t, func(o *grpcapi.Options) { o.Custodian = custodian })
+	custodian.SetPaused(true)
+	for name, call := range map[string]func() error{
+		"a command": func() error { return drop(b.settlements.CreateSettlement(t.Context(), deposit("a", "BTC", "1"))) },
+		"a list":    func() error { return drop(b.custody.ListAccounts(t.Context(), &pb.ListAccountsRequest{})) },
+		"events":    func() error { return drop(b.reporting.ListEvents(t.Context(), &pb.ListEventsRequest{})) },
+	} {
+		r := refused(t, call())
+		r.check(t, codes.Unavailable, "paused", "")
+		if r.retry == 0 {
+			t.Errorf("%s is not told when to come back", name)
+		}
+	}
+	custodian.SetPaused(false)
+	must[*pb.Settlement](t)(b.settlements.CreateSettlement(t.Context(), deposit("a", "BTC", "1")))
+}
+
 func TestInterceptorsSeeTheFinalStatus(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 2)

@@ -337,8 +337,8 @@ func TestServeReturnsTheListenersError(t *testing.T) {
 
 func TestADrainUnderLoadLosesNoAcknowledgedSettlement(t *testing.T) {
 	t.Parallel()
-	books := newBooks(t)
-	b := setup(t, func(o *grpcapi.Options) { o.Custodian = books })
+	custodian := newCustodian(t)
+	b := setup(t, func(o *grpcapi.Options) { o.Custodian = custodian })
 	const clients = 8
 	type outcome struct {
 		acknowledged []string
@@ -368,7 +368,7 @@ func TestADrainUnderLoadLosesNoAcknowledgedSettlement(t *testing.T) {
 	if err := b.server.Drain(within(t, time.Minute)); err != nil {
 		t.Errorf("drain: %v", err)
 	}
-	all, _ := books.ListSettlements(t.Context(), sim.SettlementFilter{}, sim.Page{Limit: 1 << 30})
+	all, _ := custodian.ListSettlements(t.Context(), sim.SettlementFilter{}, sim.Page{Limit: 1 << 30})
 	recorded := make(map[string]bool)
 	for _, st := range all {
 		recorded[st.ExternalID] = true

@@ -19,8 +19,8 @@ import (
 // JSON in which the same record leaves over HTTP.
 func TestMessagesSayWhatHTTPSays(t *testing.T) {
 	t.Parallel()
-	books := newBooks(t)
-	b := setup(t, func(o *grpcapi.Options) { o.Custodian = books })
+	custodian := newCustodian(t)
+	b := setup(t, func(o *grpcapi.Options) { o.Custodian = custodian })
 	ctx, encoder := t.Context(), view.NewEncoder(asset.NewRegistry())
 
 	must[*pb.Account](t)(b.custody.CreateAccount(ctx, &pb.CreateAccountRequest{AccountId: "a", ClientId: "c", Metadata: `{"n": 1.10, "s": "\u00e9"}`}))
@@ -34,12 +34,12 @@ func TestMessagesSayWhatHTTPSays(t *testing.T) {
 	} {
 		st := must[*pb.Settlement](t)(b.settlements.CreateSettlement(ctx, req))
 		status := must[*pb.SettlementStatus](t)(b.settlements.GetSettlementStatus(ctx, &pb.GetSettlementStatusRequest{SettlementId: st.GetSettlementId()}))
-		all, _ := books.ListSettlements(ctx, sim.SettlementFilter{}, sim.Page{Limit: 100})
+		all, _ := custodian.ListSettlements(ctx, sim.SettlementFilter{}, sim.Page{Limit: 100})
 		record := all[len(all)-1]
 		alike(t, "settlement status", status, encoder.SettlementStatus(nil, record))
 	}
 
-	recorded, _ := books.Events(ctx, 0, 100)
+	recorded, _ := custodian.Events(ctx, 0, 100)
 	for i, e := range must[*pb.ListEventsResponse](t)(b.reporting.ListEvents(ctx, &pb.ListEventsRequest{})).GetEvents() {
 		r := recorded[i]
 		switch {
@@ -60,7 +60,7 @@ func TestMessagesSayWhatHTTPSays(t *testing.T) {
 			t.Errorf("event %v, over HTTP %+v", e, event)
 		}
 	}
-	entries, _ := books.ListEntries(ctx, sim.EntryFilter{}, sim.Page{Limit: 100})
+	entries, _ := custodian.ListEntries(ctx, sim.EntryFilter{}, sim.Page{Limit: 100})
 	for i, e := range must[*pb.ListLedgerEntriesResponse](t)(b.reporting.ListLedgerEntries(ctx, &pb.ListLedgerEntriesRequest{})).GetEntries() {
 		alike(t, "entry", e, encoder.Entry(nil, &entries[i]))
 	}

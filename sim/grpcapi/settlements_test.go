@@ -104,6 +104,10 @@ func TestAHeldSettlementWaitsForReleaseOrCancel(t *testing.T) {
 	if cancelled.GetStatus() != "CANCELLED" || cancelled.GetReason() != "CANI" {
 		t.Errorf("cancelled: %v", cancelled)
 	}
+	_, err = b.settlements.CancelSettlement(ctx, &pb.CancelSettlementRequest{SettlementId: held.GetSettlementId()})
+	refused(t, err).check(t, codes.FailedPrecondition, "wrong_state", "")
+	_, err = b.settlements.CancelSettlement(ctx, &pb.CancelSettlementRequest{SettlementId: "018f3c5e-7a10-7000-8000-0123456789ab"})
+	refused(t, err).check(t, codes.NotFound, "not_found", "")
 }
 
 func TestARepeatedRequestIsAnsweredAsBefore(t *testing.T) {

@@ -39,7 +39,7 @@ type bundle struct {
 func setup(t testing.TB, change func(*grpcapi.Options)) *bundle {
 	t.Helper()
 	options := grpcapi.Options{
-		Custodian: newBooks(t), Assets: asset.NewRegistry(),
+		Custodian: newCustodian(t), Assets: asset.NewRegistry(),
 		Context: context.Background(), Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
