@@ -41,8 +41,9 @@ type SettlementServiceClient interface {
 	// FAILED and the reason LACK (assets) or MONY (cash).
 	CreateSettlement(ctx context.Context, in *CreateSettlementRequest, opts ...grpc.CallOption) (*Settlement, error)
 	// CreateSettlements takes many instructions in order, each on its own: one
-	// that is refused does not affect the others. The idempotency key k counts as
-	// k#0, k#1, … for them.
+	// that is refused does not affect the others. The call fails as a whole only
+	// where the custodian takes nothing at the moment. The idempotency key k counts
+	// as k#0, k#1, … for them.
 	CreateSettlements(ctx context.Context, in *CreateSettlementsRequest, opts ...grpc.CallOption) (*CreateSettlementsResponse, error)
 	// GetSettlement returns one settlement.
 	GetSettlement(ctx context.Context, in *GetSettlementRequest, opts ...grpc.CallOption) (*Settlement, error)
@@ -159,8 +160,9 @@ type SettlementServiceServer interface {
 	// FAILED and the reason LACK (assets) or MONY (cash).
 	CreateSettlement(context.Context, *CreateSettlementRequest) (*Settlement, error)
 	// CreateSettlements takes many instructions in order, each on its own: one
-	// that is refused does not affect the others. The idempotency key k counts as
-	// k#0, k#1, … for them.
+	// that is refused does not affect the others. The call fails as a whole only
+	// where the custodian takes nothing at the moment. The idempotency key k counts
+	// as k#0, k#1, … for them.
 	CreateSettlements(context.Context, *CreateSettlementsRequest) (*CreateSettlementsResponse, error)
 	// GetSettlement returns one settlement.
 	GetSettlement(context.Context, *GetSettlementRequest) (*Settlement, error)

@@ -147,6 +147,10 @@ func TestAPausedCustodianAsksToComeBack(t *testing.T) {
 	custodian.SetPaused(true)
 	for name, call := range map[string]func() error{
 		"a command": func() error { return drop(b.settlements.CreateSettlement(t.Context(), deposit("a", "BTC", "1"))) },
+		"many commands": func() error {
+			return drop(b.settlements.CreateSettlements(t.Context(),
+				&pb.CreateSettlementsRequest{Settlements: []*pb.CreateSettlementRequest{deposit("a", "BTC", "1"), deposit("b", "BTC", "1")}}))
+		},
 		"a list":    func() error { return drop(b.custody.ListAccounts(t.Context(), &pb.ListAccountsRequest{})) },
 		"events":    func() error { return drop(b.reporting.ListEvents(t.Context(), &pb.ListEventsRequest{})) },
 	} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 )
 
 // settlementService answers for settlements.
@@ -74,8 +75,14 @@ func (s *settlementService) CreateSettlements(ctx context.Context, req *pb.Creat
 		}
 		requests, places = append(requests, sim.Request{Command: c, IdempotencyKey: itemKey(key, i)}), append(places, i)
 	}
+	answers := s.custodian.DoAll(ctx, requests)
+	if len(answers) == len(items) {
+		if err := unserved(answers); err != nil {
+			return nil, err
+		}
+	}
 	replayed := 0
-	for i, answer := range s.custodian.DoAll(ctx, requests) {
+	for i, answer := range answers {
 		switch {
 		case answer.Err != nil:
 			results[places[i]] = s.refused(answer.Err)
@@ -97,6 +104,20 @@ func (s *settlementService) CreateSettlements(ctx context.Context, req *pb.Creat
 		}
 	}
 	return &pb.CreateSettlementsResponse{Results: results}, nil
+}
+
+// unserved returns the first error if the custodian took none of the requests
+// for a reason that has nothing to do with them, so that the call as a whole
+// fails and clients that retry by status do so.
+func unserved(answers []engine.Answer) error {
+	for _, answer := range answers {
+		switch sim.CodeOf(answer.Err) {
+		case sim.CodeOverloaded, sim.CodePaused, sim.CodeUnavailable, sim.CodeDraining:
+		default:
+			return nil
+		}
+	}
+	return answers[0].Err
 }
 
 // itemKey extends a key to one of many instructions; HTTP does the same.
