@@ -151,8 +151,8 @@ func TestAPausedCustodianAsksToComeBack(t *testing.T) {
 			return drop(b.settlements.CreateSettlements(t.Context(),
 				&pb.CreateSettlementsRequest{Settlements: []*pb.CreateSettlementRequest{deposit("a", "BTC", "1"), deposit("b", "BTC", "1")}}))
 		},
-		"a list":    func() error { return drop(b.custody.ListAccounts(t.Context(), &pb.ListAccountsRequest{})) },
-		"events":    func() error { return drop(b.reporting.ListEvents(t.Context(), &pb.ListEventsRequest{})) },
+		"a list": func() error { return drop(b.custody.ListAccounts(t.Context(), &pb.ListAccountsRequest{})) },
+		"events": func() error { return drop(b.reporting.ListEvents(t.Context(), &pb.ListEventsRequest{})) },
 	} {
 		r := refused(t, call())
 		r.check(t, codes.Unavailable, "paused", "")
