@@ -3,9 +3,8 @@
 package requestid
 
 import (
-	"encoding/binary"
+	"crypto/rand"
 	"encoding/hex"
-	"math/rand/v2"
 	"net/http"
 )
 
@@ -49,12 +48,10 @@ func usable(id string) bool {
 	return true
 }
 
-// random returns 32 hexadecimal digits. Ids only tell requests apart; nothing
-// relies on their being unpredictable.
+// random returns 32 hexadecimal digits.
 func random() string {
 	var raw [16]byte
-	binary.BigEndian.PutUint64(raw[:8], rand.Uint64())
-	binary.BigEndian.PutUint64(raw[8:], rand.Uint64())
+	_, _ = rand.Read(raw[:]) // never fails
 	var text [32]byte
 	hex.Encode(text[:], raw[:])
 	return string(text[:])

@@ -42,7 +42,7 @@ type Writer struct {
 }
 
 // Start answers the request with a stream and sends its head at once. The
-// server's own write timeout no longer applies to it.
+// server's own read and write timeouts no longer apply to it.
 func Start(w http.ResponseWriter) (*Writer, error) {
 	h := w.Header()
 	h.Set("Content-Type", MediaType)
@@ -51,8 +51,16 @@ func Start(w http.ResponseWriter) (*Writer, error) {
 	w.WriteHeader(http.StatusOK)
 	s := &Writer{w: w, rc: http.NewResponseController(w)}
 	s.b = append(s.b, "retry: 2000\n\n"...)
+	// The server watches the connection for its end with a read that would run
+	// into the deadline of the request's own reading.
+	if err := s.rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, err
+	}
 	return s, s.Flush()
 }
+
+// Pending returns how many bytes wait for the next [Writer.Flush].
+func (s *Writer) Pending() int { return len(s.b) }
 
 // Event adds an event to what the next [Writer.Flush] sends. The data must be
 // a single line.

@@ -1,0 +1,49 @@
+package httpapi
+
+import (
+	"sync"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/openapi"
+)
+
+// apiVersion is the version of the interface, which is not that of the program.
+const apiVersion = "1.0.0"
+
+// document is the OpenAPI document that all instances of the process share. It
+// is built when it is first asked for.
+var document struct {
+	once sync.Once
+	text []byte
+	err  error
+}
+
+func buildDocument() {
+	all := operations()
+	described := make([]openapi.Operation, len(all))
+	for i := range all {
+		described[i] = all[i].Operation
+	}
+	document.text, document.err = openapi.Build(openapi.Info{
+		Title: "Custodian simulator", Version: apiVersion,
+		Description: "Holds the assets of a trading firm and settles its trades, as a custodian does. " +
+			"Decimals are strings (numbers are accepted), times RFC 3339 in UTC, errors RFC 9457 problems with a stable code.",
+		Tags: []openapi.Tag{
+			{Name: "settlements", Description: "Instructions and what becomes of them."},
+			{Name: "positions", Description: "What accounts hold of assets other than cash."},
+			{Name: "balances", Description: "The cash that accounts hold."},
+			{Name: "accounts", Description: "The safekeeping accounts of clients."},
+			{Name: "ledger", Description: "Double-entry postings and the events that carry them."},
+			{Name: "instance", Description: "The instance itself."},
+		},
+	}, described)
+}
+
+func getDocument(c *call) error {
+	document.once.Do(buildDocument)
+	if document.err != nil {
+		return sim.Errorf(sim.CodeInternal, "building the OpenAPI document: %v", document.err)
+	}
+	c.out = append(c.out, document.text...)
+	return c.send(200)
+}

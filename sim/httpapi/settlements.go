@@ -1,0 +1,156 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
+)
+
+var (
+	instructionFields = strictjson.FieldsOf(Instruction{})
+	noFields          = strictjson.FieldsOf(NoFields{})
+)
+
+// readInstruction reads the JSON object of an instruction.
+func readInstruction(data []byte) (sim.Instruct, error) {
+	var command sim.Instruct
+	_, err := strictjson.Object(data, instructionFields, func(name string, v strictjson.Value) (err error) {
+		switch name {
+		case "settlement_type":
+			var text string
+			text, err = v.Text()
+			command.Type = sim.SettlementType(text)
+		case "account_id":
+			command.AccountID, err = v.Text()
+		case "symbol":
+			command.Symbol, err = v.Text()
+		case "quantity":
+			command.Quantity, err = v.Amount()
+		case "external_id":
+			command.ExternalID, err = v.Text()
+		case "source_account":
+			command.SourceAccount, err = v.Text()
+		case "destination_account":
+			command.DestinationAccount, err = v.Text()
+		case "settlement_date":
+			command.SettlementDate, err = v.Text()
+		case "hold":
+			command.Hold, err = v.Bool()
+		case "metadata":
+			command.Metadata, err = v.Object()
+		}
+		return err
+	})
+	return command, err
+}
+
+func createSettlement(c *call) error {
+	if err := c.readBody(false); err != nil {
+		return err
+	}
+	command, err := readInstruction(c.in)
+	if err != nil {
+		return err
+	}
+	result, err := c.do(command)
+	if err != nil {
+		return err
+	}
+	c.out = c.encoder.Settlement(c.out, result.Settlement)
+	return c.created("/api/v1/settlements/" + result.Settlement.ID.String())
+}
+
+// findSettlement returns the settlement that the path names.
+func (c *call) findSettlement() (*sim.Settlement, error) {
+	id, err := c.pathID("settlement_id", "settlement")
+	if err != nil {
+		return nil, err
+	}
+	if err := c.noQuery(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := c.context()
+	defer cancel()
+	return c.Custodian.Settlement(ctx, id)
+}
+
+func getSettlement(c *call) error {
+	s, err := c.findSettlement()
+	if err != nil {
+		return err
+	}
+	c.out = c.encoder.Settlement(c.out, s)
+	return c.send(http.StatusOK)
+}
+
+func getSettlementStatus(c *call) error {
+	s, err := c.findSettlement()
+	if err != nil {
+		return err
+	}
+	c.out = c.encoder.SettlementStatus(c.out, s)
+	return c.send(http.StatusOK)
+}
+
+func cancelSettlement(c *call) error {
+	return c.changeSettlement(func(id uuid.UUID) sim.Command { return sim.CancelSettlement{ID: id} })
+}
+
+func holdSettlement(c *call) error {
+	return c.changeSettlement(func(id uuid.UUID) sim.Command { return sim.HoldSettlement{ID: id} })
+}
+
+func releaseSettlement(c *call) error {
+	return c.changeSettlement(func(id uuid.UUID) sim.Command { return sim.ReleaseSettlement{ID: id} })
+}
+
+// changeSettlement carries out a command that needs nothing but the id; a body
+// may be left out or be an empty object.
+func (c *call) changeSettlement(command func(uuid.UUID) sim.Command) error {
+	id, err := c.pathID("settlement_id", "settlement")
+	if err != nil {
+		return err
+	}
+	if err := c.readBody(true); err != nil {
+		return err
+	}
+	if len(c.in) > 0 {
+		if _, err := strictjson.Object(c.in, noFields, nil); err != nil {
+			return err
+		}
+	}
+	result, err := c.do(command(id))
+	if err != nil {
+		return err
+	}
+	c.out = c.encoder.Settlement(c.out, result.Settlement)
+	return c.send(http.StatusOK)
+}
+
+func listSettlements(c *call) error {
+	q := c.query()
+	filter := sim.SettlementFilter{
+		AccountID:  q.Text("account_id", sim.MaxIdentifier),
+		Symbol:     q.Text("symbol", sim.MaxSymbol),
+		Type:       sim.SettlementType(q.Choice("settlement_type", sim.SettlementTypes())),
+		Status:     sim.SettlementStatus(q.Choice("status", sim.SettlementStatuses())),
+		ExternalID: q.Text("external_id", sim.MaxIdentifier),
+		From:       q.Time("from"), Until: q.Time("until"),
+	}
+	page, err := c.parsePage(q)
+	if err != nil {
+		return err
+	}
+	return sendList(c, page, list[*sim.Settlement]{
+		name: "settlements",
+		fetch: func(ctx context.Context, p sim.Page) ([]*sim.Settlement, error) {
+			return c.Custodian.ListSettlements(ctx, filter, p)
+		},
+		encode: c.encoder.Settlement,
+		cursor: func(dst []byte, s *sim.Settlement) []byte { return append(dst, s.ID.String()...) },
+	})
+}
