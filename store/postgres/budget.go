@@ -48,6 +48,22 @@ func newBudget(limit int, wait time.Duration, metrics Metrics) *budget {
 	return &budget{limit: limit, wait: wait, metrics: metrics, members: make(map[*pool]struct{})}
 }
 
+// budgetError is [ErrBudget] with the particulars. It has a type so that it
+// can be told from what the driver wraps around it.
+type budgetError struct {
+	limit  int
+	waited time.Duration
+}
+
+// Error says what to change.
+func (e *budgetError) Error() string {
+	return fmt.Sprintf("%v: none of %d became free within %s; raise storage.postgres.max_connections (and the server's max_connections above it)",
+		ErrBudget, e.limit, e.waited.Round(time.Millisecond))
+}
+
+// Unwrap makes the error one of the package's.
+func (e *budgetError) Unwrap() error { return ErrBudget }
+
 // reclaimEvery is how often a waiter looks again for idle connections. Most
 // come to it when they are released; this catches those that were out of sight
 // when it looked first.
@@ -85,8 +101,7 @@ func (b *budget) acquire(ctx context.Context, deadline time.Time) error {
 		}
 		if b.withdraw(granted) {
 			b.metrics.RecordConnectionWait(time.Since(start), false)
-			return fmt.Errorf("%w: none of %d became free within %s; raise storage.postgres.max_connections (and the server's max_connections above it)",
-				ErrBudget, b.limit, time.Since(start).Round(time.Millisecond))
+			return &budgetError{b.limit, time.Since(start)}
 		}
 		return nil // it was granted in the last moment
 	}

@@ -68,10 +68,11 @@ func sqlState(err error) string {
 // explain turns an error of the driver into one that says what to do. Errors
 // that need no explanation are returned as they are.
 func (s *Server) explain(err error) error {
-	switch {
-	case err == nil, errors.Is(err, ErrBudget), errors.Is(err, ErrPermission),
-		errors.Is(err, ErrUnreachable), errors.Is(err, ErrRefused):
+	if err == nil || errors.Is(err, ErrPermission) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRefused) {
 		return err
+	}
+	if e, ok := errors.AsType[*budgetError](err); ok {
+		return e
 	}
 	if e, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return s.explainConnect(e)

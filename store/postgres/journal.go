@@ -52,14 +52,29 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 	if err := checkSchema(o.Schema); err != nil {
 		return nil, err
 	}
-	p, err := s.newPool(o.Instance)
+	select {
+	case s.openings <- struct{}{}:
+		defer func() { <-s.openings }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, ctx.Err())
+	}
+	p, err := s.newPool(o.Instance, poolConnections)
 	if err != nil {
 		return nil, err
 	}
 	j := &Journal{pool: p, schema: o.Schema, sql: prepare(o.Schema)}
-	err = p.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+	// The journal's first connection is made while the tables are, which a
+	// connection does faster that has done it before.
+	connected := make(chan error, 1)
+	go func() {
+		connected <- p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
+	}()
+	err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		return migrate(ctx, c, o.Schema, o.Instance, steps)
 	})
+	if connectErr := <-connected; err == nil {
+		err = connectErr
+	}
 	if err != nil {
 		_ = j.Close()
 		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, err)

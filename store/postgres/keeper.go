@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -280,22 +279,17 @@ func (k *keeper) take(ctx context.Context, keys []int64) map[int64]error {
 		}
 		return failed
 	}
-	// Those are not held yet, so they must not be restored either.
+	// Those are not held yet, so a new connection must not restore them.
 	pending := make(map[int64]*Lease, len(keys))
 	for _, key := range keys {
 		pending[key] = k.leases[key]
 		delete(k.leases, key)
 	}
-	err := k.connect(ctx)
+	refused, err := k.lockAnew(ctx, keys)
 	for key, l := range pending {
 		k.leases[key] = l
 	}
 	if err != nil {
-		return fail(err)
-	}
-	refused, err := k.lock(ctx, keys)
-	if err != nil {
-		k.disconnect()
 		return fail(err)
 	}
 	if len(refused) == 0 {
@@ -311,60 +305,20 @@ func (k *keeper) take(ctx context.Context, keys []int64) map[int64]error {
 	return failed
 }
 
-// lock tries to lock keys and returns those that somebody else holds.
-func (k *keeper) lock(ctx context.Context, keys []int64) (refused []int64, err error) {
-	rows, err := k.conn.Query(ctx, `SELECT k FROM unnest($1::int8[]) AS k WHERE NOT pg_try_advisory_lock(k)`, keys)
-	if err != nil {
-		return nil, err
+// lockAnew is lock on a connection that is made if need be. A connection that
+// was lost while nobody looked is found out here, so that one is replaced.
+func (k *keeper) lockAnew(ctx context.Context, keys []int64) (refused []int64, err error) {
+	for {
+		had := k.conn != nil
+		if err = k.connect(ctx); err != nil {
+			return nil, err
+		}
+		if refused, err = k.lock(ctx, keys); err == nil {
+			return refused, nil
+		}
+		k.disconnect()
+		if !had || ctx.Err() != nil {
+			return nil, err
+		}
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
-}
-
-// holder is the session that holds a lock.
-type holder struct {
-	pid     uint32
-	name    string
-	address string
-	since   time.Time
-}
-
-// String names the holder for an error message.
-func (h holder) String() string {
-	if h.pid == 0 {
-		return "another process holds it"
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "held by %q", h.name)
-	if h.address != "" {
-		fmt.Fprintf(&b, " from %s", h.address)
-	}
-	fmt.Fprintf(&b, " (server process %d, connected since %s)", h.pid, h.since.UTC().Format(time.RFC3339))
-	return b.String()
-}
-
-func (k *keeper) holders(ctx context.Context, keys []int64) (map[int64]holder, error) {
-	out := make(map[int64]holder, len(keys))
-	if len(keys) == 0 {
-		return out, nil
-	}
-	// A lock on one bigint shows its halves as classid and objid.
-	rows, err := k.conn.Query(ctx, `
-		SELECT (l.classid::int8 << 32) | l.objid::int8, l.pid::int4, coalesce(a.application_name, ''),
-			coalesce(host(a.client_addr), ''), coalesce(a.backend_start, now())
-		FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-		WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
-			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-			AND (l.classid::int8 << 32) | l.objid::int8 = ANY($1::int8[])`, keys)
-	if err != nil {
-		return out, err
-	}
-	var key int64
-	var pid int32
-	var h holder
-	_, err = pgx.ForEachRow(rows, []any{&key, &pid, &h.name, &h.address, &h.since}, func() error {
-		h.pid = uint32(pid) //nolint:gosec // a process id
-		out[key] = h
-		return nil
-	})
-	return out, err
 }

@@ -263,13 +263,10 @@ func (j *Journal) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page
 // entryCursor reads "<sequence>-<index>".
 func entryCursor(cursor string) (sequence, index int64, err error) {
 	first, second, ok := strings.Cut(cursor, "-")
-	if ok {
-		if sequence, err = strconv.ParseInt(first, 10, 64); err == nil {
-			index, err = strconv.ParseInt(second, 10, 32)
-		}
-	}
-	if !ok || err != nil || sequence < 0 || index < 0 {
+	s, err1 := strconv.ParseUint(first, 10, 63) // unlike ParseInt it takes digits alone
+	i, err2 := strconv.ParseUint(second, 10, 31)
+	if !ok || err1 != nil || err2 != nil {
 		return 0, 0, badCursor(cursor)
 	}
-	return sequence, index, nil
+	return int64(s), int64(i), nil
 }

@@ -32,11 +32,11 @@ type pool struct {
 	closing sync.WaitGroup
 }
 
-// newPool makes a pool, which dials nothing yet. Name tells its connections
-// from others in pg_stat_activity.
-func (s *Server) newPool(name string) (*pool, error) {
+// newPool makes a pool of at most so many connections, which dials nothing
+// yet. Name tells its connections from others in pg_stat_activity.
+func (s *Server) newPool(name string, connections int32) (*pool, error) {
 	config := s.config.Copy()
-	config.MaxConns = poolConnections
+	config.MaxConns = connections
 	config.MinConns, config.MinIdleConns = 0, 0
 	config.MaxConnIdleTime, config.HealthCheckPeriod = connectionIdle, connectionCheck
 	if s.idle > 0 {

@@ -56,12 +56,16 @@ func (w testWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+func newName() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:])
+	return "t_" + hex.EncodeToString(id[:])
+}
+
 // newSchema returns the name of a schema that is dropped with the test.
 func newSchema(t testing.TB, s *Server) string {
 	t.Helper()
-	var id [8]byte
-	_, _ = rand.Read(id[:])
-	schema := "t_" + hex.EncodeToString(id[:])
+	schema := newName()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,9 +60,17 @@ type Server struct {
 	// role, database and where are for messages; where is host:port.
 	role, database, where string
 
+	// openings bounds how many journals are opened at once, so that a start
+	// of many instances waits its turn here and not for the budget.
+	openings chan struct{}
+
 	admin  *pool
 	keeper *keeper
 }
+
+// maxOpenings keeps the server's processors busy with migrations and leaves
+// connections to those instances that run already.
+const maxOpenings = 8
 
 // Open connects to a database and checks that it can be used. Its errors wrap
 // [ErrUnreachable], [ErrRefused] or [ErrPermission].
@@ -98,12 +107,13 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		config: config, locks: locks.Copy(), log: o.Logger, idle: o.idle,
 		budget: newBudget(o.MaxConnections, o.ConnectionWait, o.Metrics),
 		role:   c.User, database: c.Database, where: net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))),
+		openings: make(chan struct{}, min(maxOpenings, max(1, o.MaxConnections/2))),
 	}
-	if s.admin, err = s.newPool("administration"); err != nil {
+	if s.admin, err = s.newPool("administration", maxOpenings); err != nil {
 		return nil, err
 	}
 	s.keeper = newKeeper(s, o.lockPing)
-	if err := s.inspect(ctx, o.MaxConnections); err != nil {
+	if err := s.inspect(ctx, o.MaxConnections, o.LockURL != ""); err != nil {
 		_ = s.Close(ctx)
 		return nil, err
 	}
@@ -136,12 +146,30 @@ func quotesSecret(message string, parsed *url.URL) bool {
 	return (set && secret != "" && strings.Contains(message, secret)) || strings.Contains(message, "@")
 }
 
+// plainFirst turns the order of sslmode=prefer around for a server that has
+// shown that it does not encrypt: every new connection would first ask for it
+// in vain, which costs a server process and a second wait for the budget.
+func plainFirst(c *pgx.ConnConfig) {
+	if c.TLSConfig == nil || len(c.Fallbacks) != 1 {
+		return
+	}
+	if other := c.Fallbacks[0]; other.TLSConfig == nil && other.Host == c.Host && other.Port == c.Port {
+		c.TLSConfig, other.TLSConfig = nil, c.TLSConfig
+	}
+}
+
 // inspect refuses servers that are too old and warns of settings that lose
 // acknowledged work.
-func (s *Server) inspect(ctx context.Context, connections int) error {
+func (s *Server) inspect(ctx context.Context, connections int, separateLocks bool) error {
 	var version, allowed int
 	var fsync, commit string
 	err := s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		if _, encrypted := c.PgConn().Conn().(*tls.Conn); !encrypted {
+			plainFirst(s.config.ConnConfig)
+			if !separateLocks {
+				plainFirst(s.locks)
+			}
+		}
 		return c.QueryRow(ctx, `SELECT current_setting('server_version_num')::int4, current_setting('max_connections')::int4
 			- current_setting('superuser_reserved_connections')::int4, current_setting('fsync'), current_setting('synchronous_commit')`).
 			Scan(&version, &allowed, &fsync, &commit)

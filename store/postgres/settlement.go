@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,20 +72,46 @@ type step struct {
 	Sequence   uint64    `json:"sequence"`
 }
 
+// encodeHistory writes the history as [step] values. Every settlement passes
+// here, so it is spelled out instead of reflected upon.
 func encodeHistory(history []sim.Transition) []byte {
 	if len(history) == 0 {
 		return nil
 	}
-	steps := make([]step, len(history))
+	b := append(make([]byte, 0, 100*len(history)), '[')
 	for i, t := range history {
-		t.At = t.At.UTC()
-		steps[i] = step(t)
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '{')
+		if !t.At.IsZero() {
+			b = append(t.At.UTC().AppendFormat(append(b, `"at":"`...), time.RFC3339Nano), `",`...)
+		}
+		b = appendText(append(b, `"status":`...), t.Status)
+		if t.ReasonCode != "" {
+			b = appendText(append(b, `,"reason_code":`...), t.ReasonCode)
+		}
+		if t.Reason != "" {
+			b = appendText(append(b, `,"reason":`...), t.Reason)
+		}
+		b = append(strconv.AppendUint(append(b, `,"sequence":`...), t.Sequence, 10), '}')
 	}
-	out, err := encodePlain(steps)
-	if err != nil {
-		panic(err) // times of an instance are within what JSON can tell
+	return append(b, ']')
+}
+
+// appendText appends a JSON string. Most texts are codes that need no escapes.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			quoted, err := encodePlain(s)
+			if err != nil {
+				panic(err) // a string always encodes
+			}
+			return append(b, quoted...)
+		}
 	}
-	return out
+	b = append(append(b, '"'), s...)
+	return append(b, '"')
 }
 
 func decodeHistory(text string) ([]sim.Transition, error) {
