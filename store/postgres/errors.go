@@ -29,6 +29,8 @@ var (
 	ErrOwned = errors.New("owned by another process")
 	// ErrNewerSchema reports a schema that a newer program has migrated.
 	ErrNewerSchema = errors.New("schema is from a newer version of this program")
+	// ErrNoSchema reports that a journal that has to exist does not.
+	ErrNoSchema = errors.New("schema does not exist")
 	// ErrForeignSchema reports a schema that exists and is not a journal.
 	ErrForeignSchema = errors.New("schema belongs to something else")
 	// ErrRevision reports that a document was changed by somebody else.

@@ -16,8 +16,11 @@ import (
 type JournalOptions struct {
 	// Instance is the instance's name, for messages and for the record.
 	Instance string
-	// Schema holds the journal's tables; it is created if it does not exist.
+	// Schema holds the journal's tables.
 	Schema string
+	// Existing refuses to create the schema, with [ErrNoSchema]; otherwise it
+	// is created if it does not exist.
+	Existing bool
 }
 
 // Journal is the journal of one instance, in a schema of its own. See
@@ -70,7 +73,7 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 		connected <- p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
 	}()
 	err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		return migrate(ctx, c, o.Schema, o.Instance, steps)
+		return migrate(ctx, c, o, steps)
 	})
 	if connectErr := <-connected; err == nil {
 		err = connectErr

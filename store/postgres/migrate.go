@@ -72,7 +72,8 @@ func probe(ctx context.Context, c *pgx.Conn, schema string) (schemaState, error)
 // migrate brings a schema to the version of steps, creating it if need be. Any
 // number of processes may do so at once: each schema has a lock of its own,
 // held until the transaction that changes it ends.
-func migrate(ctx context.Context, c *pgx.Conn, schema, instance string, steps []string) error {
+func migrate(ctx context.Context, c *pgx.Conn, o JournalOptions, steps []string) error {
+	schema := o.Schema
 	// A step may find that another process has just done it; then one more
 	// look is due. More rounds than steps mean that something else is wrong.
 	for range len(steps) + 2 {
@@ -87,8 +88,10 @@ func migrate(ctx context.Context, c *pgx.Conn, schema, instance string, steps []
 			return fmt.Errorf("%w: schema %q has version %d, this program knows versions up to %d", ErrNewerSchema, schema, st.version, len(steps))
 		case st.version == len(steps):
 			return nil
+		case st.empty && o.Existing:
+			return fmt.Errorf("%w: %q holds no journal", ErrNoSchema, schema)
 		case st.empty:
-			err = execScript(ctx, c, createScript(schema, instance, steps, !st.exists))
+			err = execScript(ctx, c, createScript(schema, o.Instance, steps, !st.exists))
 		default:
 			err = execScript(ctx, c, stepScript(schema, steps, st.version))
 		}

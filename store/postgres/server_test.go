@@ -164,6 +164,9 @@ func TestSchemasThatCannotBeUsedAreRefused(t *testing.T) {
 	if err := s.Drop(t.Context(), foreign); !errors.Is(err, ErrForeignSchema) {
 		t.Errorf("dropping foreign: %v", err)
 	}
+	if _, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: newName(), Existing: true}); !errors.Is(err, ErrNoSchema) {
+		t.Errorf("missing: %v", err)
+	}
 	if _, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: "pg_mine"}); err == nil {
 		t.Error("a reserved name was accepted")
 	}
