@@ -17,6 +17,9 @@ func (s *State) apply(e *Event) error {
 	if e.Time.Before(s.time) {
 		return fmt.Errorf("%w: event %d is earlier than the event before it", ErrBrokenInvariant, e.Sequence)
 	}
+	if err := s.checkRecords(e); err != nil {
+		return fmt.Errorf("%w: event %d (%s): %w", ErrBrokenInvariant, e.Sequence, e.Type, err)
+	}
 	if err := s.checkPostings(e); err != nil {
 		return fmt.Errorf("%w: event %d (%s): %w", ErrBrokenInvariant, e.Sequence, e.Type, err)
 	}
@@ -51,6 +54,8 @@ func (s *State) apply(e *Event) error {
 	return nil
 }
 
+// checkPostings checks double entry for records that [State.checkRecords] has
+// passed.
 func (s *State) checkPostings(e *Event) error {
 	for _, p := range e.Postings {
 		if p.Amount.Sign() <= 0 {
@@ -62,9 +67,6 @@ func (s *State) checkPostings(e *Event) error {
 	for _, h := range e.Holdings {
 		var available, locked money.Amount
 		if before := s.holdings[h.Key()]; before != nil {
-			if before.ID != h.ID || before.Cash != h.Cash {
-				return fmt.Errorf("holding of %s in %s changes its identity", h.Symbol, h.AccountID)
-			}
 			available, locked = before.Available, before.Locked
 		}
 		for _, p := range e.Postings {
@@ -82,9 +84,6 @@ func (s *State) checkPostings(e *Event) error {
 		}
 		if available.Sign() < 0 || locked.Sign() < 0 {
 			return fmt.Errorf("holding of %s in %s becomes negative", h.Symbol, h.AccountID)
-		}
-		if h.Removed && !h.Total().IsZero() {
-			return fmt.Errorf("holding of %s in %s is removed but not empty", h.Symbol, h.AccountID)
 		}
 	}
 	for _, m := range e.Mirrors {

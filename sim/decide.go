@@ -65,6 +65,11 @@ type decision struct {
 	events []*Event
 }
 
+// beginning is the first instance time. Identifiers cannot carry an earlier one,
+// and the journal writes times as microseconds since the Unix epoch, where zero
+// means none.
+var beginning = time.UnixMicro(1).UTC()
+
 // Decide answers a request at an instance time. An accepted request's events
 // have been applied to the state when it returns. The error reports a broken
 // invariant, after which the state is of no use.
@@ -72,8 +77,14 @@ func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
 	if now = now.UTC().Truncate(time.Microsecond); now.Before(s.time) {
 		now = s.time // instance time never runs backwards
 	}
+	if now.Before(beginning) {
+		now = beginning
+	}
 	var key *IdempotencyKey
 	if r.IdempotencyKey != "" {
+		if err := CheckIdempotencyKey(r.IdempotencyKey); err != nil {
+			return refused(err), nil
+		}
 		key = &IdempotencyKey{Key: r.IdempotencyKey, Fingerprint: FingerprintOf(r.Command)}
 		switch record, answer := s.keys.check(Key{KeyIdempotency, key.Key}, r.Lookup); {
 		case answer == keyNeedsLookup:
@@ -86,6 +97,9 @@ func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
 		}
 	}
 	if id := r.Command.externalID(); id != "" {
+		if err := checkText("external_id", id, MaxIdentifier); err != nil {
+			return refused(err), nil
+		}
 		switch _, answer := s.keys.check(Key{KeyExternal, id}, r.Lookup); answer {
 		case keyNeedsLookup:
 			return Decision{Outcome: NeedsLookup}, nil

@@ -136,7 +136,7 @@ func (c UpdateHolding) decide(d *decision) *Error {
 		return err
 	}
 	if c.Currency != nil {
-		if c.Cash {
+		if c.Cash && *c.Currency != before.Currency {
 			return Invalid("currency", "of a balance cannot change; open another balance")
 		}
 		if err := checkText("currency", *c.Currency, MaxCurrency); err != nil {

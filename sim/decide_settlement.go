@@ -25,10 +25,8 @@ func (c Instruct) decide(d *decision) *Error {
 	if c.Hold && len(d.open) >= d.rules.MaxOpenSettlements {
 		return Errorf(CodeLimitReached, "this custodian has its limit of %d open settlements; cancel or release some", d.rules.MaxOpenSettlements)
 	}
-	if receiver := (HoldingKey{c.DestinationAccount, c.Symbol}); c.Type != Withdrawal && d.holdings[receiver] == nil {
-		if err := d.checkHoldingRoom(1); err != nil {
-			return err
-		}
+	if err := d.checkReceiverRoom(c.Type, c.DestinationAccount, c.Symbol); err != nil {
+		return err
 	}
 	d.openParties(parties...)
 	s := &Settlement{
@@ -131,6 +129,14 @@ func (c *Instruct) check(d *decision) (asset.Asset, *Error) {
 		return a, Invalid("settlement_date", "%s is not today (%s, UTC): this profile settles on the same day", c.SettlementDate, today)
 	}
 	return a, checkMetadata(c.Metadata)
+}
+
+// checkReceiverRoom checks that the receiver has a holding or may get one.
+func (d *decision) checkReceiverRoom(t SettlementType, receiver, symbol string) *Error {
+	if t == Withdrawal || d.holdings[HoldingKey{receiver, symbol}] != nil {
+		return nil
+	}
+	return d.checkHoldingRoom(1)
 }
 
 // step appends a transition to the settlement's history, dated now and
@@ -239,6 +245,9 @@ func (c ReleaseSettlement) decide(d *decision) *Error {
 	}
 	if s.Hold.Status != HoldHeld {
 		return Errorf(CodeWrongState, "settlement %s is not held", c.ID)
+	}
+	if err := d.checkReceiverRoom(s.Type, s.DestinationAccount, s.Symbol); err != nil {
+		return err
 	}
 	s.Hold = Dimension{Status: HoldReleased}
 	s.step(d, HoldReleased, "", "")

@@ -19,9 +19,10 @@ type value struct {
 	data   []byte // of a length-delimited field
 }
 
-// Decode decodes the payload into Events, Generator, First, Last and Time. Its
-// errors wrap [ErrBrokenInvariant]: a stored payload that does not decode has
-// been tampered with or was written by a newer version.
+// Decode decodes the payload into Events, Generator, First, Last and Time. What
+// of the last three is set already must agree with the payload. Its errors wrap
+// [ErrBrokenInvariant]: a stored payload that does not decode has been tampered
+// with or was written by a newer version.
 func (b *Batch) Decode() error {
 	var version uint64
 	out := Batch{Hash: b.Hash, Payload: b.Payload}
@@ -52,6 +53,10 @@ func (b *Batch) Decode() error {
 	}
 	out.Last = out.First + uint64(len(out.Events)) - 1
 	out.Time = out.Events[len(out.Events)-1].Time
+	if (b.First != 0 && b.First != out.First) || (b.Last != 0 && b.Last != out.Last) || (!b.Time.IsZero() && !b.Time.Equal(out.Time)) {
+		return fmt.Errorf("%w: journal batch %d to %d of %s holds events %d to %d of %s", ErrBrokenInvariant,
+			b.First, b.Last, b.Time.Format(time.RFC3339Nano), out.First, out.Last, out.Time.Format(time.RFC3339Nano))
+	}
 	*b = out
 	return nil
 }

@@ -14,6 +14,12 @@ import (
 // ("pcg:" and two words), the last millisecond and the counter within it.
 const generatorSize = 20 + 8 + 2
 
+// What the time and the counter of a UUIDv7 have room for.
+const (
+	maxMillis  = 1<<48 - 1
+	maxCounter = 1<<12 - 1
+)
+
 // Generator draws identifiers and chances for one instance. Its whole state is
 // journaled with every batch, so a replay continues where the original stood.
 // It belongs to one goroutine.
@@ -34,15 +40,15 @@ func NewGenerator(instance string, seed uint64) *Generator {
 }
 
 // ID returns a UUIDv7 (RFC 9562) for an instance time. Identifiers of one
-// generator strictly increase, even where time stands still: bits 12 to 23 of
-// the second half count within a millisecond (section 6.2, method 1), and a
+// generator strictly increase, even where time stands still: the twelve bits
+// behind the version count within a millisecond (section 6.2, method 1), and a
 // millisecond whose counter is used up borrows from the next.
 func (g *Generator) ID(now time.Time) uuid.UUID {
 	millis := now.UnixMilli()
 	switch {
 	case millis > g.millis:
 		g.millis, g.counter = millis, 0
-	case g.counter < 0xfff:
+	case g.counter < maxCounter:
 		g.counter++
 	default:
 		g.millis, g.counter = g.millis+1, 0
@@ -65,10 +71,13 @@ func (g *Generator) Restore(state []byte) error {
 	if len(state) != generatorSize {
 		return errors.New("generator state has the wrong length")
 	}
+	millis, counter := int64(binary.BigEndian.Uint64(state[20:28])), binary.BigEndian.Uint16(state[28:])
+	if millis < 0 || millis > maxMillis || counter > maxCounter {
+		return errors.New("generator state is out of range")
+	}
 	if err := g.pcg.UnmarshalBinary(state[:20]); err != nil {
 		return err
 	}
-	g.millis = int64(binary.BigEndian.Uint64(state[20:28]))
-	g.counter = binary.BigEndian.Uint16(state[28:])
+	g.millis, g.counter = millis, counter
 	return nil
 }

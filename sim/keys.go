@@ -80,6 +80,11 @@ const (
 	keyNeedsLookup
 )
 
+// any reports whether any key was ever used.
+func (x *keyIndex) any() bool {
+	return x.history == nil || len(x.history.layers) > 0 || len(x.filter.layers) > 0
+}
+
 func (x *keyIndex) add(r KeyRecord) {
 	if x.recent == nil {
 		x.recent = make(map[Key]KeyRecord)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"maps"
 	"slices"
 )
@@ -12,7 +13,7 @@ import (
 // what the tables hold once they have reached the state's place.
 func (s *State) Snapshot() *Snapshot {
 	snap := &Snapshot{
-		Projected: s.Progress(), Head: s.sequence,
+		Projected: s.Progress(), Head: s.sequence, Keyed: s.keys.any(),
 		Accounts: slices.Collect(maps.Values(s.accounts)),
 		Holdings: slices.Collect(maps.Values(s.holdings)),
 		Mirrors:  slices.Collect(maps.Values(s.mirrors)),
@@ -30,10 +31,12 @@ func (s *State) Snapshot() *Snapshot {
 // and in any store.
 func (s *Snapshot) Digest() Digest {
 	h := sha256.New()
-	var buf []byte
+	var buf, head []byte
 	add := func(kind byte, content func([]byte) []byte) {
-		buf = content(append(buf[:0], kind))
-		_, _ = h.Write(buf) // never fails
+		buf = content(buf[:0])
+		head = binary.AppendUvarint(append(head[:0], kind), uint64(len(buf)))
+		_, _ = h.Write(head) // never fails
+		_, _ = h.Write(buf)
 	}
 	batch := &Batch{First: s.Projected.Sequence, Generator: s.Projected.Generator}
 	add('P', func(b []byte) []byte { return append(appendBatch(b, batch), s.Projected.Hash[:]...) })
