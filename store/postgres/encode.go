@@ -53,7 +53,7 @@ func (c *copyRows) begin(columns int) {
 		c.b = append(make([]byte, 0, 16<<10), copyHeader...)
 	}
 	c.rows++
-	c.b = binary.BigEndian.AppendUint16(c.b, uint16(columns)) //nolint:gosec // a table's columns
+	c.b = binary.BigEndian.AppendUint16(c.b, uint16(columns))
 }
 
 // finish ends the data and returns it.
@@ -61,7 +61,7 @@ func (c *copyRows) finish() []byte { return append(c.b, 0xff, 0xff) }
 
 func (c *copyRows) null() { c.b = append(c.b, 0xff, 0xff, 0xff, 0xff) }
 
-func (c *copyRows) size(n int) { c.b = binary.BigEndian.AppendUint32(c.b, uint32(n)) } //nolint:gosec // bounded input
+func (c *copyRows) size(n int) { c.b = binary.BigEndian.AppendUint32(c.b, uint32(n)) }
 
 func (c *copyRows) text(s string) {
 	c.size(len(s))
@@ -89,7 +89,7 @@ func (c *copyRows) amount(a money.Amount) {
 	start := len(c.b)
 	c.size(0)
 	c.b = appendNumeric(c.b, a.String())
-	binary.BigEndian.PutUint32(c.b[start:], uint32(len(c.b)-start-4)) //nolint:gosec // a few bytes
+	binary.BigEndian.PutUint32(c.b[start:], uint32(len(c.b)-start-4))
 }
 
 func (c *copyRows) time(t time.Time) {
@@ -98,7 +98,7 @@ func (c *copyRows) time(t time.Time) {
 		return
 	}
 	c.size(8)
-	c.b = binary.BigEndian.AppendUint64(c.b, uint64(t.UnixMicro()-postgresEpoch.UnixMicro())) //nolint:gosec // two's complement is the format
+	c.b = binary.BigEndian.AppendUint64(c.b, uint64(t.UnixMicro()-postgresEpoch.UnixMicro())) // two's complement is the format
 }
 
 func (c *copyRows) date(s string) {
@@ -113,7 +113,7 @@ func (c *copyRows) date(s string) {
 	}
 	c.size(4)
 	days := day.Sub(postgresEpoch) / (24 * time.Hour)
-	c.b = binary.BigEndian.AppendUint32(c.b, uint32(int32(days))) //nolint:gosec // two's complement is the format
+	c.b = binary.BigEndian.AppendUint32(c.b, uint32(int32(days))) // two's complement is the format
 }
 
 func (c *copyRows) json(document []byte) { c.bytes(document) }
@@ -134,7 +134,7 @@ func (c *copyRows) int8(v uint64) {
 
 func (c *copyRows) int4(v int) {
 	c.size(4)
-	c.b = binary.BigEndian.AppendUint32(c.b, uint32(v)) //nolint:gosec // an index within an event
+	c.b = binary.BigEndian.AppendUint32(c.b, uint32(v))
 }
 
 func (c *copyRows) bytes(v []byte) {
@@ -171,9 +171,9 @@ func appendNumeric(b []byte, s string) []byte {
 		sign = 0x4000
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(text)/4))
-	b = binary.BigEndian.AppendUint16(b, uint16(int16(weight))) //nolint:gosec // bounded by the digits of an amount
+	b = binary.BigEndian.AppendUint16(b, uint16(int16(weight)))
 	b = binary.BigEndian.AppendUint16(b, sign)
-	b = binary.BigEndian.AppendUint16(b, uint16(scale)) //nolint:gosec // bounded by the digits of an amount
+	b = binary.BigEndian.AppendUint16(b, uint16(scale))
 	for i := 0; i < len(text); i += 4 {
 		group, _ := strconv.ParseUint(text[i:i+4], 10, 16) // four digits
 		b = binary.BigEndian.AppendUint16(b, uint16(group))

@@ -57,6 +57,8 @@ const (
 	codeTooManyConnections   = "53300"
 	codeDiskFull             = "53100"
 	codeStarting             = "57P03"
+	codeNoStatement          = "26000"
+	codeDuplicateStatement   = "42P05"
 )
 
 // sqlState returns the SQLSTATE in err's chain, or "".
@@ -84,6 +86,8 @@ func (s *Server) explain(err error) error {
 		return fmt.Errorf("%w: role %s: %w%s", ErrPermission, s.role, err, s.grant(err))
 	case codeReadOnly:
 		return fmt.Errorf("%w: the server at %s is read-only; is it a standby? %w", ErrUnreachable, s.where, err)
+	case codeNoStatement, codeDuplicateStatement:
+		return fmt.Errorf("prepared statements do not survive at %s; behind a pooler that shares sessions add default_query_exec_mode=exec to the URL: %w", s.where, err)
 	case codeDiskFull:
 		return fmt.Errorf("the server at %s is out of disk space: %w", s.where, err)
 	case codeLockTimeout:

@@ -103,7 +103,7 @@ func (j *Journal) FindSettlement(ctx context.Context, id uuid.UUID) (*sim.Settle
 		return nil, fmt.Errorf("finding settlement %s: %w", id, err)
 	}
 	if len(out) == 0 {
-		return nil, nil //nolint:nilnil // that is the contract
+		return nil, nil // that is the contract
 	}
 	return out[0], nil
 }
@@ -124,14 +124,14 @@ func (j *Journal) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page
 func (q *statements) listEntries(f sim.EntryFilter, p sim.Page) (sql string, args []any, err error) {
 	var c conditions
 	if p.After != "" {
-		sequence, index, err := entryCursor(p.After)
+		seq, index, err := entryCursor(p.After)
 		if err != nil {
 			return "", nil, err
 		}
-		c.parts = append(c.parts, "(sequence, idx) > ("+c.value(sequence)+"::int8, "+c.value(index)+"::int4)")
+		c.parts = append(c.parts, "(sequence, idx) > ("+c.value(seq)+"::int8, "+c.value(index)+"::int4)")
 	}
 	if f.AfterSequence > 0 {
-		c.add("sequence > ?::int8", int64(min(f.AfterSequence, 1<<62))) //nolint:gosec // bounded here
+		c.add("sequence > ?::int8", sequence(f.AfterSequence))
 	}
 	c.equal("symbol", f.Symbol)
 	if f.SettlementID != uuid.Nil {
@@ -158,7 +158,7 @@ func (q *statements) listEntries(f sim.EntryFilter, p sim.Page) (sql string, arg
 }
 
 // entryCursor reads "<sequence>-<index>".
-func entryCursor(cursor string) (sequence, index int64, err error) {
+func entryCursor(cursor string) (seq, index int64, err error) {
 	first, second, ok := strings.Cut(cursor, "-")
 	s, err1 := strconv.ParseUint(first, 10, 63) // unlike ParseInt it takes digits alone
 	i, err2 := strconv.ParseUint(second, 10, 31)

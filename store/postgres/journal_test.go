@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,13 @@ func TestReadPagesPassOverNothing(t *testing.T) {
 	})
 	if err != nil || next != batches+1 {
 		t.Fatalf("read up to %d: %v", next-1, err)
+	}
+	err = j.Read(t.Context(), math.MaxUint64, func(b *sim.Batch) error {
+		t.Errorf("batch %d is behind the end of all", b.First)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

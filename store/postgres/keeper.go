@@ -25,7 +25,7 @@ type keeper struct {
 	every  time.Duration
 
 	requests chan *lockRequest
-	life     context.Context //nolint:containedctx // the keeper's own lifetime
+	life     context.Context // the keeper's own lifetime
 	end      context.CancelFunc
 	start    sync.Once
 	done     chan struct{}
@@ -166,7 +166,7 @@ func (k *keeper) connect(ctx context.Context) error {
 func (k *keeper) restore(ctx context.Context, previous uint32) error {
 	const endOld = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE pid = $1::int4 AND application_name = $2::text AND usename = current_user AND pid <> pg_backend_pid()`
-	if _, err := k.conn.Exec(ctx, endOld, int32(previous), k.name); err != nil { //nolint:gosec // a process id
+	if _, err := k.conn.Exec(ctx, endOld, int32(previous), k.name); err != nil {
 		return fmt.Errorf("ending the old session: %w", err)
 	}
 	keys := make([]int64, 0, len(k.leases))

@@ -86,7 +86,7 @@ func readKey(row pgx.CollectableRow) (k sim.KeyRecord, err error) {
 	if err = row.Scan(&kind, &k.Value, &fingerprint, &k.Sequence); err != nil {
 		return k, err
 	}
-	k.Kind = sim.KeyKind(kind) //nolint:gosec // 1 or 2
+	k.Kind = sim.KeyKind(kind)
 	copy(k.Fingerprint[:], fingerprint)
 	return k, nil
 }

@@ -60,7 +60,7 @@ func (k *keeper) holders(ctx context.Context, keys []int64) (map[int64]holder, e
 	var pid int32
 	var h holder
 	_, err = pgx.ForEachRow(rows, []any{&key, &pid, &h.name, &h.address, &h.since}, func() error {
-		h.pid = uint32(pid) //nolint:gosec // a process id
+		h.pid = uint32(pid)
 		out[key] = h
 		return nil
 	})

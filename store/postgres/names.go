@@ -41,5 +41,5 @@ func quoteName(name string) string { return pgx.Identifier{name}.Sanitize() }
 func lockKey(purpose, schema string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(purpose + "\x00" + schema)) // never fails
-	return int64(h.Sum64())                           //nolint:gosec // any 64 bits are a key
+	return int64(h.Sum64())                           // any 64 bits are a key
 }

@@ -26,7 +26,7 @@ type pool struct {
 	server *Server
 	pgx    *pgxpool.Pool
 	// life ends when the pool is closed, and with it all that is under way.
-	life context.Context //nolint:containedctx // it is the pool's own lifetime
+	life context.Context // it is the pool's own lifetime
 	end  context.CancelFunc
 	// closing counts connections that are being closed outside of pgxpool.
 	closing sync.WaitGroup

@@ -142,7 +142,7 @@ func (j *Journal) guardAndUpsert(ctx context.Context, c *pgx.Conn, epoch int64, 
 	var batch pgx.Batch
 	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
 	batch.Queue(projectionLimits)
-	batch.Queue(j.sql.move, epoch, int64(from), int64(p.Through.Sequence), //nolint:gosec // sequence numbers fit
+	batch.Queue(j.sql.move, epoch, int64(from), int64(p.Through.Sequence),
 		orNull(p.Through.Time), p.Through.Hash[:], p.Through.Generator)
 	for kind, ids := range w.removed {
 		// First, since the same account and symbol may have been opened anew.

@@ -217,7 +217,7 @@ type meter struct {
 	granted, denied int
 }
 
-func (m *meter) SetConnections(inUse, limit int) {
+func (m *meter) SetConnections(inUse, _ int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.inUse, m.most = inUse, max(m.most, inUse)
