@@ -8,9 +8,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/query"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
 // Header values that every answer shares. They are never changed.
@@ -31,10 +34,16 @@ func (c *call) send(status int) error {
 	return nil
 }
 
-// created answers 201 with the JSON in out.
-func (c *call) created(location string) error {
-	c.w.Header()["Location"] = []string{location}
+// created answers 201 with the JSON in out, for what is found at a path.
+func (c *call) created(path string) error {
+	c.w.Header()["Location"] = []string{path}
 	return c.send(http.StatusCreated)
+}
+
+// createdID is created for what has its id behind a path.
+func (c *call) createdID(path string, id uuid.UUID) error {
+	var scratch [64]byte
+	return c.created(string(view.AppendID(append(scratch[:0], path...), id)))
 }
 
 // maxCursor bounds cursors, in bytes: ids of 100 characters fit in any script.

@@ -83,7 +83,7 @@ func (a *api) handler(op *operation) http.HandlerFunc {
 		names[i] = op.Query[i].Name
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !op.exempt && !(op.streams && wantsStream(r)) {
+		if exempt := op.exempt || op.streams && wantsStream(r); !exempt {
 			defer a.inFlight.Add(-1)
 			if a.inFlight.Add(1) > int64(a.Limits.MaxInFlight) {
 				a.refuse(w, r, &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
@@ -101,9 +101,11 @@ func (a *api) handler(op *operation) http.HandlerFunc {
 
 // refuse answers with a problem, and logs it where it is our fault.
 func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if p := problem.Write(w, err); p.Status == http.StatusInternalServerError {
-		a.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "request_id", p.Instance, "error", err)
+	p := problem.Of(err)
+	if p.Status == http.StatusInternalServerError {
+		a.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "request_id", requestid.Of(w), "error", err)
 	}
+	problem.Write(w, p)
 }
 
 var errNoRoute = problem.New(http.StatusNotFound, string(sim.CodeNotFound), "there is nothing at this path; /openapi.json lists what there is")

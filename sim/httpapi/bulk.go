@@ -24,9 +24,7 @@ func createSettlements(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.context()
-	defer cancel()
-	answers := c.Custodian.DoAll(ctx, requests)
+	answers := c.Custodian.DoAll(c.r.Context(), requests)
 	if err := unserved(answers); err != nil && len(answers) == len(instructions) {
 		return err
 	}

@@ -54,7 +54,8 @@ func (c *call) free() {
 	calls.Put(c)
 }
 
-// context returns the context for calls of the custodian.
+// context returns the context for queries. Commands go without: the custodian
+// bounds the wait for them itself, and knows to say that the outcome is unknown.
 func (c *call) context() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.r.Context(), c.Limits.RequestTimeout)
 }
@@ -168,9 +169,7 @@ func (c *call) do(command sim.Command) (sim.Result, error) {
 	if err != nil {
 		return sim.Result{}, err
 	}
-	ctx, cancel := c.context()
-	defer cancel()
-	result, err := c.Custodian.Do(ctx, sim.Request{Command: command, IdempotencyKey: key})
+	result, err := c.Custodian.Do(c.r.Context(), sim.Request{Command: command, IdempotencyKey: key})
 	if err == nil && result.Replayed {
 		c.w.Header()[headerReplayed] = headerTrue
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/query"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
 // holdingKind is the words in which HTTP speaks of positions or of balances,
@@ -75,7 +76,7 @@ func (k *holdingKind) openHolding(c *call) error {
 		return k.blame(err, k.available, k.total, given)
 	}
 	c.out = c.encoder.Holding(c.out, result.Holding)
-	return c.created("/api/v1/" + k.plural + "/" + result.Holding.ID.String())
+	return c.createdID("/api/v1/"+k.plural+"/", result.Holding.ID)
 }
 
 // split settles what is available from the opening's total and parts, which
@@ -235,7 +236,7 @@ func (k *holdingKind) listHoldings(c *call) error {
 			return c.Custodian.ListHoldings(ctx, filter, p)
 		},
 		encode: c.encoder.Holding,
-		cursor: func(dst []byte, h *sim.Holding) []byte { return append(dst, h.ID.String()...) },
+		cursor: func(dst []byte, h *sim.Holding) []byte { return view.AppendID(dst, h.ID) },
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 // Custodian is what the face needs of an instance; [engine.Engine] has it.
 // Errors are [*sim.Error] values or those of the context.
 type Custodian interface {
+	// Do and DoAll bound the time that they take themselves.
 	Do(ctx context.Context, r sim.Request) (sim.Result, error)
 	DoAll(ctx context.Context, requests []sim.Request) []engine.Answer
 	Account(ctx context.Context, id string) (*sim.Account, error)
@@ -85,8 +86,8 @@ type Limits struct {
 	PageMax int
 	// BulkMax bounds the instructions of one bulk request; default 1000.
 	BulkMax int
-	// RequestTimeout is the longest that a caller waits for the custodian;
-	// default 30 s. Streams are exempt.
+	// RequestTimeout is the longest that a query may take; default 30 s. Streams
+	// are exempt, and the custodian bounds commands itself.
 	RequestTimeout time.Duration
 }
 

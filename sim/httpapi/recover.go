@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"runtime/debug"
 
@@ -19,8 +20,8 @@ func (a *api) recoverPanics(next http.Handler) http.Handler {
 			if p == nil {
 				return
 			}
-			if p == http.ErrAbortHandler { // a handler that wants the connection cut
-				panic(p)
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p) // a handler that wants the connection cut
 			}
 			a.Logger.Error("panic in a request handler", "method", r.Method, "path", r.URL.Path,
 				"request_id", requestid.Of(w), "panic", p, "stack", string(debug.Stack()))

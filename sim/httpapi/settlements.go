@@ -8,11 +8,13 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
 var (
 	instructionFields = strictjson.FieldsOf(Instruction{})
 	noFields          = strictjson.FieldsOf(NoFields{})
+	settlementTypes   = sim.SettlementTypes()
 )
 
 // readInstruction reads the JSON object of an instruction.
@@ -22,7 +24,7 @@ func readInstruction(data []byte) (sim.Instruct, error) {
 		switch name {
 		case "settlement_type":
 			var text string
-			text, err = v.Text()
+			text, err = v.OneOf(settlementTypes)
 			command.Type = sim.SettlementType(text)
 		case "account_id":
 			command.AccountID, err = v.Text()
@@ -61,7 +63,7 @@ func createSettlement(c *call) error {
 		return err
 	}
 	c.out = c.encoder.Settlement(c.out, result.Settlement)
-	return c.created("/api/v1/settlements/" + result.Settlement.ID.String())
+	return c.createdID("/api/v1/settlements/", result.Settlement.ID)
 }
 
 // findSettlement returns the settlement that the path names.
@@ -151,6 +153,6 @@ func listSettlements(c *call) error {
 			return c.Custodian.ListSettlements(ctx, filter, p)
 		},
 		encode: c.encoder.Settlement,
-		cursor: func(dst []byte, s *sim.Settlement) []byte { return append(dst, s.ID.String()...) },
+		cursor: func(dst []byte, s *sim.Settlement) []byte { return view.AppendID(dst, s.ID) },
 	})
 }

@@ -81,22 +81,17 @@ func (e *Encoder) balance(dst []byte, h *sim.Holding) []byte {
 
 // appendID appends a member that is a UUID.
 func appendID(dst []byte, name string, id uuid.UUID) []byte {
-	dst = append(append(dst, name...), '"')
-	var text [36]byte
-	encodeID(&text, id)
-	return append(append(dst, text[:]...), '"')
+	return append(AppendID(append(append(dst, name...), '"'), id), '"')
 }
 
-const hexDigits = "0123456789abcdef"
-
-func encodeID(dst *[36]byte, id uuid.UUID) {
-	at := 0
+// AppendID appends an id as plain text, in the form that all shapes show.
+func AppendID(dst []byte, id uuid.UUID) []byte {
+	const hexDigits = "0123456789abcdef"
 	for i, b := range id {
 		if i == 4 || i == 6 || i == 8 || i == 10 {
-			dst[at] = '-'
-			at++
+			dst = append(dst, '-')
 		}
-		dst[at], dst[at+1] = hexDigits[b>>4], hexDigits[b&0xf]
-		at += 2
+		dst = append(dst, hexDigits[b>>4], hexDigits[b&0xf])
 	}
+	return dst
 }

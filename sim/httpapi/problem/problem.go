@@ -71,9 +71,8 @@ func Invalid(field, detail string, allowed ...string) *Problem {
 }
 
 // Write answers a request with err, under the id of [requestid.Middleware].
-// Nothing may have been written to w before. It returns the problem as it was
-// written, so that callers can log those that are the server's fault.
-func Write(w http.ResponseWriter, err error) *Problem {
+// Nothing may have been written to w before.
+func Write(w http.ResponseWriter, err error) {
 	p := *Of(err) // the request id must not get into a problem that is shared
 	p.Instance = requestid.Of(w)
 	h := w.Header()
@@ -84,7 +83,6 @@ func Write(w http.ResponseWriter, err error) *Problem {
 	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(p.Append(nil), '\n')) // a caller who is gone misses nothing
-	return &p
 }
 
 // Append appends the problem as JSON.

@@ -34,7 +34,7 @@ func TestParametersAreReadAsTheirTypes(t *testing.T) {
 		t.Errorf("err = %v", q.Err())
 	}
 	q, got = read("")
-	if q.Err() != nil || got[1] != 7 || got[5] != true || q.Has("limit") {
+	if wait, _ := got[5].(bool); q.Err() != nil || got[1] != 7 || !wait || q.Has("limit") {
 		t.Errorf("defaults: %v, %v", got, q.Err())
 	}
 }

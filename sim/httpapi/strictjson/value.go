@@ -24,6 +24,19 @@ func (v Value) Text() (string, error) {
 	return unquote(v.raw), nil
 }
 
+// OneOf reads a string that is probably one of a few. It is not refused if it
+// is another; those that are known are returned without being copied.
+func (v Value) OneOf(known []string) (string, error) {
+	if v.raw[0] == '"' {
+		for _, k := range known {
+			if k == string(v.raw[1:len(v.raw)-1]) {
+				return k, nil
+			}
+		}
+	}
+	return v.Text()
+}
+
 // Bool reads true or false.
 func (v Value) Bool() (bool, error) {
 	switch v.raw[0] {
