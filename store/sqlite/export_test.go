@@ -1,0 +1,4 @@
+package sqlite
+
+// OpenUnlocked opens a file beside its owner, for tests of fencing.
+var OpenUnlocked = openUnlocked
