@@ -28,6 +28,9 @@ type Info struct {
 	Tags []Tag
 	// BearerAuth documents that operations may demand a bearer token.
 	BearerAuth bool
+	// Problem is a value of the type of error answers; nil means
+	// [problem.Problem].
+	Problem any
 }
 
 // Tag describes a group of operations.
@@ -119,15 +122,18 @@ func Build(info Info, operations []Operation) ([]byte, error) {
 		doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 		doc.Security = []map[string][]string{{}, {"token": {}}}
 	}
+	if info.Problem == nil {
+		info.Problem = problem.Problem{}
+	}
 	for i := range operations {
-		doc.AddOperation(convert(registry, &operations[i]))
+		doc.AddOperation(convert(registry, &operations[i], info.Problem))
 	}
 	return json.MarshalIndent(doc, "", "  ")
 }
 
 var pathParameter = regexp.MustCompile(`\{([a-z_]+)\}`)
 
-func convert(registry huma.Registry, o *Operation) *huma.Operation {
+func convert(registry huma.Registry, o *Operation, failure any) *huma.Operation {
 	out := &huma.Operation{
 		Method: o.Method, Path: o.Path, OperationID: o.ID, Summary: o.Summary, Description: o.Description,
 		Responses: map[string]*huma.Response{},
@@ -157,7 +163,7 @@ func convert(registry huma.Registry, o *Operation) *huma.Operation {
 			panic(fmt.Sprintf("openapi: %s answers %d twice", o.ID, status))
 		}
 		out.Responses[key] = &huma.Response{Description: http.StatusText(status),
-			Content: map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf(registry, problem.Problem{})}}}
+			Content: map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf(registry, failure)}}}
 	}
 	return out
 }
