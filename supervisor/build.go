@@ -1,0 +1,219 @@
+package supervisor
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+)
+
+// Timeouts of an instance's HTTP server. Streams outlive the write timeout by
+// extending it themselves.
+const (
+	headerTimeout = 5 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 16 << 10
+)
+
+// build makes the parts of one start. What it opens is closed by the function
+// that it returns, or before it returns an error.
+func (i *instance) build(ctx context.Context) (g *group, closeAll func() error, err error) {
+	spec := i.specNow()
+	logger := i.logger()
+	var closers []func() error
+	closeAll = func() error {
+		var err error
+		for n := len(closers) - 1; n >= 0; n-- {
+			err = errors.Join(err, closers[n]())
+		}
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll())
+		}
+	}()
+
+	assets := spec.AssetRegistry()
+	opening, err := openingCommands(spec.Opening)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := i.bindPorts(ctx, spec); err != nil {
+		return nil, nil, err
+	}
+	if i.metrics == nil {
+		if i.metrics, err = i.host.metrics.Instance(spec.Name, obs.InstanceOptions{LabelValues: spec.Limits.LabelValues}); err != nil {
+			return nil, nil, err
+		}
+	}
+	redisServer, releaseRedis, err := i.host.redisOf(ctx, spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	closers = append(closers, func() error { releaseRedis(); return nil })
+	journal, owned, err := i.host.storages.open(ctx, spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	if owned != nil {
+		closers = append(closers, func() error {
+			release, cancel := context.WithTimeout(context.Background(), abortAfter)
+			defer cancel()
+			return owned.lease.Release(release)
+		})
+	}
+	closers = append(closers, journal.Close)
+
+	limits := engine.DefaultLimits()
+	limits.Queue, limits.Batch, limits.Request = spec.Limits.Queue, spec.Limits.MaxBatch, spec.Limits.RequestTimeout.Std()
+	g = &group{
+		name: spec.Name, logger: logger, journal: journal, ownership: owned,
+		inFlight: &i.inFlight, redis: redisServer, crashed: make(chan error, 1),
+		engine: engine.New(engine.Config{
+			Instance: spec.Name, Seed: spec.Seed, Rules: spec.rules(assets), Journal: journal, Clock: wallClock{},
+			Metrics: i.metrics, Logger: logger, Limits: limits, Opening: opening,
+		}),
+	}
+	g.abort, g.cut = context.WithCancel(i.host.abort)
+	g.serving, g.stopServing = context.WithCancel(g.abort)
+	closers = append(closers, func() error { g.cut(); return nil })
+	if err := g.buildFaces(i, spec, assets); err != nil {
+		return nil, nil, err
+	}
+	g.buildRedis(i, spec, assets, redisServer)
+	return g, closeAll, nil
+}
+
+// bindPorts opens the instance's ports, unless it has them from an earlier
+// start.
+func (i *instance) bindPorts(ctx context.Context, spec Spec) error {
+	for _, p := range []struct {
+		held    **port
+		address string
+	}{{&i.http, spec.HTTPAddr}, {&i.grpc, spec.GRPCAddr}} {
+		if *p.held != nil && (*p.held).address == p.address && !(*p.held).closed.Load() {
+			continue
+		}
+		_ = (*p.held).close() // of an address that it has no more
+		bound, err := bind(ctx, p.address)
+		if err != nil {
+			*p.held = nil
+			return err
+		}
+		*p.held = bound
+	}
+	return nil
+}
+
+func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err error) {
+	if g.httpPort, err = i.http.lease(); err != nil {
+		return fmt.Errorf("leasing the HTTP port: %w", err)
+	}
+	if g.grpcPort, err = i.grpc.lease(); err != nil {
+		return fmt.Errorf("leasing the gRPC port: %w", err)
+	}
+	face := httpapi.New(httpapi.Options{
+		Custodian: g.engine, Assets: assets, Instance: spec.Name, Version: i.host.version,
+		Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
+		Components: g.components, Context: g.serving,
+		Limits: httpapi.Limits{
+			MaxBodyBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight,
+			PageMax: spec.Limits.PageMax, RequestTimeout: spec.Limits.RequestTimeout.Std(),
+		},
+	})
+	g.http = &http.Server{
+		Handler: g.counted(face), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ReadTimeout: spec.Limits.RequestTimeout.Std(), WriteTimeout: 2 * spec.Limits.RequestTimeout.Std(),
+		BaseContext: func(net.Listener) context.Context { return g.abort },
+		ErrorLog:    quietLog(g.logger),
+	}
+	g.grpc = grpcapi.New(grpcapi.Options{
+		Custodian: g.engine, Assets: assets, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
+		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
+		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
+		Limits: grpcapi.Limits{
+			MaxRecvBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight, PageMax: spec.Limits.PageMax,
+		},
+	})
+	return nil
+}
+
+// counted counts the requests under way, for the progress of a drain.
+func (g *group) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.inFlight.Add(1)
+		defer g.inFlight.Add(-1)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (g *group) countedCall(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	g.inFlight.Add(1)
+	defer g.inFlight.Add(-1)
+	return next(ctx, req)
+}
+
+// buildRedis makes the parts that tell the ecosystem of the instance: the
+// heartbeat of discovery and the published event stream.
+func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server *redis.Server) {
+	if server == nil {
+		g.announce = func(ctx context.Context) error { <-ctx.Done(); return nil }
+		return
+	}
+	h := i.host
+	service := redis.Service{
+		ServiceName: spec.Name, ServiceID: uuid.NewString(), Address: spec.Host, Port: spec.HTTPPort,
+		Version: cmp.Or(h.service.Version, h.version), RegisteredAt: time.Now().UTC(),
+		Metadata: map[string]string{
+			"http_port": strconv.Itoa(spec.HTTPPort), "grpc_port": strconv.Itoa(spec.GRPCPort), "instance": spec.Name,
+			"profile": spec.Profile, "environment": h.service.Environment, "service": h.service.Name,
+		},
+	}
+	discovery := redis.NewDiscovery(server)
+	g.announce = func(ctx context.Context) error {
+		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std())
+	}
+	g.publisher = redis.NewPublisher(server, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
+		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished,
+	})
+}
+
+// published shows an engine's events as the stream in Redis carries them.
+type published struct {
+	engine  *engine.Engine
+	encoder *view.Encoder
+}
+
+// Durable implements [redis.Source].
+func (p *published) Durable() uint64 { return p.engine.Durable() }
+
+// Follow implements [redis.Source].
+func (p *published) Follow(ctx context.Context, after uint64, fn func([]redis.Event) error) error {
+	return p.engine.Follow(ctx, after, func(recorded []engine.Recorded) error {
+		events := make([]redis.Event, len(recorded))
+		for n, r := range recorded {
+			events[n] = redis.Event{
+				Sequence: r.Event.Sequence, Type: string(r.Event.Type), Time: r.Event.Time,
+				Data: p.encoder.EventData(nil, r.Event), Hash: hex.EncodeToString(r.Hash[:]),
+			}
+		}
+		return fn(events)
+	})
+}

@@ -1,0 +1,27 @@
+// Package supervisor hosts many custodians in one process: it knows which
+// instances should run, and keeps them so.
+//
+// Which instances should run comes from the configuration file and from the
+// admin API; what the API added or stopped is kept in the storage, so that it
+// survives the process. [Supervisor.Run] compares that with what runs and
+// starts, restarts and drains just what differs.
+//
+// Each instance has a keeper, a goroutine that takes it through its states:
+//
+//	           ┌──────────────── backoff ────────────────┐
+//	           ▼                                         │
+//	pending ──► starting ──► running ──► (group ended) ──┤
+//	   ▲           │          │   ▲                      │
+//	   │           │       pause  resume                 ▼
+//	   │           │          ▼   │                    failed
+//	   │           │         paused
+//	   │           ▼           │
+//	   └─ start ─ drained ◄── draining
+//
+// Every start builds a fresh group of the instance's parts: engine, HTTP and
+// gRPC servers, discovery heartbeat, event publisher. The first part to end
+// ends the group; no panic leaves it. A group that ends unasked is started
+// again after a backoff with jitter that grows while failures are frequent and
+// is forgiven after a while of health; after too many the instance is failed
+// and says why. Nothing that one instance does holds a lock that another needs.
+package supervisor

@@ -1,0 +1,58 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
+)
+
+// startsAtOnce is how many instances start at the same time: enough to hide
+// the waiting for a database, few enough not to fight over the processors.
+const startsAtOnce = 16
+
+// host is what all instances of the process share. It is safe for concurrent
+// use and holds no lock while it waits.
+type host struct {
+	abort    context.Context // ends when everything is to be cut off
+	storages *storages
+	redis    *redis.Servers
+	embedded *redis.Server // nil unless an instance uses the embedded driver
+	metrics  *obs.Registry
+	logger   *slog.Logger
+	events   *events
+	starts   chan struct{}
+	service  config.Service
+	redisCfg config.Redis
+	version  string
+}
+
+// redisOf returns the Redis server of an instance, nil where it uses none, and
+// what gives it back.
+func (h *host) redisOf(ctx context.Context, spec Spec) (*redis.Server, func(), error) {
+	switch spec.Redis.Driver {
+	case config.RedisOff:
+		return nil, func() {}, nil
+	case config.RedisEmbedded:
+		return h.embedded, func() {}, nil
+	default:
+		server, release, err := h.redis.Open(ctx, spec.Redis.URL.Reveal())
+		if err != nil {
+			return nil, nil, fmt.Errorf("redis.url: %w", err)
+		}
+		return server, release, nil
+	}
+}
+
+// wallClock is the instance clock in real mode.
+type wallClock struct{}
+
+// Now returns the present time.
+func (wallClock) Now() time.Time { return time.Now() }
+
+var _ sim.Clock = wallClock{}

@@ -1,0 +1,200 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/memory"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/postgres"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/sqlite"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
+)
+
+// storageError marks errors of a store, which may be away for a while.
+type storageError struct{ error }
+
+func (e *storageError) Unwrap() error { return e.error }
+
+// standbyPause is how often an instance that stands by tries to become the owner.
+const standbyPause = 2 * time.Second
+
+// waitsForOwner reports whether an instance failed to start only because
+// another supervisor owns it and it is configured to stand by.
+func waitsForOwner(err error) bool {
+	_, ok := errors.AsType[*standbyError](err)
+	return ok
+}
+
+// standbyError says that another supervisor owns an instance.
+type standbyError struct{ error }
+
+func (e *standbyError) Unwrap() error { return e.error }
+
+// ownership guards an instance's schema against other supervisors.
+type ownership struct{ lease *postgres.Lease }
+
+// watch returns when the context ends, or with an error when the ownership is
+// lost.
+func (o *ownership) watch(ctx context.Context) error {
+	select {
+	case <-o.lease.Lost():
+		return sim.ErrLostOwnership
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// storages opens journals with whatever driver an instance uses. Servers are
+// shared by the instances that name the same one.
+type storages struct {
+	dataDir string
+	options config.Postgres
+	metrics *obs.Registry
+	logger  *slog.Logger
+	memory  *memory.Store
+
+	mu      sync.Mutex
+	servers map[config.Secret]*postgres.Server
+}
+
+func newStorages(cfg config.Config, metrics *obs.Registry, logger *slog.Logger) *storages {
+	return &storages{
+		dataDir: cfg.DataDir, options: cfg.Storage.Postgres, metrics: metrics, logger: logger,
+		memory: memory.NewStore(), servers: make(map[config.Secret]*postgres.Server),
+	}
+}
+
+// server returns the one server of a URL, connecting lazily.
+func (s *storages) server(ctx context.Context, url config.Secret) (*postgres.Server, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if server := s.servers[url]; server != nil {
+		return server, nil
+	}
+	server, err := postgres.Open(ctx, postgres.Options{
+		URL: url.Reveal(), MaxConnections: s.options.MaxConnections, Logger: s.logger, Metrics: s.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.servers[url] = server
+	return server, nil
+}
+
+// open opens an instance's journal and, where several supervisors can meet,
+// takes ownership first.
+func (s *storages) open(ctx context.Context, spec Spec) (sim.Journal, *ownership, error) {
+	journal, owned, err := s.openDriver(ctx, spec)
+	if err == nil {
+		return journal, owned, nil
+	}
+	if standby := s.options.Standby && errors.Is(err, postgres.ErrOwned); standby {
+		return nil, nil, &standbyError{err}
+	}
+	return nil, nil, &storageError{fmt.Errorf("opening the store: %w", err)}
+}
+
+func (s *storages) openDriver(ctx context.Context, spec Spec) (sim.Journal, *ownership, error) {
+	switch spec.Storage.Driver {
+	case config.StorageMemory:
+		return s.memory.Journal(spec.Schema), nil, nil
+	case config.StoragePostgres:
+		server, err := s.server(ctx, spec.Storage.Postgres.URL)
+		if err != nil {
+			return nil, nil, err
+		}
+		lease, err := server.Own(ctx, spec.Schema)
+		if err != nil {
+			return nil, nil, err
+		}
+		journal, err := server.Journal(ctx, postgres.JournalOptions{Instance: spec.Name, Schema: spec.Schema})
+		if err != nil {
+			return nil, nil, errors.Join(err, lease.Release(context.WithoutCancel(ctx)))
+		}
+		return journal, &ownership{lease}, nil
+	default:
+		journal, err := sqlite.Open(ctx, sqlite.Options{Path: s.path(spec), Instance: spec.Name, Logger: s.logger})
+		if err != nil {
+			return nil, nil, err
+		}
+		return journal, nil, nil
+	}
+}
+
+func (s *storages) path(spec Spec) string { return filepath.Join(s.dataDir, spec.Schema+".db") }
+
+// drop destroys an instance's books. The instance must be stopped.
+func (s *storages) drop(ctx context.Context, spec Spec) error {
+	switch spec.Storage.Driver {
+	case config.StorageMemory:
+		s.memory.Drop(spec.Schema)
+		return nil
+	case config.StoragePostgres:
+		server, err := s.server(ctx, spec.Storage.Postgres.URL)
+		if err != nil {
+			return err
+		}
+		lease, err := server.Own(ctx, spec.Schema)
+		if err != nil {
+			return err
+		}
+		return errors.Join(server.Drop(ctx, spec.Schema), lease.Release(context.WithoutCancel(ctx)))
+	default:
+		return sqlite.Drop(s.path(spec))
+	}
+}
+
+// check returns why the store of an instance cannot be used, or nil.
+func (s *storages) check(ctx context.Context, storage config.InstanceStorage) error {
+	if storage.Driver != config.StoragePostgres {
+		return nil
+	}
+	server, err := s.server(ctx, storage.Postgres.URL)
+	if err != nil {
+		return err
+	}
+	return server.Check(ctx)
+}
+
+// desiredStore keeps what the admin API decided. Save is a compare-and-swap on
+// the revision that Load returned.
+type desiredStore interface {
+	Load(ctx context.Context) (document []byte, revision int64, err error)
+	Save(ctx context.Context, document []byte, revision int64) (newRevision int64, err error)
+	Close() error
+}
+
+// desired opens the place of the desired state: beside the books that most
+// instances use.
+func (s *storages) desired(ctx context.Context, cfg config.Config) (desiredStore, error) {
+	switch cfg.Storage.Driver {
+	case config.StorageMemory:
+		return memory.NewDesired(), nil
+	case config.StoragePostgres:
+		server, err := s.server(ctx, cfg.Storage.Postgres.URL)
+		if err != nil {
+			return nil, err
+		}
+		return server.Desired(ctx, cfg.Service.Name)
+	default:
+		return sqlite.OpenDesired(ctx, s.dataDir)
+	}
+}
+
+// close closes all servers, within the context's time.
+func (s *storages) close(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	for _, server := range s.servers {
+		err = errors.Join(err, server.Close(ctx))
+	}
+	return err
+}

@@ -1,0 +1,284 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
+)
+
+// Options are what a supervisor needs. All are required.
+type Options struct {
+	// Config is the configuration to start with.
+	Config config.Config
+	// Load reads the configuration again, for [Supervisor.Reload].
+	Load    func() (config.Config, error)
+	Metrics *obs.Registry
+	Logger  *slog.Logger
+	Version string
+}
+
+// Supervisor keeps the instances that should run running. [Open] makes one,
+// [Supervisor.Run] runs it; all other methods are safe for concurrent use
+// while it runs.
+type Supervisor struct {
+	opts   Options
+	host   *host
+	events *events
+	cut    context.CancelFunc
+	store  desiredStore
+
+	// changing is held, as a token, by who changes what is desired. It covers
+	// deciding and persisting, never the wait for an instance.
+	changing chan struct{}
+	// Guarded by changing.
+	file     config.Config
+	desired  desired
+	revision int64
+	closing  bool
+
+	// mu guards the map alone and is held for moments.
+	mu        sync.RWMutex
+	instances map[string]*instance
+	settled   bool // the first round of starts is over
+	stopping  bool
+}
+
+// Open connects a supervisor to its storage and reads what the admin API had
+// decided earlier. It starts nothing yet. Its errors are readable in one line:
+// a storage that is absent, refuses the password or lacks a right.
+func Open(ctx context.Context, opts Options) (*Supervisor, error) {
+	abort, cut := context.WithCancel(context.Background())
+	s := &Supervisor{
+		opts: opts, events: newEvents(), cut: cut, file: opts.Config,
+		changing: make(chan struct{}, 1), instances: make(map[string]*instance),
+	}
+	s.host = &host{
+		abort: abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
+		starts:   make(chan struct{}, startsAtOnce),
+		storages: newStorages(opts.Config, opts.Metrics, opts.Logger),
+		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
+		service:  opts.Config.Service, redisCfg: opts.Config.Redis, version: opts.Version,
+	}
+	if err := s.open(ctx); err != nil {
+		cut()
+		return nil, errors.Join(err, s.close(ctx))
+	}
+	opts.Metrics.ReportInstances(s.countStates)
+	return s, nil
+}
+
+func (s *Supervisor) open(ctx context.Context) error {
+	var err error
+	if s.host.embedded, err = redis.OpenEmbedded(s.opts.Logger); err != nil {
+		return fmt.Errorf("starting the embedded Redis: %w", err)
+	}
+	for _, storage := range distinctStorages(s.file) {
+		if err := s.host.storages.check(ctx, storage); err != nil {
+			return err
+		}
+	}
+	if s.store, err = s.host.storages.desired(ctx, s.file); err != nil {
+		return fmt.Errorf("opening the desired state: %w", err)
+	}
+	document, revision, err := s.store.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the desired state: %w", err)
+	}
+	s.revision = revision
+	s.desired, err = parseDesired(document)
+	return err
+}
+
+func distinctStorages(cfg config.Config) []config.InstanceStorage {
+	list := []config.InstanceStorage{{Driver: cfg.Storage.Driver, Postgres: config.InstancePostgres{URL: cfg.Storage.Postgres.URL}}}
+	for _, entry := range cfg.Instances {
+		if storage := cfg.Resolve(entry).Storage; !slices.Contains(list, storage) {
+			list = append(list, storage)
+		}
+	}
+	return list
+}
+
+// Run starts what should run and keeps it so until ctx ends; then it drains all
+// instances, each within its grace period, and returns. [Supervisor.Force] cuts
+// the drain short.
+func (s *Supervisor) Run(ctx context.Context) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	started, err := s.apply(s.file, s.desired)
+	s.unlock()
+	if err != nil {
+		return errors.Join(err, s.close(context.WithoutCancel(ctx)))
+	}
+	s.settle(ctx, started)
+	<-ctx.Done()
+	return s.shutdown()
+}
+
+// settle waits for the first round of starts.
+func (s *Supervisor) settle(ctx context.Context, started []*instance) {
+	for _, i := range started {
+		_ = i.awaitStart(ctx, 0) // its failure shows in its status
+	}
+	s.mu.Lock()
+	s.settled = true
+	s.mu.Unlock()
+}
+
+func (s *Supervisor) shutdown() error {
+	_ = s.lock(context.Background()) // waits for a change under way, which is short
+	s.closing = true
+	s.unlock()
+	s.mu.Lock()
+	s.stopping = true
+	all := make([]*instance, 0, len(s.instances))
+	for _, i := range s.instances {
+		all = append(all, i)
+	}
+	s.mu.Unlock()
+	now := time.Now()
+	latest := now
+	for _, i := range all {
+		deadline := now.Add(i.specNow().DrainGrace.Std())
+		i.setWant(wantRemoved, deadline)
+		if deadline.After(latest) {
+			latest = deadline
+		}
+	}
+	for _, i := range all {
+		<-i.gone
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), latest.Add(abortAfter))
+	defer cancel()
+	return s.close(ctx)
+}
+
+// Force cuts off everything that is still running. Acknowledged requests are
+// durable all the same.
+func (s *Supervisor) Force() { s.cut() }
+
+func (s *Supervisor) close(ctx context.Context) error {
+	defer s.cut()
+	var err error
+	if s.store != nil {
+		err = s.store.Close()
+	}
+	s.host.redis.Close()
+	if s.host.embedded != nil {
+		err = errors.Join(err, s.host.embedded.Close())
+	}
+	return errors.Join(err, s.host.storages.close(ctx))
+}
+
+func (s *Supervisor) lock(ctx context.Context) error {
+	select {
+	case s.changing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.closing {
+		s.unlock()
+		return &Error{Kind: KindUnavailable, Message: "the supervisor is shutting down"}
+	}
+	return nil
+}
+
+func (s *Supervisor) unlock() { <-s.changing }
+
+// List returns the status of all instances, ordered by name.
+func (s *Supervisor) List() []Status {
+	s.mu.RLock()
+	all := make([]*instance, 0, len(s.instances))
+	for _, i := range s.instances {
+		all = append(all, i)
+	}
+	s.mu.RUnlock()
+	list := make([]Status, len(all))
+	for n, i := range all {
+		list[n] = i.snapshot()
+	}
+	slices.SortFunc(list, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Get returns the status of one instance, or an [Error] of [KindNotFound].
+func (s *Supervisor) Get(name string) (Status, error) {
+	i, err := s.find(name)
+	if err != nil {
+		return Status{}, err
+	}
+	return i.snapshot(), nil
+}
+
+func (s *Supervisor) find(name string) (*instance, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if i := s.instances[name]; i != nil {
+		return i, nil
+	}
+	return nil, &Error{Kind: KindNotFound, Message: fmt.Sprintf("there is no instance %q", name)}
+}
+
+func (s *Supervisor) countStates() map[string]int {
+	counts := make(map[string]int, len(States()))
+	for _, state := range States() {
+		counts[string(state)] = 0
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, i := range s.instances {
+		i.mu.Lock()
+		counts[string(i.status.State)]++
+		i.mu.Unlock()
+	}
+	return counts
+}
+
+// Readiness is the supervisor's own health.
+type Readiness struct {
+	// Ready is true once the first round of starts is over and until the
+	// shutdown begins. Trouble of single instances does not change it.
+	Ready bool `json:"ready"`
+	// Status is ready, starting, degraded (some instance is not as it should
+	// be) or draining.
+	Status string `json:"status"`
+	// Instances counts the instances by state.
+	Instances map[string]int `json:"instances"`
+	// NotReady names the instances that should run but are not ready, at most
+	// a hundred of them.
+	NotReady []string `json:"not_ready"`
+}
+
+// Readiness returns the supervisor's own health.
+func (s *Supervisor) Readiness() Readiness {
+	r := Readiness{Instances: s.countStates(), NotReady: []string{}}
+	for _, status := range s.List() {
+		settled := status.Ready || status.State == StateDrained || status.State == StateDraining || status.State == StatePaused
+		if !settled && len(r.NotReady) < 100 {
+			r.NotReady = append(r.NotReady, status.Name)
+		}
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	switch {
+	case s.stopping:
+		r.Status = "draining"
+	case !s.settled:
+		r.Status = "starting"
+	case len(r.NotReady) > 0:
+		r.Ready, r.Status = true, "degraded"
+	default:
+		r.Ready, r.Status = true, "ready"
+	}
+	return r
+}
