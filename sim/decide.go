@@ -138,11 +138,24 @@ func ResultOf(e *Event) Result {
 	return r
 }
 
+// eventRoom is an event with room for the records and postings that most events
+// have, so that an event is one allocation and not six. The room holds pointers
+// to records and lives no longer than the event.
+type eventRoom struct {
+	Event
+	holdings    [2]*Holding
+	mirrors     [1]*Mirror
+	settlements [1]*Settlement
+	postings    [1]Posting
+}
+
 // emit adds an event to the decision and returns it for its records.
 func (d *decision) emit(t EventType) *Event {
-	e := &Event{Sequence: d.nextSequence(), Time: d.now, Type: t}
-	d.events = append(d.events, e)
-	return e
+	r := &eventRoom{Event: Event{Sequence: d.nextSequence(), Time: d.now, Type: t}}
+	r.Holdings, r.Mirrors = r.holdings[:0], r.mirrors[:0]
+	r.Settlements, r.Postings = r.settlements[:0], r.postings[:0]
+	d.events = append(d.events, &r.Event)
+	return &r.Event
 }
 
 func (d *decision) nextSequence() uint64 { return d.sequence + uint64(len(d.events)) + 1 }

@@ -36,7 +36,8 @@ func (c Instruct) decide(d *decision) *Error {
 		Processing:  Dimension{Status: ProcessingAcknowledged},
 		Settlement:  Dimension{Status: SettlementPending},
 		Hold:        Dimension{Status: HoldReleased},
-		InitiatedAt: d.now, ExpectedDate: d.now.Format(time.DateOnly), Metadata: c.Metadata,
+		InitiatedAt: d.now, ExpectedDate: d.today(), Metadata: c.Metadata,
+		History: make([]Transition, 0, 2), // at least: taken, and settled or refused or held
 	}
 	s.step(d, ProcessingAcknowledged, "", "")
 	if c.Hold {
@@ -122,7 +123,7 @@ func (c *Instruct) check(d *decision) (asset.Asset, *Error) {
 			return a, err
 		}
 	}
-	if today := d.now.Format(time.DateOnly); c.SettlementDate != "" && c.SettlementDate != today {
+	if today := d.today(); c.SettlementDate != "" && c.SettlementDate != today {
 		if _, err := time.Parse(time.DateOnly, c.SettlementDate); err != nil {
 			return a, Invalid("settlement_date", "%s is no date; write YYYY-MM-DD", quote(c.SettlementDate))
 		}
@@ -139,16 +140,31 @@ func (d *decision) checkReceiverRoom(t SettlementType, receiver, symbol string) 
 	return d.checkHoldingRoom(1)
 }
 
+// today is the date of the decision, in UTC. It is written once a day.
+func (d *decision) today() string {
+	if day := d.now.Unix() / (24 * 60 * 60); d.date.text == "" || d.date.day != day {
+		d.date.day, d.date.text = day, d.now.Format(time.DateOnly)
+	}
+	return d.date.text
+}
+
 // step appends a transition to the settlement's history, dated now and
 // referring to the event that is emitted next.
 func (s *Settlement) step(d *decision, status, code, reason string) {
 	s.History = append(s.History, Transition{At: d.now, Status: status, ReasonCode: code, Reason: reason, Sequence: d.nextSequence()})
 }
 
+// emitSettlement adds an event about a settlement.
+func (d *decision) emitSettlement(t EventType, s *Settlement) *Event {
+	e := d.emit(t)
+	e.Settlements = append(e.Settlements, s)
+	return e
+}
+
 func (d *decision) holdSettlement(s *Settlement) {
 	s.Hold = Dimension{Status: HoldHeld, ReasonCode: ReasonHeldOwn, Reason: "held by the account owner"}
 	s.step(d, HoldHeld, s.Hold.ReasonCode, s.Hold.Reason)
-	d.emit(EventSettlementHeld).Settlements = []*Settlement{s}
+	d.emitSettlement(EventSettlementHeld, s)
 }
 
 // settle completes the settlement with its postings, or fails it for want of
@@ -162,9 +178,7 @@ func (d *decision) settle(s *Settlement, cash bool) {
 	s.Status, s.Settled, s.CompletedAt = StatusCompleted, s.Quantity, d.now
 	s.Settlement = Dimension{Status: SettlementSettled}
 	s.step(d, SettlementSettled, "", "")
-	e := d.emit(EventSettlementCompleted)
-	e.Settlements = []*Settlement{s}
-	b := book{d, e}
+	b := book{d, d.emitSettlement(EventSettlementCompleted, s)}
 	switch s.Type {
 	case Deposit:
 		h := b.holding(s.AccountID, s.Symbol, cash)
@@ -198,7 +212,7 @@ func (d *decision) fail(s *Settlement, cash bool, from *Holding) {
 	s.Processing = Dimension{Status: ProcessingRejected, ReasonCode: code,
 		Reason: "account " + quote(s.SourceAccount) + " has " + available + " " + s.Symbol + " available, " + s.Quantity.String() + " is needed"}
 	s.step(d, ProcessingRejected, code, s.Processing.Reason)
-	d.emit(EventSettlementFailed).Settlements = []*Settlement{s}
+	d.emitSettlement(EventSettlementFailed, s)
 }
 
 // changeSettlement returns a copy of a settlement that is not final.
@@ -222,7 +236,7 @@ func (c CancelSettlement) decide(d *decision) *Error {
 	s.Status, s.CompletedAt = StatusCancelled, d.now
 	s.Processing = Dimension{Status: ProcessingCancelled, ReasonCode: ReasonCancelledByOwner, Reason: "cancelled by the account owner"}
 	s.step(d, ProcessingCancelled, s.Processing.ReasonCode, s.Processing.Reason)
-	d.emit(EventSettlementCancelled).Settlements = []*Settlement{s}
+	d.emitSettlement(EventSettlementCancelled, s)
 	return nil
 }
 

@@ -50,9 +50,12 @@ func (e *encoder) time(field protowire.Number, v time.Time) {
 }
 
 func (e *encoder) amount(field protowire.Number, v money.Amount) {
-	if !v.IsZero() {
-		e.text(field, v.String())
+	if v.IsZero() {
+		return
 	}
+	var room [64]byte
+	text, _ := v.AppendText(room[:0]) // never fails
+	e.bytes(field, text)
 }
 
 // message appends a nested message. Its length comes before it, so the content

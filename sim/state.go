@@ -42,6 +42,12 @@ type State struct {
 	mirrors  map[string]*Mirror // by symbol
 	open     map[uuid.UUID]*Settlement
 	keys     keyIndex
+
+	// date is the text of the last day on which something was decided.
+	date struct {
+		day  int64
+		text string
+	}
 }
 
 // NewState returns the empty books of a new instance.

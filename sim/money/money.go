@@ -158,6 +158,15 @@ func (a Amount) Decimals() int {
 // String returns the canonical text: no exponent, no padding, "0" for zero.
 func (a Amount) String() string { return a.d.String() }
 
+// AppendText appends the canonical text to dst, without allocating but for
+// amounts beyond 128 bits. The error is always nil.
+func (a Amount) AppendText(dst []byte) ([]byte, error) {
+	if a.d.IsZero() {
+		return append(dst, '0'), nil
+	}
+	return a.d.AppendText(dst)
+}
+
 // Format returns the text with at least decimals digits after the point, as
 // statements show cash ("1000.00").
 func (a Amount) Format(decimals int) string {

@@ -31,6 +31,9 @@ func TestParseReadsPlainDecimals(t *testing.T) {
 		if err != nil || got.String() != want {
 			t.Errorf("Parse(%q) = %s, %v; want %s", text, got, err, want)
 		}
+		if appended, err := got.AppendText(nil); err != nil || string(appended) != want {
+			t.Errorf("%q is appended as %s, %v; want %s", text, appended, err, want)
+		}
 	}
 }
 
@@ -86,6 +89,9 @@ func TestArithmeticIsExact(t *testing.T) {
 	}
 	if got := money.Zero.Neg().String(); got != "0" {
 		t.Errorf("minus zero is %s", got)
+	}
+	if got, _ := money.Zero.Neg().AppendText(nil); string(got) != "0" {
+		t.Errorf("minus zero is appended as %s", got)
 	}
 	if got := money.MustParse("-1").Add(money.MustParse("1")); !got.IsZero() || got.Sign() != 0 || got.String() != "0" {
 		t.Errorf("-1 + 1 = %s", got)

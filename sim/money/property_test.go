@@ -47,6 +47,9 @@ func TestAmountsKeepTheExactValueOfTheirText(t *testing.T) {
 		if fraction := canonical[strings.IndexByte(canonical+".", '.'):]; a.Decimals() != max(len(fraction)-1, 0) || strings.HasSuffix(fraction, "0") {
 			t.Fatalf("%s has %d decimals", canonical, a.Decimals())
 		}
+		if appended, err := a.AppendText([]byte("x")); err != nil || string(appended) != "x"+canonical {
+			t.Fatalf("%s is appended as %s, %v", canonical, appended, err)
+		}
 		data, err := json.Marshal(a)
 		if err != nil {
 			t.Fatal(err)
