@@ -1,0 +1,22 @@
+// Package admin is the supervisor's own HTTP API: which instances there are, how
+// they are, and what is to become of them.
+//
+// [Bind] opens its port, before anything else is started; [New] makes the
+// handler; [Server.Serve] brings the two together. One table of operations makes
+// the routes and the OpenAPI document that is served, so neither can have what
+// the other lacks. Package wire has the JSON shapes and package client the calls.
+//
+// # Who is let in
+//
+// Health and readiness are open. Everything else takes a bearer token or a
+// verified client certificate wherever either is configured; without both, the
+// port must be on loopback. Requests that a web page could make in somebody's
+// name are refused: foreign Host headers on loopback (DNS rebinding), and
+// cross-site requests that would change something.
+//
+// # Bounds
+//
+// Bodies, requests under way, waits, streams and failed tokens are all bounded.
+// Requests that wait for an instance last until it is there or the caller
+// leaves; what was asked for goes on either way.
+package admin

@@ -1,0 +1,137 @@
+package admin
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
+)
+
+// Timeouts of the server. Waits and streams lift them for themselves.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = time.Minute
+	writeTimeout      = 2 * time.Minute
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// Server is the port of the admin API. [Bind] opens it, [Server.Serve] serves
+// it, [Server.Shutdown] ends that. All methods are safe for concurrent use.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+	tls      atomic.Pointer[tls.Config] // nil without TLS
+	context  context.Context
+	end      context.CancelFunc
+}
+
+// Bind opens the port of the admin API and reads the files for TLS. Connections
+// wait until [Server.Serve]. Its errors name the key at fault and read well in
+// one line.
+func Bind(ctx context.Context, c config.Admin, logger *slog.Logger) (*Server, error) {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("admin.listen: %q is not host:port", c.Listen)
+	}
+	if !loopback(host) && len(c.Tokens) == 0 && c.TLS.ClientCA == "" {
+		return nil, fmt.Errorf("admin.listen: %s is reachable from other machines, and neither admin.tokens nor admin.tls.client_ca is set", c.Listen)
+	}
+	files, err := loadTLS(c)
+	if err != nil {
+		return nil, err
+	}
+	var binding net.ListenConfig
+	listener, err := binding.Listen(ctx, "tcp", c.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("admin.listen: address %s is taken; is another supervisor running? Stop it or choose another port", c.Listen)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("admin.listen: %w", err)
+	}
+	s := &Server{listener: listener}
+	s.context, s.end = context.WithCancel(context.Background())
+	s.tls.Store(files)
+	s.http = &http.Server{
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// URL returns the address by which the API can be called from this machine.
+func (s *Server) URL() string {
+	scheme := "http"
+	if s.tls.Load() != nil {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(s.listener.Addr().String())
+	if err != nil {
+		return scheme + "://" + s.listener.Addr().String()
+	}
+	switch ip := net.ParseIP(host); {
+	case ip == nil || !ip.IsUnspecified():
+	case ip.To4() != nil:
+		host = "127.0.0.1"
+	default:
+		host = "::1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// Context ends when [Server.Shutdown] begins; it is for [Options].
+func (s *Server) Context() context.Context { return s.context }
+
+// Serve answers requests until [Server.Shutdown], after which it returns nil at
+// once, or until the port fails. It is to be called once.
+func (s *Server) Serve(h http.Handler) error {
+	s.http.Handler = h
+	var err error
+	if s.tls.Load() == nil {
+		err = s.http.Serve(s.listener)
+	} else {
+		s.http.TLSConfig = &tls.Config{
+			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.tls.Load(), nil },
+		}
+		err = s.http.ServeTLS(s.listener, "", "")
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving the admin API: %w", err)
+}
+
+// Reload reads the files for TLS again, for new connections. With an error the
+// old ones stay in use.
+func (s *Server) Reload(c config.Admin) error {
+	files, err := loadTLS(c)
+	if err != nil {
+		return err
+	}
+	if (files == nil) != (s.tls.Load() == nil) {
+		return errors.New("admin.tls cannot be switched on or off while the process runs; restart it for that")
+	}
+	s.tls.Store(files)
+	return nil
+}
+
+// Shutdown ends streams and waits, lets other requests finish until ctx ends,
+// and cuts off what is left then. It also releases a port that was never served.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.end()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("ending the admin API: %w", err), s.http.Close())
+	}
+	_ = s.listener.Close() // closed already, if it was served
+	return err
+}
