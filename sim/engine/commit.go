@@ -63,8 +63,22 @@ func record(m sim.Metrics, e *sim.Event) {
 		switch {
 		case h.Cash:
 			m.RecordBalanceChange(h.AccountID, h.Symbol)
-		case h.CreatedAt.Equal(e.Time) && e.Type != sim.EventPositionClosed:
+		case created(e, h):
 			m.RecordPositionCreated(h.AccountID, h.Symbol)
 		}
+	}
+}
+
+// created reports whether an event made a position. That a position is as old
+// as the event does not tell, because instance time may stand still.
+func created(e *sim.Event, h *sim.Holding) bool {
+	switch e.Type {
+	case sim.EventPositionOpened:
+		return true
+	case sim.EventSettlementCompleted:
+		st := e.Settlements[0]
+		return h.AccountID == st.DestinationAccount && h.CreatedAt.Equal(e.Time) && h.Total().Equal(st.Settled)
+	default:
+		return false
 	}
 }

@@ -191,11 +191,12 @@ const (
 
 // Run loads the books and answers requests until stop ends; then it answers
 // what it had accepted, projects everything and returns nil. When abort ends it
-// returns at once; what was acknowledged is durable all the same. It returns an
-// error that wraps [sim.ErrLostOwnership] or [sim.ErrBrokenInvariant], or
-// another one if the engine cannot go on: the first load failed, the opening
-// was refused, or a goroutine panicked; [Fatal] tells which of them trying
-// again cannot mend. Run may be called once.
+// returns at once with abort's error, unless it had just finished; what was
+// acknowledged is durable all the same. It returns an error that wraps
+// [sim.ErrLostOwnership] or [sim.ErrBrokenInvariant], or another one if the
+// engine cannot go on: the first load failed, the opening was refused, or a
+// goroutine panicked; [Fatal] tells which of them trying again cannot mend. Run
+// may be called once.
 func (e *Engine) Run(stop, abort context.Context) error {
 	defer func() {
 		e.phase.Store(int32(PhaseStopped))
@@ -220,8 +221,8 @@ func (e *Engine) Run(stop, abort context.Context) error {
 			e.cfg.Metrics.RecordReload()
 		}
 		e.cfg.Logger.Warn("books not available, loading again", "error", err, "backoff", backoff)
-		if !e.rejectFor(stop, backoff) {
-			return nil
+		if !e.rejectFor(stop, abort, backoff) {
+			return abort.Err() // nil where stop has ended
 		}
 		backoff = min(2*backoff, backoffMax)
 	}
@@ -260,8 +261,8 @@ func (e *Engine) hasServed() bool {
 }
 
 // rejectFor answers what is queued for a while with unavailable. It returns
-// false as soon as stop ends.
-func (e *Engine) rejectFor(stop context.Context, d time.Duration) bool {
+// false as soon as stop or abort ends.
+func (e *Engine) rejectFor(stop, abort context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {
@@ -271,6 +272,8 @@ func (e *Engine) rejectFor(stop context.Context, d time.Duration) bool {
 		case <-timer.C:
 			return true
 		case <-stop.Done():
+			return false
+		case <-abort.Done():
 			return false
 		}
 	}

@@ -57,6 +57,8 @@ func (s *session) loop(stop context.Context) error {
 			s.state.SetHistory(filter)
 		case <-s.failure.ch:
 			return s.failure.err
+		case <-s.abort.Done():
+			return s.abort.Err()
 		case <-stopping:
 			s.phase.Store(int32(PhaseDraining))
 			stopping = nil

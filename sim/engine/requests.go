@@ -27,7 +27,8 @@ func (e *Engine) Do(ctx context.Context, r sim.Request) (sim.Result, error) {
 }
 
 // DoAll answers many requests in their order, each on its own: one's refusal
-// leaves the others alone. The requests belong to the engine until it returns.
+// leaves the others alone. The requests belong to the engine from then on: where
+// the context ended first, it may still be at work on them.
 func (e *Engine) DoAll(ctx context.Context, requests []sim.Request) []Answer {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Limits.Request)
 	defer cancel()

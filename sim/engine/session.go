@@ -58,7 +58,11 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	reading, done := context.WithCancel(abort)
 	defer done()
 	defer context.AfterFunc(stop, done)()
-	keyed, err := s.load(reading)
+	var keyed bool
+	err = guard(func() (err error) {
+		keyed, err = s.load(reading)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
