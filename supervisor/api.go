@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -24,14 +22,18 @@ func (s *Supervisor) Add(ctx context.Context, entry config.Instance, wait bool) 
 	if !wait {
 		return i.snapshot(), nil
 	}
-	if err := i.awaitStart(ctx, 0); err != nil {
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortAfter)
-		defer cancel()
-		_, removeErr := s.Remove(undo, entry.Name, RemoveOptions{Wait: true})
-		return Status{}, errors.Join(&Error{Kind: KindUnavailable,
-			Message: fmt.Sprintf("instance %q did not start and was forgotten: %v", entry.Name, err)}, removeErr)
+	err = i.awaitStart(ctx, 0)
+	if err == nil || errors.Is(err, errStopped) || errors.Is(err, errGone) {
+		return i.snapshot(), nil // stopped meanwhile means that it was there to be stopped
 	}
-	return i.snapshot(), nil
+	refusal := &Error{Kind: KindUnavailable,
+		Message: fmt.Sprintf("instance %q did not start and is forgotten: %v", entry.Name, err)}
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortAfter)
+	defer cancel()
+	if _, err := s.removeThis(undo, i, RemoveOptions{Wait: true}); err != nil {
+		refusal.Message += "; forgetting it: " + err.Error()
+	}
+	return Status{}, refusal
 }
 
 func (s *Supervisor) addEntry(ctx context.Context, entry config.Instance) (*instance, error) {
@@ -79,7 +81,10 @@ func (s *Supervisor) Drain(ctx context.Context, name string, grace time.Duration
 		i.setWant(wantStopped, i.deadlineFor(grace))
 		return nil
 	}, func(ctx context.Context, i *instance, _ int) error {
-		return i.await(ctx, func(i *instance) bool { return i.status.State == StateDrained || i.want != wantStopped })
+		if err := i.awaitDrained(ctx); !errors.Is(err, errGone) {
+			return err
+		}
+		return nil // gone is drained as well
 	})
 }
 
@@ -155,7 +160,11 @@ func (s *Supervisor) awaitStart(ctx context.Context, i *instance, before int) er
 		if ctx.Err() != nil {
 			return err
 		}
-		return &Error{Kind: KindUnavailable, Message: fmt.Sprintf("instance %q did not start: %v", i.specNow().Name, err)}
+		kind := KindUnavailable
+		if errors.Is(err, errStopped) || errors.Is(err, errGone) {
+			kind = KindConflict
+		}
+		return &Error{Kind: kind, Message: fmt.Sprintf("instance %q did not start: %v", i.name, err)}
 	}
 	return nil
 }
@@ -168,246 +177,12 @@ func (s *Supervisor) free(name string) (*instance, error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.busy != "" {
-		return nil, &Error{Kind: KindConflict, Message: fmt.Sprintf("instance %q is being %s; wait for that to end", name, i.busy)}
+	busy := i.busy
+	if i.want == wantRemoved {
+		busy = "removed"
+	}
+	if busy != "" {
+		return nil, &Error{Kind: KindConflict, Message: fmt.Sprintf("instance %q is being %s; wait for that to end", name, busy)}
 	}
 	return i, nil
-}
-
-// occupy marks an instance as busy with a long operation, so that no other
-// begins, and returns what ends that.
-func (s *Supervisor) occupy(ctx context.Context, name, with string) (*instance, func(), error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, nil, err
-	}
-	defer s.unlock()
-	i, err := s.free(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	i.setBusy(with)
-	return i, func() { i.setBusy("") }, nil
-}
-
-// RemoveOptions adjust [Supervisor.Remove].
-type RemoveOptions struct {
-	// Grace is for the drain; 0 means the instance's own.
-	Grace time.Duration
-	// Purge also drops its books and its keys in Redis.
-	Purge bool
-	// Wait makes Remove return only when all is done.
-	Wait bool
-}
-
-// Remove drains an instance and forgets it. Entries of a file are not forgotten
-// but refused with [KindConflict]: they would be back at the next reading.
-func (s *Supervisor) Remove(ctx context.Context, name string, opts RemoveOptions) (Status, error) {
-	i, release, err := s.occupy(ctx, name, "removed")
-	if err != nil {
-		return Status{}, err
-	}
-	status := i.snapshot()
-	if status.ManagedBy == FromFile {
-		release()
-		return Status{}, &Error{Kind: KindConflict,
-			Message: fmt.Sprintf("instance %q is managed by a configuration file: remove it there, or drain it", name)}
-	}
-	return s.background(ctx, i, opts.Wait, func(ctx context.Context) error {
-		spec := i.specNow()
-		s.removed(i, i.deadlineFor(opts.Grace))
-		var err error
-		if opts.Purge {
-			err = s.purge(ctx, spec)
-		}
-		// Only now is it forgotten: had the process died before, it would be
-		// back and could be removed again.
-		if lockErr := s.lock(ctx); lockErr != nil {
-			return errors.Join(err, lockErr)
-		}
-		defer s.unlock()
-		return errors.Join(err, s.change(ctx, func(d *desired) { d.forget(name) }))
-	})
-}
-
-// Reset drains an instance, drops its books and its keys in Redis, and starts
-// it again with its opening, if it is meant to run.
-func (s *Supervisor) Reset(ctx context.Context, name string, grace time.Duration, wait bool) (Status, error) {
-	i, release, err := s.occupy(ctx, name, "reset")
-	if err != nil {
-		return Status{}, err
-	}
-	return s.background(ctx, i, wait, func(ctx context.Context) error {
-		defer release()
-		before := i.wantNow()
-		i.setWant(wantStopped, i.deadlineFor(grace))
-		if err := i.await(ctx, func(i *instance) bool { return i.status.State == StateDrained }); err != nil {
-			return err
-		}
-		err := s.purge(ctx, i.specNow())
-		if before == wantStopped {
-			return err
-		}
-		attempts := i.setWant(wantRunning, time.Time{})
-		return errors.Join(err, s.awaitStart(ctx, i, attempts))
-	})
-}
-
-// background runs a long operation to its end even if the caller leaves, and
-// waits for it if wished.
-func (s *Supervisor) background(ctx context.Context, i *instance, wait bool, fn func(context.Context) error) (Status, error) {
-	done := make(chan error, 1)
-	go func() {
-		err := fn(s.host.abort)
-		if err != nil {
-			i.logger().Error("operation failed", "error", err)
-		}
-		done <- err
-	}()
-	if !wait {
-		return i.snapshot(), nil
-	}
-	select {
-	case err := <-done:
-		return i.snapshot(), err
-	case <-ctx.Done():
-		return i.snapshot(), ctx.Err()
-	}
-}
-
-// purge drops a stopped instance's books and keys.
-func (s *Supervisor) purge(ctx context.Context, spec Spec) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	err := s.host.storages.drop(ctx, spec)
-	if err != nil {
-		err = fmt.Errorf("dropping the books of %q: %w", spec.Name, err)
-	}
-	server, release, redisErr := s.host.redisOf(ctx, spec)
-	if redisErr != nil || server == nil {
-		return errors.Join(err, redisErr)
-	}
-	defer release()
-	if _, redisErr := server.DropPrefix(ctx, redis.Prefix(spec.RedisPrefix)); redisErr != nil {
-		err = errors.Join(err, fmt.Errorf("dropping the keys of %q: %w", spec.Name, redisErr))
-	}
-	return err
-}
-
-// Document is the whole desired state, as GET and PUT /admin/v1/config show it.
-type Document struct {
-	// Instances are all entries. Those of a file can be seen here but changed
-	// only there.
-	Instances []Entry `json:"instances"`
-	// Drained and Paused name the instances that are meant to be so.
-	Drained []string `json:"drained"`
-	Paused  []string `json:"paused"`
-}
-
-// Entry is one instance's entry.
-type Entry struct {
-	Instance  config.Instance
-	ManagedBy Origin
-}
-
-// Desired returns the whole desired state and its entity tag.
-func (s *Supervisor) Desired(ctx context.Context) (Document, string, error) {
-	if err := s.lock(ctx); err != nil {
-		return Document{}, "", err
-	}
-	defer s.unlock()
-	doc := s.document(s.file, s.desired)
-	return doc, s.tag(), nil
-}
-
-func (s *Supervisor) document(file config.Config, d desired) Document {
-	doc := Document{Drained: nonNil(d.Drained), Paused: nonNil(d.Paused), Instances: []Entry{}}
-	for _, entry := range file.Instances {
-		doc.Instances = append(doc.Instances, Entry{entry, FromFile})
-	}
-	for _, entry := range d.entries {
-		doc.Instances = append(doc.Instances, Entry{entry, FromAPI})
-	}
-	return doc
-}
-
-func nonNil(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return slices.Clone(list)
-}
-
-// tag changes whenever the file's entries or the API's decisions do.
-func (s *Supervisor) tag() string {
-	return fmt.Sprintf("%d-%s", s.revision, s.file.Hash())
-}
-
-// Apply makes a document the desired state and sets the difference in motion.
-// The tag, if not empty, must be the current one, else it fails with
-// [KindStale]. A dry run only returns the plan. Entries of a file must be there
-// unchanged.
-func (s *Supervisor) Apply(ctx context.Context, doc Document, tag string, dryRun bool) ([]Change, string, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, "", err
-	}
-	defer s.unlock()
-	if tag != "" && tag != s.tag() {
-		return nil, "", &Error{Kind: KindStale, Message: "the configuration changed since it was read; read it again and repeat the change"}
-	}
-	next, err := s.desiredOf(doc)
-	if err != nil {
-		return nil, "", err
-	}
-	t, err := s.resolve(s.file, next)
-	if err != nil {
-		return nil, "", refusal(err)
-	}
-	for _, list := range [][]string{next.Drained, next.Paused} {
-		for _, name := range list {
-			if _, known := t.specs[name]; !known {
-				return nil, "", &Error{Kind: KindInvalid, Message: fmt.Sprintf("drained and paused name %q, which is no entry of instances", name)}
-			}
-		}
-	}
-	changes := s.plan(t, next)
-	if dryRun {
-		return changes, s.tag(), nil
-	}
-	if err := s.change(ctx, func(d *desired) { *d = next }); err != nil {
-		return nil, "", err
-	}
-	_, err = s.apply(s.file, s.desired)
-	return changes, s.tag(), err
-}
-
-// desiredOf takes the API's part out of a document.
-func (s *Supervisor) desiredOf(doc Document) (desired, error) {
-	var d desired
-	inFile := make(map[string]config.Instance, len(s.file.Instances))
-	for _, entry := range s.file.Instances {
-		inFile[entry.Name] = entry
-	}
-	for _, entry := range doc.Instances {
-		was, ofFile := inFile[entry.Instance.Name]
-		if !ofFile {
-			d.entries = append(d.entries, entry.Instance)
-			continue
-		}
-		delete(inFile, entry.Instance.Name)
-		if config.InstanceHash(was) != config.InstanceHash(entry.Instance) {
-			return d, &Error{Kind: KindConflict,
-				Message: fmt.Sprintf("instance %q is managed by a configuration file: change it there", entry.Instance.Name)}
-		}
-	}
-	for name := range inFile {
-		return d, &Error{Kind: KindConflict,
-			Message: fmt.Sprintf("instance %q is managed by a configuration file: it cannot be left out here; remove it there, or drain it", name)}
-	}
-	for _, name := range doc.Drained {
-		setMember(&d.Drained, name, true)
-	}
-	for _, name := range doc.Paused {
-		setMember(&d.Paused, name, true)
-	}
-	return d, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -33,19 +34,18 @@ const (
 
 // build makes the parts of one start. What it opens is closed by the function
 // that it returns, or before it returns an error.
-func (i *instance) build(ctx context.Context) (g *group, closeAll func() error, err error) {
-	spec := i.specNow()
-	logger := i.logger()
+func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() error, err error) {
 	var closers []func() error
-	closeAll = func() error {
+	closeAll := func() error {
 		var err error
 		for n := len(closers) - 1; n >= 0; n-- {
 			err = errors.Join(err, closers[n]())
 		}
 		return err
 	}
+	built := false
 	defer func() {
-		if err != nil {
+		if !built { // also after a panic
 			err = errors.Join(err, closeAll())
 		}
 	}()
@@ -55,20 +55,22 @@ func (i *instance) build(ctx context.Context) (g *group, closeAll func() error, 
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := i.bindPorts(ctx, spec); err != nil {
-		return nil, nil, err
-	}
 	if i.metrics == nil {
-		if i.metrics, err = i.host.metrics.Instance(spec.Name, obs.InstanceOptions{LabelValues: spec.Limits.LabelValues}); err != nil {
+		i.metrics, err = i.host.metrics.Instance(spec.Name, obs.InstanceOptions{
+			LabelValues: spec.Limits.LabelValues, Restarts: i.restarts(),
+		})
+		if err != nil {
 			return nil, nil, err
 		}
 	}
-	redisServer, releaseRedis, err := i.host.redisOf(ctx, spec)
+	redisServer, releaseRedis, err := i.host.redisOf(asked, spec)
 	if err != nil {
 		return nil, nil, err
 	}
 	closers = append(closers, func() error { releaseRedis(); return nil })
-	journal, owned, err := i.host.storages.open(ctx, spec)
+	// The store comes before the ports: who does not own the instance has no
+	// use for them, and may be on the machine of who does.
+	journal, owned, err := i.host.storages.open(asked, spec)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,25 +82,45 @@ func (i *instance) build(ctx context.Context) (g *group, closeAll func() error, 
 		})
 	}
 	closers = append(closers, journal.Close)
+	if err := i.bindPorts(asked, spec); err != nil {
+		return nil, nil, err
+	}
 
 	limits := engine.DefaultLimits()
 	limits.Queue, limits.Batch, limits.Request = spec.Limits.Queue, spec.Limits.MaxBatch, spec.Limits.RequestTimeout.Std()
-	g = &group{
-		name: spec.Name, logger: logger, journal: journal, ownership: owned,
-		inFlight: &i.inFlight, redis: redisServer, crashed: make(chan error, 1),
+	g := &group{
+		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
+		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp,
+		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: spec.rules(assets), Journal: journal, Clock: wallClock{},
-			Metrics: i.metrics, Logger: logger, Limits: limits, Opening: opening,
+			Metrics: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
 		}),
 	}
+	g.engine.SetPaused(i.pausedNow())
 	g.abort, g.cut = context.WithCancel(i.host.abort)
 	g.serving, g.stopServing = context.WithCancel(g.abort)
 	closers = append(closers, func() error { g.cut(); return nil })
 	if err := g.buildFaces(i, spec, assets); err != nil {
 		return nil, nil, err
 	}
+	// Whatever became of the servers, the leases end with this start.
+	closers = append(closers, g.httpPort.Close, g.grpcPort.Close)
 	g.buildRedis(i, spec, assets, redisServer)
+	built = true
 	return g, closeAll, nil
+}
+
+func (i *instance) restarts() uint64 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return uint64(i.status.Restarts) //nolint:gosec // counts up from 0
+}
+
+func (i *instance) pausedNow() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.paused
 }
 
 // bindPorts opens the instance's ports, unless it has them from an earlier
@@ -111,6 +133,7 @@ func (i *instance) bindPorts(ctx context.Context, spec Spec) error {
 		if *p.held != nil && (*p.held).address == p.address && !(*p.held).closed.Load() {
 			continue
 		}
+		i.dismissStandIn()
 		_ = (*p.held).close() // of an address that it has no more
 		bound, err := bind(ctx, p.address)
 		if err != nil {
@@ -123,6 +146,7 @@ func (i *instance) bindPorts(ctx context.Context, spec Spec) error {
 }
 
 func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err error) {
+	i.dismissStandIn()
 	if g.httpPort, err = i.http.lease(); err != nil {
 		return fmt.Errorf("leasing the HTTP port: %w", err)
 	}
@@ -179,7 +203,7 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 	}
 	h := i.host
 	service := redis.Service{
-		ServiceName: spec.Name, ServiceID: uuid.NewString(), Address: spec.Host, Port: spec.HTTPPort,
+		ServiceName: spec.Name, ServiceID: uuid.NewString(), Address: advertised(spec.Host), Port: spec.HTTPPort,
 		Version: cmp.Or(h.service.Version, h.version), RegisteredAt: time.Now().UTC(),
 		Metadata: map[string]string{
 			"http_port": strconv.Itoa(spec.HTTPPort), "grpc_port": strconv.Itoa(spec.GRPCPort), "instance": spec.Name,
@@ -193,6 +217,19 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 	g.publisher = redis.NewPublisher(server, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
 		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished,
 	})
+}
+
+// advertised is the address under which others find a listener: one that
+// listens everywhere is found by the name of the machine.
+func advertised(host string) string {
+	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified()) {
+		return host
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return host
+	}
+	return name
 }
 
 // published shows an engine's events as the stream in Redis carries them.

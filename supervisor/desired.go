@@ -1,10 +1,12 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
@@ -55,15 +57,6 @@ func (d desired) clone() desired {
 	}
 }
 
-func (d *desired) entry(name string) *config.Instance {
-	for i := range d.entries {
-		if d.entries[i].Name == name {
-			return &d.entries[i]
-		}
-	}
-	return nil
-}
-
 // forget drops all that is known of a name.
 func (d *desired) forget(name string) {
 	d.entries = slices.DeleteFunc(d.entries, func(e config.Instance) bool { return e.Name == name })
@@ -94,6 +87,10 @@ func (d *desired) pausedOf(name string) bool {
 	return paused
 }
 
+// saveTimeout bounds one access to the place of the desired state: everybody
+// who wants to change something waits meanwhile.
+const saveTimeout = 5 * time.Second
+
 // change applies fn to a copy of the desired state, persists it, and takes it
 // over. The caller holds the change lock.
 func (s *Supervisor) change(ctx context.Context, fn func(*desired)) error {
@@ -103,10 +100,84 @@ func (s *Supervisor) change(ctx context.Context, fn func(*desired)) error {
 	if err != nil {
 		return err
 	}
-	revision, err := s.store.Save(ctx, document, s.revision)
-	if err != nil {
-		return &storageError{fmt.Errorf("saving the desired state: %w", err)}
+	saving, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	revision, err := s.store.Save(saving, document, s.revision)
+	if err == nil {
+		s.desired, s.revision = next, revision
+		return nil
 	}
-	s.desired, s.revision = next, revision
+	failed := &Error{Kind: KindUnavailable, Message: fmt.Sprintf("saving the desired state: %v", err)}
+	if ctx.Err() != nil {
+		failed.Message = "saving the desired state: " + ctx.Err().Error()
+	}
+	// It may have been saved all the same, or changed by another supervisor.
+	found, at, err := s.readDesired(context.WithoutCancel(ctx))
+	if err != nil || at == s.revision {
+		return failed
+	}
+	if saved, err := found.encode(); err == nil && bytes.Equal(saved, document) {
+		s.desired, s.revision = found, at
+		return nil
+	}
+	if err := s.adopt(found, at); err != nil {
+		return err
+	}
+	return &Error{Kind: KindConflict, Message: "another supervisor changed the desired state meanwhile; look at it again and repeat the change"}
+}
+
+// readDesired reads the desired state as it is persisted.
+func (s *Supervisor) readDesired(ctx context.Context) (desired, int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	document, revision, err := s.store.Load(ctx)
+	if err != nil {
+		return desired{}, 0, err
+	}
+	d, err := parseDesired(document)
+	return d, revision, err
+}
+
+// adopt takes over a desired state that another supervisor has persisted, and
+// makes the instances so. The caller holds the change lock.
+func (s *Supervisor) adopt(d desired, revision int64) error {
+	t, err := s.resolve(s.file, d)
+	if err != nil {
+		return fmt.Errorf("what another supervisor wants conflicts with this one's configuration: %w", err)
+	}
+	s.desired, s.revision = d, revision
+	s.apply(t, d, s.plan(t, d))
 	return nil
+}
+
+// followPause is how often a supervisor that others stand by for, or that
+// stands by itself, looks for what they decided.
+const followPause = 5 * time.Second
+
+// followDesired adopts what other supervisors decide until ctx ends.
+func (s *Supervisor) followDesired(ctx context.Context) {
+	ticker := time.NewTicker(followPause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := s.syncDesired(ctx); err != nil && ctx.Err() == nil {
+			s.opts.Logger.Warn("reading what other supervisors decided", "error", err)
+		}
+	}
+}
+
+func (s *Supervisor) syncDesired(ctx context.Context) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	d, revision, err := s.readDesired(ctx)
+	if err != nil || revision == s.revision {
+		return err
+	}
+	return s.adopt(d, revision)
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/oklog/run"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
@@ -24,17 +23,12 @@ import (
 // end as well before they are cut off.
 const abortAfter = 5 * time.Second
 
-// streamGrace is how long a drain waits for the event stream in Redis to catch
-// up; what is missing is published at the next start.
-const streamGrace = 2 * time.Second
-
 // group is one start of an instance: its parts, made anew each time. It runs
 // as an oklog/run group, so the first part to end ends them all.
 type group struct {
 	name   string
 	logger *slog.Logger
 
-	journal   sim.Journal
 	ownership *ownership // nil where the store needs none
 	engine    *engine.Engine
 	http      *http.Server
@@ -44,40 +38,51 @@ type group struct {
 	redis     *redis.Server    // nil without Redis
 	publisher *redis.Publisher // likewise
 	announce  func(context.Context) error
+	redisUp   func(up bool) // told how Redis is, from time to time
 	inFlight  *atomic.Int64
 
+	// asked ends when the group is to end in good order.
+	asked context.Context
 	// serving ends when a drain begins, and streams with it; abort when
 	// everything is to be cut off.
 	serving, abort context.Context
 	stopServing    context.CancelFunc
 	cut            context.CancelFunc
 
-	crashed chan error // told of panics in handlers; room for one
+	crashed     chan error    // told of panics in handlers; room for one
+	grpcStopped chan struct{} // closed when the gRPC server was cut off
+
+	healthy sync.Mutex // orders what health checks are told
 }
 
-// drainRequest is how a group learns that it is to end, and by when.
-type drainRequest struct {
-	asked    <-chan struct{}
+// hooks are what a group tells its instance, and asks of it.
+type hooks struct {
+	// started is called once the group serves.
+	started func()
+	// deadline returns by when a drain that begins now must be over.
 	deadline func() time.Time
 	// refuse closes the ports, if the instance is not to run again at once.
 	refuse func()
+	// progress is called with each step of a drain.
+	progress func(step string, inFlight int)
 }
 
 // errEnded is what the conductor returns after a drain, to end the group.
 var errEnded = errors.New("group ended as asked")
 
 // run runs the group until a drain was asked for and is done (nil), or until a
-// part of it fails. It calls started once the instance serves, and progress
-// with each step of a drain.
-func (g *group) run(request drainRequest, started func(), progress func(step string, inFlight int)) error {
+// part of it fails.
+func (g *group) run(h hooks) error {
 	engineStop, stopEngine := context.WithCancel(g.abort)
 	defer stopEngine()
 	background, stopBackground := context.WithCancel(g.abort)
 	defer stopBackground()
 	announcing, stopAnnouncing := context.WithCancel(background)
 	defer stopAnnouncing()
-	engineDone := make(chan struct{})
-	announced := make(chan struct{})
+	steps := drainSteps{
+		stopAnnouncing: stopAnnouncing, announced: make(chan struct{}),
+		stopEngine: stopEngine, engineDone: make(chan struct{}),
+	}
 	ended := make(chan struct{}) // closed when the conductor is done
 
 	// held keeps a part that ended in good order, as the conductor asked it
@@ -95,45 +100,18 @@ func (g *group) run(request drainRequest, started func(), progress func(step str
 	}
 	add("conductor", func() error {
 		defer close(ended)
-		select {
-		case <-g.engine.Serving():
-		case <-request.asked:
-			return errEnded // before it ever served
-		case <-g.serving.Done():
-			return nil
-		}
-		started()
-		g.grpc.SetServing(true)
-		select {
-		case <-request.asked:
-		case err := <-g.crashed:
-			return err
-		case <-g.serving.Done():
-			return nil // another part failed
-		}
-		g.drain(request.deadline(), progress, drainSteps{
-			refuse: request.refuse, stopAnnouncing: stopAnnouncing, announced: announced, stopEngine: stopEngine, engineDone: engineDone,
-		})
-		return errEnded
+		return g.conduct(h, steps)
 	}, g.stopServing)
-	add("engine", func() error {
-		err := g.runEngine(engineStop, engineDone)
-		return held(err)
-	}, func() {
+	add("engine", func() error { return held(g.runEngine(engineStop, steps.engineDone)) }, func() {
 		stopEngine()
 		time.AfterFunc(abortAfter, g.cut) // harmless once the group has ended
 	})
 	add("http server", func() error {
 		return held(servingEnd(g.http.Serve(g.httpPort)))
 	}, func() { _ = g.http.Close() }) // its connections are of no use any more
-	add("grpc server", func() error { return held(servingEnd(g.grpc.Serve(g.grpcPort))) }, g.stopGRPC)
-	add("discovery", func() error {
-		err := func() error {
-			defer close(announced)
-			return g.afterStart(announcing, g.announce)
-		}()
-		return held(err)
-	}, stopBackground)
+	add("grpc server", func() error { return held(g.serveGRPC()) }, g.stopGRPC)
+	add("health", func() error { g.watchHealth(background); return held(nil) }, stopBackground)
+	add("discovery", func() error { return held(g.runDiscovery(announcing, steps.announced)) }, stopBackground)
 	if g.publisher != nil {
 		add("event publisher", func() error { return held(g.afterStart(background, g.publisher.Run)) }, stopBackground)
 	}
@@ -147,6 +125,30 @@ func (g *group) run(request drainRequest, started func(), progress func(step str
 	return err
 }
 
+// conduct waits for the group to serve, then for the reason to end, and takes
+// it down in order if it was asked to.
+func (g *group) conduct(h hooks, steps drainSteps) error {
+	select {
+	case <-g.engine.Serving():
+	case <-g.asked.Done():
+		return errEnded // before it ever served
+	case err := <-g.crashed:
+		return err
+	case <-g.serving.Done():
+		return nil // another part failed
+	}
+	h.started()
+	select {
+	case <-g.asked.Done():
+	case err := <-g.crashed:
+		return err
+	case <-g.serving.Done():
+		return nil // another part failed
+	}
+	g.drain(h, steps)
+	return errEnded
+}
+
 // servingEnd takes a server's end for a good one if its port was closed, which
 // only a drain does.
 func servingEnd(err error) error {
@@ -156,21 +158,50 @@ func servingEnd(err error) error {
 	return err
 }
 
+// serveGRPC serves until the server has drained or was cut off. A server that
+// was cut off is not waited for: a handler that ignores its context would hold
+// up the group for ever.
+func (g *group) serveGRPC() error {
+	served := make(chan error, 1)
+	go func() {
+		served <- g.guard("serving", func() error { return servingEnd(g.grpc.Serve(g.grpcPort)) })
+	}()
+	select {
+	case err := <-served:
+		return err
+	case <-g.grpcStopped:
+		return nil
+	}
+}
+
 // stopGRPC cuts the gRPC server off without waiting for it. After a drain there
 // is nothing left to cut.
 func (g *group) stopGRPC() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	go func() { _ = g.grpc.Drain(now) }() // its error says what was cut off, which is the intent
+	go func() {
+		defer close(g.grpcStopped)
+		_ = g.grpc.Drain(now) // its error says what was cut off, which is the intent
+	}()
 }
 
+// runEngine runs the engine. What is no defect of its is the store's doing.
 func (g *group) runEngine(stop context.Context, done chan<- struct{}) error {
 	defer close(done)
 	err := g.engine.Run(stop, g.abort)
-	if err == nil && g.serving.Err() == nil && g.abort.Err() == nil {
+	switch {
+	case err == nil && g.serving.Err() == nil && g.abort.Err() == nil:
 		return errors.New("ended unasked")
+	case err != nil && !engine.Fatal(err):
+		return &storageError{err}
 	}
 	return err
+}
+
+// runDiscovery announces the instance once it serves.
+func (g *group) runDiscovery(ctx context.Context, done chan<- struct{}) error {
+	defer close(done)
+	return g.afterStart(ctx, g.announce)
 }
 
 // afterStart runs a background part once the instance serves, and takes its end
@@ -215,96 +246,5 @@ func (g *group) panicked(p any) {
 	select {
 	case g.crashed <- &crash{fmt.Errorf("request handler: panic: %v", p)}:
 	default:
-	}
-}
-
-// drainSteps are the ends of the parts that a drain takes down in order.
-type drainSteps struct {
-	refuse         func()
-	stopAnnouncing context.CancelFunc
-	announced      <-chan struct{}
-	stopEngine     context.CancelFunc
-	engineDone     <-chan struct{}
-}
-
-// drain takes the group down in order, by the deadline: first nobody is sent
-// here any more, then what is in flight is finished, then the books are flushed.
-func (g *group) drain(deadline time.Time, progress func(string, int), steps drainSteps) {
-	ctx, cancel := context.WithDeadline(g.abort, deadline)
-	defer cancel()
-
-	progress("refusing", int(g.inFlight.Load()))
-	g.grpc.SetServing(false)
-	steps.stopAnnouncing()
-	g.stopServing() // not ready any more, and streams end
-	await(ctx, steps.announced)
-	steps.refuse()
-
-	progress("finishing", int(g.inFlight.Load()))
-	ticking, stopTicking := context.WithCancel(ctx)
-	var faces sync.WaitGroup
-	faces.Go(func() {
-		if g.http.Shutdown(ctx) != nil {
-			_ = g.http.Close() // the deadline cuts off what is left
-		}
-	})
-	faces.Go(func() {
-		if err := g.grpc.Drain(ctx); err != nil {
-			g.logger.Warn("drain deadline reached", "error", err)
-		}
-	})
-	var ticker sync.WaitGroup
-	ticker.Go(func() { g.tick(ticking, progress) })
-	faces.Wait()
-	stopTicking()
-	ticker.Wait()
-
-	progress("flushing", int(g.inFlight.Load()))
-	steps.stopEngine()
-	if !await(ctx, steps.engineDone) {
-		g.cut()
-	}
-	if g.publisher != nil {
-		catchUp, cancel := context.WithTimeout(ctx, streamGrace)
-		defer cancel()
-		awaitCondition(catchUp, func() bool { return g.publisher.Lag() == 0 })
-	}
-	progress("releasing", int(g.inFlight.Load()))
-}
-
-// tick reports the requests that are still being answered, every second.
-func (g *group) tick(ctx context.Context, progress func(string, int)) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			progress("finishing", int(g.inFlight.Load()))
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// await waits for ch to be closed, and reports whether that came before ctx
-// ended.
-func await(ctx context.Context, ch <-chan struct{}) bool {
-	select {
-	case <-ch:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func awaitCondition(ctx context.Context, met func() bool) {
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for !met() {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
 	}
 }

@@ -1,12 +1,50 @@
 package supervisor
 
 import (
+	"context"
+	"io"
 	"log"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 )
+
+// healthPause is how often health checks and metrics are told anew what the
+// engine and Redis are like. Readiness over HTTP is asked for and always fresh.
+const healthPause = time.Second
+
+// watchHealth keeps telling until ctx ends.
+func (g *group) watchHealth(ctx context.Context) {
+	ticker := time.NewTicker(healthPause)
+	defer ticker.Stop()
+	for {
+		g.tellHealth()
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tellHealth tells the gRPC health service whether requests are answered, and
+// the metrics whether Redis is.
+func (g *group) tellHealth() {
+	g.healthy.Lock()
+	defer g.healthy.Unlock()
+	g.grpc.SetServing(g.serving.Err() == nil && g.engine.Ready() == nil)
+	if g.redis != nil {
+		g.redisUp(g.redisErr() == nil)
+	}
+}
+
+// setPaused pauses or resumes the engine.
+func (g *group) setPaused(paused bool) {
+	g.engine.SetPaused(paused)
+	g.tellHealth()
+}
 
 // redisErr returns why Redis is away, or nil while it is there or not used.
 func (g *group) redisErr() error {
@@ -51,6 +89,9 @@ func (g *group) components() []httpapi.Component {
 func quietLog(logger *slog.Logger) *log.Logger {
 	return log.New(debugWriter{logger}, "", 0)
 }
+
+// discardLog is for servers whose connections are of no interest.
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
 type debugWriter struct{ logger *slog.Logger }
 

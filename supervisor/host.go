@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
@@ -12,9 +13,13 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
-// startsAtOnce is how many instances start at the same time: enough to hide
-// the waiting for a database, few enough not to fight over the processors.
+// startsAtOnce is how many instances on one store start at the same time:
+// enough to hide the waiting for a database, few enough not to fight over the
+// processors.
 const startsAtOnce = 16
+
+// standbyPause is how often an instance that stands by tries to become the owner.
+const standbyPause = 2 * time.Second
 
 // host is what all instances of the process share. It is safe for concurrent
 // use and holds no lock while it waits.
@@ -22,14 +27,24 @@ type host struct {
 	abort    context.Context // ends when everything is to be cut off
 	storages *storages
 	redis    *redis.Servers
-	embedded *redis.Server // nil unless an instance uses the embedded driver
+	embedded *redis.Server
 	metrics  *obs.Registry
 	logger   *slog.Logger
 	events   *events
-	starts   chan struct{}
+	starts   sync.Map // of chan struct{}, by store
 	service  config.Service
 	redisCfg config.Redis
 	version  string
+
+	standbyPause time.Duration
+}
+
+// turns returns what a start holds while it is under way. Each store has its
+// own, so that starts which wait for a database that is away are in the way of
+// nobody else.
+func (h *host) turns(spec Spec) chan struct{} {
+	turns, _ := h.starts.LoadOrStore(spec.Storage, make(chan struct{}, startsAtOnce))
+	return turns.(chan struct{})
 }
 
 // redisOf returns the Redis server of an instance, nil where it uses none, and

@@ -2,9 +2,9 @@ package supervisor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,9 +24,12 @@ const (
 
 // instance is one entry and what runs of it. Its keeper goroutine does the
 // work; the methods that callers use only say what is wanted and wait. Its
-// mutex is held for moments and never while another lock is taken.
+// mutex is held for moments; what is locked under it (the event log, an
+// engine's pause) is never held for longer either.
 type instance struct {
 	host *host
+	name string
+	log  *slog.Logger
 
 	mu       sync.Mutex
 	spec     Spec
@@ -39,10 +42,10 @@ type instance struct {
 	paused   bool
 	busy     string // the long operation that is under way, or ""
 	status   Status
-	failure  error // why the last start or group ended unasked
-	attempts int   // starts that have ended, well or not
+	failure  error  // why the last start or group ended unasked
+	attempts int    // starts that have ended, well or not
+	group    *group // the one that serves, or nil
 
-	group    atomic.Pointer[group] // the one that serves, or nil
 	inFlight atomic.Int64
 	gone     chan struct{} // closed when the keeper has ended
 
@@ -50,12 +53,13 @@ type instance struct {
 	failures failures
 	http     *port
 	grpc     *port
+	standIn  *standIn
 	metrics  *obs.Instance
 }
 
 func newInstance(h *host, spec Spec, origin Origin, w want, paused bool) *instance {
 	i := &instance{
-		host: h, spec: spec, want: w, paused: paused,
+		host: h, name: spec.Name, log: h.logger.With("instance", spec.Name), spec: spec, want: w, paused: paused,
 		wake: make(chan struct{}), changed: make(chan struct{}), gone: make(chan struct{}),
 		status: Status{ManagedBy: origin, State: StatePending, Since: time.Now().UTC()},
 	}
@@ -67,9 +71,7 @@ func newInstance(h *host, spec Spec, origin Origin, w want, paused bool) *instan
 func (i *instance) keep() {
 	defer close(i.gone)
 	for {
-		i.mu.Lock()
-		w, wake, logger := i.want, i.wake, i.logger()
-		i.mu.Unlock()
+		w, wake := i.next()
 		switch w {
 		case wantRemoved:
 			i.release()
@@ -79,39 +81,51 @@ func (i *instance) keep() {
 			i.release()
 			i.enter(StateDrained, "")
 			<-wake
-		case wantRestarted:
-			i.failures.forgive()
-			i.setWant(wantRunning, time.Time{})
-		case wantRunning:
-			err := i.life()
-			i.ended(err)
-			if err == nil {
-				continue // asked to end: see what is wanted now
+		default:
+			asked, err := i.life()
+			if wake, unasked := i.ended(asked, err); unasked {
+				i.rest(err, wake)
 			}
-			logger.Warn("instance ended unasked", "error", err)
-			i.rest(err, wake)
 		}
 	}
+}
+
+// next returns what is wanted now, and a channel that is closed when that
+// changes.
+func (i *instance) next() (w want, wake <-chan struct{}) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.host.abort.Err() != nil {
+		i.want = wantRemoved // everything is to be cut off, nothing can start any more
+	}
+	if i.want == wantRestarted {
+		i.want = wantRunning
+		i.asked, i.ask = context.WithCancel(i.host.abort)
+		i.failures.forgive()
+	}
+	return i.want, i.wake
 }
 
 // rest waits out the backoff after a failure, or gives up until something else
 // is wanted.
 func (i *instance) rest(err error, wake <-chan struct{}) {
-	if waitsForOwner(err) {
+	consequence := consequenceOf(err, i.host.storages.options.Standby)
+	if consequence == standBy {
+		i.closePorts() // whoever owns the instance may be on this machine
 		i.enter(StatePending, "standing by: "+err.Error())
-		pause(wake, standbyPause)
+		pause(wake, i.host.standbyPause)
 		return
 	}
+	i.log.Warn("instance ended unasked", "error", err)
 	policy := i.specNow().Restart
-	if !countsAsFailure(err) {
-		// The store is away. Trying costs little, and giving up would leave
-		// the instance down when the store comes back.
-		policy.MaxAttempts = int(^uint(0) >> 1)
-	}
-	backoff, again := i.failures.add(policy, time.Now())
-	if !again {
+	backoff, again := i.failures.add(policy, consequence != tryAgain)
+	if !again || consequence == giveUp {
 		i.release()
-		i.enter(StateFailed, fmt.Sprintf("gave up after %d failures: %v", policy.MaxAttempts, err))
+		detail := fmt.Sprintf("gave up after %d failures: %v", policy.MaxAttempts, err)
+		if consequence == giveUp {
+			detail = err.Error()
+		}
+		i.enter(StateFailed, detail)
 		<-wake
 		i.failures.forgive()
 		return
@@ -123,16 +137,10 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 		i.metrics.RecordRestart()
 	}
 	i.enter(StatePending, fmt.Sprintf("starting again in %s: %v", backoff.Round(time.Millisecond), err))
-	pause(wake, backoff)
-}
-
-// countsAsFailure tells defects and conflicts from a store that is away.
-func countsAsFailure(err error) bool {
-	if _, ok := errors.AsType[*crash](err); ok {
-		return true
+	if i.standIn == nil {
+		i.standIn = newStandIn(i.http, i.grpc)
 	}
-	_, storage := errors.AsType[*storageError](err)
-	return !storage
+	pause(wake, backoff)
 }
 
 func pause(wake <-chan struct{}, d time.Duration) {
@@ -144,51 +152,52 @@ func pause(wake <-chan struct{}, d time.Duration) {
 	}
 }
 
-// life starts the instance and runs it until it was asked to end (nil) or ends
-// unasked.
-func (i *instance) life() error {
+// life starts the instance and runs it until it was asked to end or ends
+// unasked. It returns what asks for the end, and why it ended.
+func (i *instance) life() (asked context.Context, err error) {
 	i.mu.Lock()
-	asked := i.asked
+	asked, spec := i.asked, i.spec
 	i.mu.Unlock()
+	defer func() {
+		if p := recover(); p != nil {
+			i.log.Error("panic", "part", "start", "panic", p, "stack", string(debug.Stack()))
+			err = &crash{fmt.Errorf("starting: panic: %v", p)}
+		}
+	}()
 	// Starts are rationed, so that a thousand of them don't fight over two cores.
+	turns := i.host.turns(spec)
 	select {
-	case i.host.starts <- struct{}{}:
+	case turns <- struct{}{}:
 	case <-asked.Done():
-		return nil
+		return asked, nil
+	}
+	giveBack := sync.OnceFunc(func() { <-turns })
+	defer giveBack()
+	if asked.Err() != nil {
+		return asked, nil
 	}
 	i.enter(StateStarting, "")
-	giveBack := sync.OnceFunc(func() { <-i.host.starts })
-	defer giveBack()
 
-	g, closeGroup, err := i.build(asked)
+	g, closeGroup, err := i.build(asked, spec)
 	if err != nil {
-		if asked.Err() != nil {
-			return nil
-		}
-		return err
+		return asked, err
 	}
-	started := time.Time{}
-	err = g.run(drainRequest{asked: asked.Done(), deadline: i.drainDeadline, refuse: i.refuse}, func() {
+	var started time.Time
+	err = g.run(hooks{deadline: i.drainDeadline, refuse: i.refuse, progress: i.draining, started: func() {
 		giveBack()
 		started = time.Now()
-		i.mu.Lock()
-		state := StateRunning
-		if i.paused {
-			state = StatePaused
-			g.engine.SetPaused(true)
-		}
-		i.mu.Unlock()
-		i.group.Store(g)
-		i.enter(state, "")
-	}, i.draining)
-	i.group.Store(nil)
+		i.serve(g)
+	}})
+	i.mu.Lock()
+	i.group = nil
+	i.mu.Unlock()
 	if closeErr := closeGroup(); closeErr != nil {
-		i.logger().Warn("closing the instance's store", "error", closeErr)
+		i.log.Warn("closing the instance's store", "error", closeErr)
 	}
-	if policy := i.specNow().Restart; !started.IsZero() && time.Since(started) >= policy.ForgiveAfter.Std() {
-		i.failures.forgive()
+	if !started.IsZero() {
+		i.failures.healthy(spec.Restart, time.Since(started))
 	}
-	return err
+	return asked, err
 }
 
 // refuse closes the ports early in a drain, unless the instance is to run again
@@ -202,17 +211,27 @@ func (i *instance) refuse() {
 
 // release gives back what is kept over restarts: ports and metrics.
 func (i *instance) release() {
-	for _, p := range []*port{i.http, i.grpc} {
-		_ = p.close() // a listener's Close fails only when it is closed
-	}
-	i.http, i.grpc = nil, nil
+	i.closePorts()
 	if i.metrics != nil {
 		i.metrics.Close()
 		i.metrics = nil
 	}
 }
 
-func (i *instance) logger() *slog.Logger { return i.host.logger.With("instance", i.spec.Name) }
+func (i *instance) closePorts() {
+	i.dismissStandIn()
+	for _, p := range []*port{i.http, i.grpc} {
+		_ = p.close() // a listener's Close fails only when it is closed
+	}
+	i.http, i.grpc = nil, nil
+}
+
+func (i *instance) dismissStandIn() {
+	if i.standIn != nil {
+		i.standIn.end()
+		i.standIn = nil
+	}
+}
 
 func (i *instance) specNow() Spec {
 	i.mu.Lock()

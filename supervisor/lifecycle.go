@@ -43,9 +43,9 @@ func (l *events) add(instance, state, detail string) {
 	l.changed = make(chan struct{})
 }
 
-// after returns the kept events with greater ids and a channel that is closed
-// when there are more.
-func (l *events) after(id uint64) ([]Event, <-chan struct{}) {
+// after returns the kept events with greater ids, the id of the last event, and
+// a channel that is closed when there are more.
+func (l *events) after(id uint64) (kept []Event, last uint64, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if id > l.last {
@@ -53,10 +53,17 @@ func (l *events) after(id uint64) ([]Event, <-chan struct{}) {
 	}
 	for i, e := range l.kept {
 		if e.ID > id {
-			return append([]Event(nil), l.kept[i:]...), l.changed
+			return append([]Event(nil), l.kept[i:]...), l.last, l.changed
 		}
 	}
-	return nil, l.changed
+	return nil, l.last, l.changed
+}
+
+// Events returns the kept lifecycle events whose id is greater than after, and
+// the id of the last event.
+func (s *Supervisor) Events(after uint64) (kept []Event, last uint64) {
+	kept, last, _ = s.events.after(after)
+	return kept, last
 }
 
 // Follow calls fn with the lifecycle events whose id is greater than after, as
@@ -64,7 +71,7 @@ func (l *events) after(id uint64) ([]Event, <-chan struct{}) {
 // or fn fails, with that error.
 func (s *Supervisor) Follow(ctx context.Context, after uint64, fn func([]Event) error) error {
 	for {
-		batch, changed := s.events.after(after)
+		batch, _, changed := s.events.after(after)
 		if len(batch) > 0 {
 			after = batch[len(batch)-1].ID
 			if err := fn(batch); err != nil {

@@ -2,7 +2,15 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"time"
+)
+
+// errGone is returned to those who wait for an instance that is no more, and
+// errStopped to those who wait for one to start that was stopped meanwhile.
+var (
+	errGone    = errors.New("the instance was removed meanwhile")
+	errStopped = errors.New("the instance was stopped meanwhile")
 )
 
 // setWant says what the instance is to do from now on. Asking to drain while a
@@ -26,6 +34,9 @@ func (i *instance) setWant(w want, deadline time.Time) (attempts int) {
 	}
 	if w == wantRunning || w == wantRestarted {
 		i.failure = nil // that of an earlier start is of no interest any more
+		if i.status.State == StateFailed || i.status.State == StateDrained {
+			i.enterLocked(StatePending, "") // so that these mean that nothing is under way
+		}
 	}
 	i.want = w
 	close(i.wake)
@@ -33,8 +44,18 @@ func (i *instance) setWant(w want, deadline time.Time) (attempts int) {
 	return i.attempts
 }
 
-// replace gives the instance a new entry; it takes effect with the restart that
-// the caller asks for.
+// hurry brings the deadline of a drain under way forward. What is not finished
+// by then is cut off.
+func (i *instance) hurry(deadline time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if g := i.group; g != nil && deadline.Before(i.deadline) {
+		i.deadline = deadline
+		time.AfterFunc(time.Until(deadline), g.cut) // harmless once the group has ended
+	}
+}
+
+// replace gives the instance a new entry; it takes effect with the next start.
 func (i *instance) replace(spec Spec, origin Origin) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -46,40 +67,53 @@ func (i *instance) replace(spec Spec, origin Origin) {
 // start if it does not.
 func (i *instance) setPaused(paused bool) {
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	i.paused = paused
-	g := i.group.Load()
-	state := i.status.State
-	i.mu.Unlock()
-	if g == nil {
+	if i.group == nil || (i.status.State != StateRunning && i.status.State != StatePaused) {
 		return
 	}
-	g.engine.SetPaused(paused)
-	switch {
-	case paused && state == StateRunning:
-		i.enter(StatePaused, "")
-	case !paused && state == StatePaused:
-		i.enter(StateRunning, "")
+	i.group.setPaused(paused)
+	i.enterLocked(servingState(paused), "")
+}
+
+func servingState(paused bool) State {
+	if paused {
+		return StatePaused
 	}
+	return StateRunning
+}
+
+// serve notes that a group serves now.
+func (i *instance) serve(g *group) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.group = g
+	g.setPaused(i.paused)
+	i.status.LastError, i.failure = "", nil
+	i.enterLocked(servingState(i.paused), "")
 }
 
 // enter changes the state and tells everybody who waits for it.
 func (i *instance) enter(state State, detail string) {
 	i.mu.Lock()
-	same := i.status.State == state && state != StatePending
+	defer i.mu.Unlock()
+	i.enterLocked(state, detail)
+}
+
+func (i *instance) enterLocked(state State, detail string) {
+	if i.status.State == state && state != StatePending {
+		return
+	}
 	i.status.State = state
 	i.status.Since = time.Now().UTC()
-	switch state {
-	case StateRunning, StatePaused:
-		i.status.LastError, i.failure = "", nil
-	case StateDrained:
-		i.attempts++
+	if state == StateDrained && i.status.Drain != nil {
+		done := *i.status.Drain
+		done.Step, done.InFlight = "done", 0
+		i.status.Drain = &done
 	}
-	name := i.spec.Name
 	i.notifyLocked()
-	i.mu.Unlock()
-	if !same {
-		i.host.events.add(name, string(state), detail)
-	}
+	// Under the lock, so that the log has the states in their order.
+	i.host.events.add(i.name, string(state), detail)
 }
 
 func (i *instance) notifyLocked() {
@@ -87,32 +121,41 @@ func (i *instance) notifyLocked() {
 	i.changed = make(chan struct{})
 }
 
-// ended records how a life ended.
-func (i *instance) ended(err error) {
+// ended records how a life ended. It reports whether that was unasked, and
+// then returns a channel that is closed when something else is wanted.
+func (i *instance) ended(asked context.Context, err error) (wake <-chan struct{}, unasked bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if err != nil {
+	unasked = err != nil && asked.Err() == nil
+	switch {
+	case unasked:
 		i.failure = err
+		i.status.LastError = err.Error()
+	case err != nil && !errors.Is(err, context.Canceled):
+		i.log.Warn("instance ended as asked, but not in good order", "error", err)
 		i.status.LastError = err.Error()
 	}
 	i.attempts++
 	i.notifyLocked()
+	return i.wake, unasked
 }
 
 // draining records the progress of a drain.
 func (i *instance) draining(step string, inFlight int) {
 	i.mu.Lock()
-	if i.status.Drain == nil || i.status.State != StateDraining {
-		i.status.Drain = &DrainProgress{StartedAt: time.Now().UTC(), Deadline: i.deadline.UTC()}
+	defer i.mu.Unlock()
+	before := i.status.Drain
+	if before == nil || i.status.State != StateDraining {
+		before = &DrainProgress{StartedAt: time.Now().UTC()}
 	}
-	progress := *i.status.Drain
-	progress.Step, progress.InFlight = step, inFlight
+	progress := DrainProgress{Step: step, StartedAt: before.StartedAt, Deadline: i.deadline.UTC(), InFlight: inFlight}
+	if progress == *before {
+		return
+	}
 	i.status.Drain = &progress
 	i.status.State, i.status.Since = StateDraining, progress.StartedAt
-	name := i.spec.Name
 	i.notifyLocked()
-	i.mu.Unlock()
-	i.host.events.add(name, string(StateDraining), step)
+	i.host.events.add(i.name, string(StateDraining), step)
 }
 
 func (i *instance) drainDeadline() time.Time {
@@ -124,12 +167,11 @@ func (i *instance) drainDeadline() time.Time {
 // snapshot returns the status as it is now.
 func (i *instance) snapshot() Status {
 	i.mu.Lock()
-	s := i.status
-	spec := i.spec
+	s, spec, g := i.status, i.spec, i.group
 	i.mu.Unlock()
 	s.Name, s.HTTPAddr, s.GRPCAddr = spec.Name, spec.HTTPAddr, spec.GRPCAddr
 	s.Schema, s.RedisPrefix, s.Profile, s.Storage = spec.Schema, spec.RedisPrefix, spec.Profile, spec.Storage.Driver
-	if g := i.group.Load(); g != nil {
+	if g != nil {
 		h := g.engine.Health()
 		s.Ready = s.State == StateRunning && g.engine.Ready() == nil
 		s.Degraded = s.Ready && g.redisErr() != nil
@@ -142,7 +184,7 @@ func (i *instance) snapshot() Status {
 }
 
 // await waits until met holds of the status, for which it is called under the
-// instance's lock.
+// instance's lock. It fails with errGone or the context's error.
 func (i *instance) await(ctx context.Context, met func(i *instance) bool) error {
 	for {
 		i.mu.Lock()
@@ -154,7 +196,7 @@ func (i *instance) await(ctx context.Context, met func(i *instance) bool) error 
 		select {
 		case <-changed:
 		case <-i.gone:
-			return nil
+			return errGone
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -166,25 +208,35 @@ func (i *instance) await(ctx context.Context, met func(i *instance) bool) error 
 func (i *instance) awaitStart(ctx context.Context, before int) error {
 	var failure error
 	err := i.await(ctx, func(i *instance) bool {
-		switch i.status.State {
-		case StateRunning, StatePaused:
-			return i.want == wantRunning
-		case StateDrained:
-			if i.want == wantStopped {
-				return true
-			}
-		case StateFailed:
-			failure = i.failure
+		switch {
+		case i.want == wantRestarted:
+			return false
+		case i.want != wantRunning:
+			failure = errStopped
+		case i.group != nil && i.group.asked.Err() == nil:
 			return true
-		}
-		if i.attempts > before && i.want == wantRunning {
+		case i.attempts > before || i.status.State == StateFailed:
 			failure = i.failure
-			return failure != nil
 		}
-		return false
+		return failure != nil
 	})
 	if err == nil {
 		err = failure
+	}
+	return err
+}
+
+// awaitDrained waits until the instance is drained, or is no longer meant to be.
+func (i *instance) awaitDrained(ctx context.Context) error {
+	return i.await(ctx, func(i *instance) bool { return i.status.State == StateDrained || i.want != wantStopped })
+}
+
+// awaitStopped waits until nothing of the instance runs. It fails if it is to
+// be left alone then, as in a shutdown.
+func (i *instance) awaitStopped(ctx context.Context) error {
+	err := i.await(ctx, func(i *instance) bool { return i.status.State == StateDrained })
+	if err == nil && i.wantNow() != wantStopped {
+		err = errGone
 	}
 	return err
 }
@@ -206,6 +258,15 @@ func (i *instance) setBusy(with string) {
 	defer i.mu.Unlock()
 	i.busy = with
 }
+
+func (i *instance) isBusy() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.busy != ""
+}
+
+// isLeaving reports whether the instance is being removed, for good.
+func (i *instance) isLeaving() bool { return i.wantNow() == wantRemoved }
 
 // deadlineFor returns when a drain that begins now must be over.
 func (i *instance) deadlineFor(grace time.Duration) time.Time {

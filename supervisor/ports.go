@@ -49,6 +49,9 @@ func bind(ctx context.Context, address string) (*port, error) {
 // lease returns a listener for one group. Closing it stops its Accept and
 // leaves the port open.
 func (p *port) lease() (net.Listener, error) {
+	if p == nil {
+		return nil, net.ErrClosed
+	}
 	if err := p.listener.SetDeadline(time.Time{}); err != nil {
 		return nil, err
 	}

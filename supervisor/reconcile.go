@@ -3,6 +3,8 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -58,82 +60,76 @@ func (s *Supervisor) portsInUse() map[string]config.PortPair {
 	return ports
 }
 
-// plan lists what applying a target would do, in a stable order.
+// plan lists what applying a target would do, in a stable order. Instances that
+// a long operation is busy with are left out: they are looked at when it ends.
 func (s *Supervisor) plan(t target, d desired) []Change {
-	changes := []Change{}
-	names := make([]string, 0, len(t.specs))
-	for name := range t.specs {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var gone []string
-	for name := range s.instances {
-		if _, stays := t.specs[name]; !stays {
-			gone = append(gone, name)
-		}
-	}
-	slices.Sort(gone)
-	for _, name := range gone {
-		changes = append(changes, Change{"drain-and-forget", name})
-	}
-	for _, name := range names {
-		i := s.instances[name]
-		if i == nil {
-			changes = append(changes, Change{"add", name})
+	changes := []Change{}
+	for _, name := range slices.Sorted(maps.Keys(s.instances)) {
+		if _, stays := t.specs[name]; stays {
 			continue
 		}
-		i.mu.Lock()
-		w, paused, spec := i.want, i.paused, i.spec
-		i.mu.Unlock()
-		stopped := w == wantStopped
-		switch {
-		case d.wantOf(name) == wantStopped && !stopped:
-			changes = append(changes, Change{"drain", name})
-		case d.wantOf(name) != wantStopped && stopped:
-			changes = append(changes, Change{"start", name})
-		case !stopped && spec.hash() != t.specs[name].hash():
-			changes = append(changes, Change{"restart", name})
+		if i := s.instances[name]; !i.isLeaving() && !i.isBusy() {
+			changes = append(changes, Change{"drain-and-forget", name})
 		}
-		if paused != d.pausedOf(name) {
-			action := "resume"
-			if !paused {
-				action = "pause"
-			}
-			changes = append(changes, Change{action, name})
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.specs)) {
+		i := s.instances[name]
+		switch {
+		case i == nil || i.isLeaving():
+			changes = append(changes, Change{"add", name})
+		case !i.isBusy():
+			changes = append(changes, i.plan(t.specs[name], d)...)
 		}
 	}
 	return changes
 }
 
-// apply makes the instances what file and API want. It only sets things in
-// motion; nothing is waited for. It returns the instances that were added. The
-// caller holds the change lock; after an error nothing has changed.
-func (s *Supervisor) apply(file config.Config, d desired) ([]*instance, error) {
-	t, err := s.resolve(file, d)
-	if err != nil {
-		return nil, err
+// plan lists what is to be done for one instance to be as its entry and the
+// API's decisions want it.
+func (i *instance) plan(spec Spec, d desired) []Change {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var changes []Change
+	stopped, stop := i.want == wantStopped, d.wantOf(i.name) == wantStopped
+	switch {
+	case stop && !stopped:
+		changes = append(changes, Change{"drain", i.name})
+	case !stop && stopped:
+		changes = append(changes, Change{"start", i.name})
+	case !stopped && i.spec.hash() != spec.hash():
+		changes = append(changes, Change{"restart", i.name})
 	}
-	changes := s.plan(t, d)
+	if pause := d.pausedOf(i.name); pause != i.paused {
+		action := "resume"
+		if pause {
+			action = "pause"
+		}
+		changes = append(changes, Change{action, i.name})
+	}
+	return changes
+}
+
+// apply carries out a plan. It only sets things in motion; nothing is waited
+// for. It returns the instances that were added. The caller holds the change
+// lock.
+func (s *Supervisor) apply(t target, d desired, changes []Change) []*instance {
 	var added []*instance
 	for _, change := range changes {
 		name := change.Instance
 		spec, origin := t.specs[name], t.origins[name]
-		if change.Action == "add" {
-			if i := s.add(spec, origin, d); i != nil {
-				added = append(added, i)
+		i, err := s.find(name)
+		if err != nil {
+			if change.Action == "add" {
+				added = append(added, s.add(spec, origin, d))
 			}
 			continue
 		}
-		i, err := s.find(name)
-		if err != nil {
-			continue // its removal ended in between
-		}
-		deadline := time.Now().Add(i.specNow().DrainGrace.Std())
+		deadline := i.deadlineFor(0)
 		switch change.Action {
 		case "drain-and-forget":
-			go s.removed(i, deadline)
+			s.ops.Go(func() { s.removed(i, deadline) })
 		case "restart":
 			i.replace(spec, origin)
 			i.setWant(wantRestarted, deadline)
@@ -141,14 +137,19 @@ func (s *Supervisor) apply(file config.Config, d desired) ([]*instance, error) {
 			i.replace(spec, origin)
 			i.setWant(wantRunning, time.Time{})
 		case "drain":
-			i.replace(spec, origin)
 			i.setWant(wantStopped, deadline)
 		case "pause", "resume":
 			i.setPaused(change.Action == "pause")
 		}
 	}
-	s.file = file
-	return added, nil
+	// What is stopped takes a new entry silently: there is nothing to be done,
+	// but its next start is to find it.
+	for name, spec := range t.specs {
+		if i, err := s.find(name); err == nil && i.wantNow() == wantStopped && !i.isBusy() {
+			i.replace(spec, t.origins[name])
+		}
+	}
+	return added
 }
 
 // add puts an instance on the map and starts its keeper.
@@ -162,30 +163,50 @@ func (s *Supervisor) add(spec Spec, origin Origin, d desired) *instance {
 	return i
 }
 
-// removed drains an instance and takes it off the map.
+// removed drains an instance and takes it off the map. If it is wanted again
+// by then, it is added anew.
 func (s *Supervisor) removed(i *instance, deadline time.Time) {
 	i.setWant(wantRemoved, deadline)
 	<-i.gone
-	name := i.specNow().Name
 	s.mu.Lock()
-	if s.instances[name] == i {
-		delete(s.instances, name)
-	}
+	delete(s.instances, i.name)
 	s.mu.Unlock()
-	s.events.add(name, "removed", "")
+	s.events.add(i.name, "removed", "")
+	s.converge(i)
+}
+
+// converge makes one instance what file and API want, after it could not be
+// touched for a while: it was busy, or is gone.
+func (s *Supervisor) converge(i *instance) {
+	if s.lock(s.host.abort) != nil {
+		return // shutting down
+	}
+	defer s.unlock()
+	i.setBusy("")
+	isIt := func(entry config.Instance) bool { return entry.Name == i.name }
+	if _, err := s.find(i.name); err != nil && !slices.ContainsFunc(slices.Concat(s.file.Instances, s.desired.entries), isIt) {
+		return // neither there nor wanted
+	}
+	t, err := s.resolve(s.file, s.desired)
+	if err != nil {
+		s.opts.Logger.Error("instance cannot be made as it is wanted", "instance", i.name, "error", err)
+		return
+	}
+	s.apply(t, s.desired, slices.DeleteFunc(s.plan(t, s.desired), func(c Change) bool { return c.Instance != i.name }))
 }
 
 // Reload reads the configuration again and adds, drains and restarts just what
 // changed. A configuration with mistakes changes nothing; the error says why.
 func (s *Supervisor) Reload(ctx context.Context) ([]Change, error) {
-	file, err := s.opts.Load()
-	if err != nil {
-		return nil, err
-	}
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.unlock()
+	// Read under the lock: of two reloads the later one has the later file.
+	file, err := s.opts.Load()
+	if err != nil {
+		return nil, err
+	}
 	if err := fixed(s.file, file); err != nil {
 		return nil, err
 	}
@@ -194,9 +215,8 @@ func (s *Supervisor) Reload(ctx context.Context) ([]Change, error) {
 		return nil, err
 	}
 	changes := s.plan(t, s.desired)
-	if _, err := s.apply(file, s.desired); err != nil {
-		return nil, err
-	}
+	s.file = file
+	s.apply(t, s.desired, changes)
 	return changes, nil
 }
 
@@ -209,7 +229,7 @@ func fixed(before, after config.Config) error {
 		{"data_dir", before.DataDir == after.DataDir},
 		{"storage", before.Storage == after.Storage},
 		{"redis", before.Redis == after.Redis},
-		{"admin.listen", before.Admin.Listen == after.Admin.Listen},
+		{"admin", reflect.DeepEqual(before.Admin, after.Admin)},
 		{"service", before.Service == after.Service},
 	} {
 		if !f.same {

@@ -22,21 +22,6 @@ type storageError struct{ error }
 
 func (e *storageError) Unwrap() error { return e.error }
 
-// standbyPause is how often an instance that stands by tries to become the owner.
-const standbyPause = 2 * time.Second
-
-// waitsForOwner reports whether an instance failed to start only because
-// another supervisor owns it and it is configured to stand by.
-func waitsForOwner(err error) bool {
-	_, ok := errors.AsType[*standbyError](err)
-	return ok
-}
-
-// standbyError says that another supervisor owns an instance.
-type standbyError struct{ error }
-
-func (e *standbyError) Unwrap() error { return e.error }
-
 // ownership guards an instance's schema against other supervisors.
 type ownership struct{ lease *postgres.Lease }
 
@@ -60,31 +45,62 @@ type storages struct {
 	logger  *slog.Logger
 	memory  *memory.Store
 
-	mu      sync.Mutex
-	servers map[config.Secret]*postgres.Server
+	// wrap lets tests come between an engine and its journal; nil for none.
+	wrap func(spec Spec, j sim.Journal) sim.Journal
+
+	mu      sync.Mutex // held for moments
+	servers map[config.Secret]*pgServer
+}
+
+// pgServer is a server that is connected to once.
+type pgServer struct {
+	turn chan struct{} // held, as a token, while connecting
+	// Guarded by turn.
+	server *postgres.Server
+	err    error // of the last attempt
+	at     time.Time
 }
 
 func newStorages(cfg config.Config, metrics *obs.Registry, logger *slog.Logger) *storages {
 	return &storages{
 		dataDir: cfg.DataDir, options: cfg.Storage.Postgres, metrics: metrics, logger: logger,
-		memory: memory.NewStore(), servers: make(map[config.Secret]*postgres.Server),
+		memory: memory.NewStore(), servers: make(map[config.Secret]*pgServer),
 	}
 }
 
-// server returns the one server of a URL, connecting lazily.
+// server returns the one server of a URL, connecting for the first to ask. Who
+// waited for an attempt that failed gets its error, instead of a try of its own.
 func (s *storages) server(ctx context.Context, url config.Secret) (*postgres.Server, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if server := s.servers[url]; server != nil {
-		return server, nil
+	shared := s.servers[url]
+	if shared == nil {
+		shared = &pgServer{turn: make(chan struct{}, 1)}
+		s.servers[url] = shared
+	}
+	s.mu.Unlock()
+	came := time.Now()
+	select {
+	case shared.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-shared.turn }()
+	if shared.server != nil {
+		return shared.server, nil
+	}
+	if shared.err != nil && shared.at.After(came) {
+		return nil, shared.err
 	}
 	server, err := postgres.Open(ctx, postgres.Options{
 		URL: url.Reveal(), MaxConnections: s.options.MaxConnections, Logger: s.logger, Metrics: s.metrics,
 	})
+	if ctx.Err() == nil { // else it says nothing of the server
+		shared.err, shared.at = err, time.Now()
+	}
 	if err != nil {
 		return nil, err
 	}
-	s.servers[url] = server
+	shared.server = server
 	return server, nil
 }
 
@@ -92,13 +108,13 @@ func (s *storages) server(ctx context.Context, url config.Secret) (*postgres.Ser
 // takes ownership first.
 func (s *storages) open(ctx context.Context, spec Spec) (sim.Journal, *ownership, error) {
 	journal, owned, err := s.openDriver(ctx, spec)
-	if err == nil {
-		return journal, owned, nil
+	if err != nil {
+		return nil, nil, &storageError{fmt.Errorf("opening the store: %w", err)}
 	}
-	if standby := s.options.Standby && errors.Is(err, postgres.ErrOwned); standby {
-		return nil, nil, &standbyError{err}
+	if s.wrap != nil {
+		journal = s.wrap(spec, journal)
 	}
-	return nil, nil, &storageError{fmt.Errorf("opening the store: %w", err)}
+	return journal, owned, nil
 }
 
 func (s *storages) openDriver(ctx context.Context, spec Spec) (sim.Journal, *ownership, error) {
@@ -193,8 +209,16 @@ func (s *storages) close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var err error
-	for _, server := range s.servers {
-		err = errors.Join(err, server.Close(ctx))
+	for _, shared := range s.servers {
+		select {
+		case shared.turn <- struct{}{}:
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+		if shared.server != nil {
+			err = errors.Join(err, shared.server.Close(ctx))
+		}
+		<-shared.turn
 	}
 	return err
 }

@@ -35,6 +35,7 @@ type Supervisor struct {
 	events *events
 	cut    context.CancelFunc
 	store  desiredStore
+	ops    sync.WaitGroup // operations that run on behind their callers
 
 	// changing is held, as a token, by who changes what is desired. It covers
 	// deciding and persisting, never the wait for an instance.
@@ -63,10 +64,10 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 	}
 	s.host = &host{
 		abort: abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
-		starts:   make(chan struct{}, startsAtOnce),
-		storages: newStorages(opts.Config, opts.Metrics, opts.Logger),
-		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
-		service:  opts.Config.Service, redisCfg: opts.Config.Redis, version: opts.Version,
+		standbyPause: standbyPause,
+		storages:     newStorages(opts.Config, opts.Metrics, opts.Logger),
+		redis:        redis.NewServers(redis.Options{Logger: opts.Logger}),
+		service:      opts.Config.Service, redisCfg: opts.Config.Redis, version: opts.Version,
 	}
 	if err := s.open(ctx); err != nil {
 		cut()
@@ -81,48 +82,48 @@ func (s *Supervisor) open(ctx context.Context) error {
 	if s.host.embedded, err = redis.OpenEmbedded(s.opts.Logger); err != nil {
 		return fmt.Errorf("starting the embedded Redis: %w", err)
 	}
-	for _, storage := range distinctStorages(s.file) {
-		if err := s.host.storages.check(ctx, storage); err != nil {
-			return err
-		}
+	process := config.InstanceStorage{Driver: s.file.Storage.Driver, Postgres: config.InstancePostgres{URL: s.file.Storage.Postgres.URL}}
+	if err := s.host.storages.check(ctx, process); err != nil {
+		return err
 	}
 	if s.store, err = s.host.storages.desired(ctx, s.file); err != nil {
 		return fmt.Errorf("opening the desired state: %w", err)
 	}
-	document, revision, err := s.store.Load(ctx)
-	if err != nil {
+	if s.desired, s.revision, err = s.readDesired(ctx); err != nil {
 		return fmt.Errorf("reading the desired state: %w", err)
 	}
-	s.revision = revision
-	s.desired, err = parseDesired(document)
+	_, err = s.resolve(s.file, s.desired)
 	return err
-}
-
-func distinctStorages(cfg config.Config) []config.InstanceStorage {
-	list := []config.InstanceStorage{{Driver: cfg.Storage.Driver, Postgres: config.InstancePostgres{URL: cfg.Storage.Postgres.URL}}}
-	for _, entry := range cfg.Instances {
-		if storage := cfg.Resolve(entry).Storage; !slices.Contains(list, storage) {
-			list = append(list, storage)
-		}
-	}
-	return list
 }
 
 // Run starts what should run and keeps it so until ctx ends; then it drains all
 // instances, each within its grace period, and returns. [Supervisor.Force] cuts
-// the drain short.
+// the drain short. Run is called once, and gives back what Open took.
 func (s *Supervisor) Run(ctx context.Context) error {
-	if err := s.lock(ctx); err != nil {
-		return err
-	}
-	started, err := s.apply(s.file, s.desired)
-	s.unlock()
+	started, err := s.begin(ctx)
 	if err != nil {
-		return errors.Join(err, s.close(context.WithoutCancel(ctx)))
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortAfter)
+		defer cancel()
+		return errors.Join(err, s.close(closing))
 	}
 	s.settle(ctx, started)
+	if storage := s.opts.Config.Storage; storage.Driver == config.StoragePostgres && storage.Postgres.Standby {
+		s.followDesired(ctx)
+	}
 	<-ctx.Done()
 	return s.shutdown()
+}
+
+func (s *Supervisor) begin(ctx context.Context) ([]*instance, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.unlock()
+	t, err := s.resolve(s.file, s.desired)
+	if err != nil {
+		return nil, err
+	}
+	return s.apply(t, s.desired, s.plan(t, s.desired)), nil
 }
 
 // settle waits for the first round of starts.
@@ -149,8 +150,9 @@ func (s *Supervisor) shutdown() error {
 	now := time.Now()
 	latest := now
 	for _, i := range all {
-		deadline := now.Add(i.specNow().DrainGrace.Std())
+		deadline := i.deadlineFor(0)
 		i.setWant(wantRemoved, deadline)
+		i.hurry(deadline) // where a longer drain is under way already
 		if deadline.After(latest) {
 			latest = deadline
 		}
@@ -160,6 +162,8 @@ func (s *Supervisor) shutdown() error {
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), latest.Add(abortAfter))
 	defer cancel()
+	defer context.AfterFunc(ctx, s.cut)() // operations that go on end with it
+	s.ops.Wait()
 	return s.close(ctx)
 }
 

@@ -1,0 +1,110 @@
+package supervisor
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// flushShare is the part of a drain's time that is kept for flushing the books:
+// requests and streams that do not end must not use it up.
+const flushShare = 0.1
+
+// flushReserve bounds that part.
+const flushReserve = time.Second
+
+// streamGrace is how long a drain waits for the event stream in Redis to catch
+// up; what is missing is published at the next start.
+const streamGrace = 2 * time.Second
+
+// drainSteps are the ends of the parts that a drain takes down in order.
+type drainSteps struct {
+	stopAnnouncing context.CancelFunc
+	announced      chan struct{} // closed when discovery has ended
+	stopEngine     context.CancelFunc
+	engineDone     chan struct{} // closed when the engine has ended
+}
+
+// drain takes the group down in order, by the deadline: first nobody is sent
+// here any more, then what is in flight is finished, then the books are flushed.
+func (g *group) drain(h hooks, steps drainSteps) {
+	deadline := h.deadline()
+	ctx, cancel := context.WithDeadline(g.abort, deadline)
+	defer cancel()
+	reserve := min(flushReserve, time.Duration(flushShare*float64(time.Until(deadline))))
+	finishing, finished := context.WithDeadline(ctx, deadline.Add(-reserve))
+	defer finished()
+	progress := func(step string) { h.progress(step, int(g.inFlight.Load())) }
+
+	progress("refusing")
+	g.stopServing() // not ready any more, and streams end
+	g.tellHealth()
+	steps.stopAnnouncing()
+	await(finishing, steps.announced)
+	h.refuse()
+
+	progress("finishing")
+	g.finish(finishing, progress)
+
+	progress("flushing")
+	steps.stopEngine()
+	if !await(ctx, steps.engineDone) {
+		g.cut()
+	}
+	if g.publisher != nil {
+		catchUp, cancel := context.WithTimeout(ctx, streamGrace)
+		defer cancel()
+		awaitCondition(catchUp, func() bool { return g.publisher.Lag() == 0 || g.redisErr() != nil })
+	}
+	progress("releasing")
+}
+
+// finish lets the faces answer what is in flight, until ctx ends.
+func (g *group) finish(ctx context.Context, progress func(step string)) {
+	var faces sync.WaitGroup
+	faces.Go(func() {
+		if g.http.Shutdown(ctx) != nil {
+			_ = g.http.Close() // the deadline cuts off what is left
+		}
+	})
+	faces.Go(func() {
+		if err := g.grpc.Drain(ctx); err != nil {
+			g.logger.Warn("drain deadline reached", "error", err)
+		}
+	})
+	done := make(chan struct{})
+	go func() { faces.Wait(); close(done) }()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+			progress("finishing")
+		}
+	}
+}
+
+// await waits for ch to be closed, and reports whether that came before ctx
+// ended.
+func await(ctx context.Context, ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func awaitCondition(ctx context.Context, met func() bool) {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for !met() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

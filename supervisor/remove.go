@@ -1,0 +1,184 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+)
+
+// RemoveOptions adjust [Supervisor.Remove].
+type RemoveOptions struct {
+	// Grace is for the drain; 0 means the instance's own.
+	Grace time.Duration
+	// Purge also drops its books and its keys in Redis.
+	Purge bool
+	// Wait makes Remove return only when all is done.
+	Wait bool
+}
+
+// Remove drains an instance and forgets it. Entries of a file are not forgotten
+// but refused with [KindConflict]: they would be back at the next reading. If
+// its books cannot be purged it stays, drained, and can be removed again.
+func (s *Supervisor) Remove(ctx context.Context, name string, opts RemoveOptions) (Status, error) {
+	return s.long(ctx, name, nil, "removed", opts.Wait, s.toRemove(ctx, opts))
+}
+
+// removeThis removes an instance unless another has taken its place.
+func (s *Supervisor) removeThis(ctx context.Context, i *instance, opts RemoveOptions) (Status, error) {
+	return s.long(ctx, i.name, i, "removed", opts.Wait, s.toRemove(ctx, opts))
+}
+
+func (s *Supervisor) toRemove(ctx context.Context, opts RemoveOptions) func(*instance) (operation, error) {
+	return func(i *instance) (operation, error) {
+		if i.snapshot().ManagedBy == FromFile {
+			return nil, &Error{Kind: KindConflict,
+				Message: fmt.Sprintf("instance %q is managed by a configuration file: remove it there, or drain it", i.name)}
+		}
+		// Should the process die before all is done, the instance is back,
+		// drained, and can be removed again.
+		if err := s.change(ctx, func(d *desired) { setMember(&d.Drained, i.name, true) }); err != nil {
+			return nil, err
+		}
+		i.setWant(wantStopped, i.deadlineFor(opts.Grace))
+		return func(ctx context.Context) error { return s.remove(ctx, i, opts.Purge) }, nil
+	}
+}
+
+func (s *Supervisor) remove(ctx context.Context, i *instance, purge bool) error {
+	if err := i.awaitStopped(ctx); err != nil {
+		return err
+	}
+	if purge {
+		if err := s.purge(ctx, i.specNow()); err != nil {
+			return err
+		}
+	}
+	if err := s.forget(ctx, i.name); err != nil {
+		return err
+	}
+	s.removed(i, time.Now())
+	return nil
+}
+
+func (s *Supervisor) forget(ctx context.Context, name string) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	return s.change(ctx, func(d *desired) { d.forget(name) })
+}
+
+// Reset drains an instance, drops its books and its keys in Redis, and starts
+// it again with its opening, if it is meant to run.
+func (s *Supervisor) Reset(ctx context.Context, name string, grace time.Duration, wait bool) (Status, error) {
+	return s.long(ctx, name, nil, "reset", wait, func(i *instance) (operation, error) {
+		i.setWant(wantStopped, i.deadlineFor(grace))
+		return func(ctx context.Context) error { return s.reset(ctx, i) }, nil
+	})
+}
+
+func (s *Supervisor) reset(ctx context.Context, i *instance) error {
+	if err := i.awaitStopped(ctx); err != nil {
+		return err
+	}
+	err := s.purge(ctx, i.specNow())
+	before := i.attemptsNow()
+	s.converge(i)
+	if i.wantNow() != wantRunning {
+		return err
+	}
+	return errors.Join(err, s.awaitStart(ctx, i, before))
+}
+
+// operation is the part of a long operation that runs behind its caller.
+type operation func(ctx context.Context) error
+
+// long runs a long operation on an instance, which is busy with it meanwhile,
+// so that no other begins. What prepare does is done when long returns, the
+// rest goes on to its end even if the caller leaves. With only, the instance
+// must be that one.
+func (s *Supervisor) long(ctx context.Context, name string, only *instance, with string, wait bool,
+	prepare func(*instance) (operation, error),
+) (Status, error) {
+	i, rest, err := s.occupy(ctx, name, only, with, prepare)
+	if err != nil {
+		return Status{}, err
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer s.ops.Done()
+		err := rest(s.host.abort)
+		if i.isBusy() {
+			s.converge(i)
+		}
+		if err != nil {
+			i.log.Error("instance could not be "+with, "error", err)
+		}
+		done <- err
+	}()
+	if !wait {
+		return i.snapshot(), nil
+	}
+	select {
+	case err := <-done:
+		return i.snapshot(), err
+	case <-ctx.Done():
+		return i.snapshot(), ctx.Err()
+	}
+}
+
+// occupy marks an instance as busy and prepares an operation on it.
+func (s *Supervisor) occupy(ctx context.Context, name string, only *instance, with string,
+	prepare func(*instance) (operation, error),
+) (*instance, operation, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer s.unlock()
+	i, err := s.free(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if only != nil && i != only {
+		return nil, nil, &Error{Kind: KindNotFound, Message: fmt.Sprintf("instance %q is another one by now", name)}
+	}
+	rest, err := prepare(i)
+	if err != nil {
+		return nil, nil, err
+	}
+	i.setBusy(with)
+	s.ops.Add(1) // under the lock, which the shutdown takes before it waits
+	return i, rest, nil
+}
+
+// purgeTimeout bounds the dropping of an instance's books and keys.
+const purgeTimeout = time.Minute
+
+// purge drops a stopped instance's books and keys.
+func (s *Supervisor) purge(ctx context.Context, spec Spec) error {
+	ctx, cancel := context.WithTimeout(ctx, purgeTimeout)
+	defer cancel()
+	if err := s.purgeAll(ctx, spec); err != nil {
+		return &Error{Kind: KindUnavailable, Message: err.Error()}
+	}
+	return nil
+}
+
+func (s *Supervisor) purgeAll(ctx context.Context, spec Spec) error {
+	err := s.host.storages.drop(ctx, spec)
+	if err != nil {
+		err = fmt.Errorf("dropping the books of %q: %w", spec.Name, err)
+	}
+	server, release, redisErr := s.host.redisOf(ctx, spec)
+	if redisErr != nil || server == nil {
+		return errors.Join(err, redisErr)
+	}
+	defer release()
+	if _, redisErr := server.DropPrefix(ctx, redis.Prefix(spec.RedisPrefix)); redisErr != nil {
+		err = errors.Join(err, fmt.Errorf("dropping the keys of %q: %w", spec.Name, redisErr))
+	}
+	return err
+}

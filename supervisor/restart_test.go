@@ -1,0 +1,113 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/postgres"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
+)
+
+var policy = config.Restart{
+	Initial: config.Duration(500 * time.Millisecond), Max: config.Duration(30 * time.Second),
+	ForgiveAfter: config.Duration(time.Minute), MaxAttempts: 10,
+}
+
+func TestBackoffDoublesWithJitterUpToItsBound(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		var f failures
+		full := policy.Initial.Std()
+		for n := 1; n < policy.MaxAttempts; n++ {
+			backoff, again := f.add(policy, true)
+			if !again {
+				t.Fatalf("gave up after %d failures, want %d", n, policy.MaxAttempts)
+			}
+			if backoff < full/2 || backoff > full {
+				t.Fatalf("backoff %d is %s, want %s to %s", n, backoff, full/2, full)
+			}
+			full = min(2*full, policy.Max.Std())
+		}
+		if _, again := f.add(policy, true); again {
+			t.Fatalf("not given up after %d failures in a row", policy.MaxAttempts)
+		}
+	}
+}
+
+func TestHealthForgivesFailures(t *testing.T) {
+	t.Parallel()
+	var f failures
+	for range 9 {
+		f.add(policy, true)
+	}
+	f.healthy(policy, 30*time.Second)
+	for n := range 5 {
+		if _, again := f.add(policy, true); !again {
+			t.Fatalf("given up at failure %d after half of the forgiveness", n+1)
+		}
+	}
+	if _, again := f.add(policy, true); again {
+		t.Error("nine failures, half of them forgiven, and six more: not given up")
+	}
+	f.healthy(policy, time.Minute)
+	if backoff, again := f.add(policy, true); !again || backoff > policy.Initial.Std() {
+		t.Errorf("after a minute of health: backoff %s, %t; want as if nothing had ever been", backoff, again)
+	}
+}
+
+func TestCrashOnceADayIsNeverTooOften(t *testing.T) {
+	t.Parallel()
+	var f failures
+	for day := range 1000 {
+		if _, again := f.add(policy, true); !again {
+			t.Fatalf("given up on day %d", day)
+		}
+		f.healthy(policy, 24*time.Hour)
+	}
+}
+
+func TestStoreThatIsAwayIsTriedForEver(t *testing.T) {
+	t.Parallel()
+	var f failures
+	for range 10_000 {
+		backoff, again := f.add(policy, false)
+		if !again || backoff > policy.Max.Std() || backoff <= 0 {
+			t.Fatalf("backoff %s, %t", backoff, again)
+		}
+	}
+	// And what it cost in patience is not held against a later defect.
+	if _, again := f.add(policy, true); !again {
+		t.Error("given up at the first defect")
+	}
+}
+
+func TestWhatBecomesOfAFailureDependsOnItsCause(t *testing.T) {
+	t.Parallel()
+	away := &storageError{errors.New("connection refused")}
+	owned := &storageError{fmt.Errorf("opening: %w", postgres.ErrOwned)}
+	lost := fmt.Errorf("engine: appending: %w", sim.ErrLostOwnership)
+	for _, c := range []struct {
+		name    string
+		err     error
+		standby bool
+		want    consequence
+	}{
+		{"store away", away, false, tryAgain},
+		{"store away, wrapped", fmt.Errorf("engine: %w", away), true, tryAgain},
+		{"panic in a store that is away", &crash{away}, false, tryForAWhile},
+		{"owned by another", owned, false, tryForAWhile},
+		{"owned by another, as standby", owned, true, standBy},
+		{"taken over", lost, false, giveUp},
+		{"taken over, as standby", lost, true, standBy},
+		{"schema of a newer program", &storageError{postgres.ErrNewerSchema}, false, tryForAWhile},
+		{"broken books", sim.ErrBrokenInvariant, false, tryForAWhile},
+		{"port taken", errors.New("address is taken"), false, tryForAWhile},
+	} {
+		if got := consequenceOf(c.err, c.standby); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
