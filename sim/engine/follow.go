@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
@@ -23,6 +24,9 @@ var errEnough = errors.New("enough")
 func (e *Engine) Events(ctx context.Context, after uint64, limit int) ([]Recorded, error) {
 	if err := e.refusal(); err != nil {
 		return nil, err
+	}
+	if after >= e.durable.value() {
+		return nil, nil
 	}
 	var out []Recorded
 	err := e.cfg.Journal.Read(ctx, after, func(b *sim.Batch) error {
@@ -58,6 +62,10 @@ func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) e
 		return fn(events)
 	}
 	for {
+		if after == math.MaxUint64 { // nothing can come behind it
+			<-ctx.Done()
+			return ctx.Err()
+		}
 		if err := e.durable.wait(ctx, after+1); err != nil {
 			return err
 		}
