@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
@@ -135,4 +136,67 @@ func readTogether(ctx context.Context, j *journal) error {
 		err = fmt.Errorf("the journal ends at %d, the tables had reached %d", at, before.Sequence)
 	}
 	return err
+}
+
+// testInterrupted ends contexts in the middle of appends and projections. What
+// came of them is unknown until the next Load, but it is all or nothing.
+func testInterrupted(t *testing.T, s *store) {
+	b := newBooks(t)
+	j := s.loaded()
+	var head, projected sim.Progress
+	const rounds, perRound = 8, 60
+	for i := range rounds {
+		for k := range perRound {
+			b.do(fmt.Sprintf("k-%d-%d", i, k), sim.Instruct{
+				Type: sim.Deposit, AccountID: fmt.Sprintf("fund-%d", k), Symbol: "USD", Quantity: amount("1"), ExternalID: fmt.Sprintf("e-%d-%d", i, k),
+			})
+		}
+		batch := b.seal()
+		patience := 100 * time.Microsecond << i
+		retry(t, j, patience, &head, batch.End(),
+			func(ctx context.Context) error { return j.Append(ctx, batch) },
+			func(snap *sim.Snapshot) uint64 { return snap.Head })
+		retry(t, j, patience, &projected, batch.End(),
+			func(ctx context.Context) error { return j.Project(ctx, sim.Fold([]*sim.Batch{batch})) },
+			func(snap *sim.Snapshot) uint64 { return snap.Projected.Sequence })
+		settlements := j.settlements(1000, sim.SettlementFilter{From: batch.Events[0].Time})
+		if len(settlements) != perRound {
+			t.Fatalf("%d settlements of the batch are there, wanted %d", len(settlements), perRound)
+		}
+	}
+	want := b.state.Snapshot()
+	want.Keyed = true
+	sameSnapshot(t, j.load(), want)
+	if got := len(j.keys()); got != 2*rounds*perRound {
+		t.Errorf("%d keys, wanted %d", got, 2*rounds*perRound)
+	}
+}
+
+// retry repeats a call with more and more patience until it succeeded or turns
+// out to have, and moves the place at.
+func retry(t *testing.T, j *journal, patience time.Duration, at *sim.Progress, to sim.Progress,
+	call func(context.Context) error, place func(*sim.Snapshot) uint64,
+) {
+	t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(j.ctx, patience)
+		err := call(ctx)
+		cancel()
+		patience *= 2
+		snap := j.load()
+		got := place(snap)
+		switch {
+		case got == to.Sequence:
+			*at = to
+			return
+		case err == nil:
+			t.Fatalf("a call succeeded, but the place is %d instead of %d", got, to.Sequence)
+		case !errors.Is(err, context.DeadlineExceeded):
+			t.Fatalf("an interrupted call returned %v", err)
+		case got != at.Sequence:
+			t.Fatalf("after an interrupted call the place is %d, neither %d nor %d", got, at.Sequence, to.Sequence)
+		case len(j.entries(1000, sim.EntryFilter{AfterSequence: snap.Projected.Sequence})) > 0:
+			t.Fatalf("entries behind the projected place %d", snap.Projected.Sequence)
+		}
+	}
 }

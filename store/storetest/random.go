@@ -9,6 +9,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/verify"
 )
 
 // testRandomHistories decides random commands, projects the batches in random
@@ -64,6 +65,13 @@ func testRandomHistories(t *testing.T, s *store) {
 	m.checkTables(t, j, 1+r.IntN(50))
 	if digestOf(t, snap) != r.state.Snapshot().Digest() {
 		t.Error("the tables have another state than the one that decided")
+	}
+	report, err := verify.Run(j.ctx, j, verify.Options{Instance: "store-test", Seed: 1, Rules: rules()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.OK() {
+		t.Errorf("verification finds %+v", report.Differences)
 	}
 }
 

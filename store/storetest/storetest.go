@@ -70,6 +70,7 @@ func Run(t *testing.T, h Harness) {
 		{"MalformedCursorsAreRefused", testMalformedCursors},
 
 		{"EndedContextsEndCalls", testContexts},
+		{"InterruptedCallsDoAllOrNothing", testInterrupted},
 		{"ReadersAndWritersRunSideBySide", testConcurrency},
 		{"RandomHistoriesSurviveInAnyProjection", testRandomHistories},
 	} {
