@@ -3,6 +3,8 @@ package verify
 import (
 	"bytes"
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
@@ -38,8 +40,8 @@ func compareRows[R record](v *verifier, table string, expected map[string]R, row
 }
 
 func missingRows[R record](v *verifier, table string, expected map[string]R) error {
-	for key, want := range expected {
-		if err := v.differs(table, key, "the row is missing; the journal says %s", describe(want)); err != nil {
+	for _, key := range slices.Sorted(maps.Keys(expected)) {
+		if err := v.differs(table, key, "the row is missing; the journal says %s", describe(expected[key])); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,6 +124,23 @@ func (v *verifier) run(ctx context.Context) error {
 	return v.compareHistory(ctx, projected.Sequence, expected)
 }
 
+// comparePlace checks the place that the tables claim against the end of the
+// batch with its sequence number.
+func (v *verifier) comparePlace(end, projected sim.Progress) error {
+	var what string
+	switch {
+	case end.Hash != projected.Hash:
+		what = "hash"
+	case !end.Time.Equal(projected.Time):
+		what = "time"
+	case !bytes.Equal(end.Generator, projected.Generator):
+		what = "state of the generator"
+	default:
+		return nil
+	}
+	return v.differs("projection", fmt.Sprint(end.Sequence), "the tables were projected from a batch with another %s", what)
+}
+
 // replay applies the whole journal. It returns the state at its end and the
 // snapshot at the place that the tables have reached, and digests the rows
 // expected of the tables. A nil state means that the journal itself is broken.
@@ -147,9 +165,7 @@ func (v *verifier) replay(ctx context.Context, projected sim.Progress, expected 
 		v.report.Batches++
 		v.report.Events += uint64(len(b.Events))
 		if b.Last == projected.Sequence {
-			if b.Hash != projected.Hash {
-				broken = v.differs("projection", fmt.Sprint(b.Last), "the tables were projected from a batch with another hash")
-			}
+			broken = v.comparePlace(b.End(), projected)
 			atProjected = state.Snapshot()
 		}
 		return broken
