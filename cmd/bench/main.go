@@ -1,0 +1,155 @@
+// Command bench measures the custodian supervisor against references that are
+// taken in the same run on the same machine, and prints both sides and their
+// ratio.
+//
+// It starts a private PostgreSQL that syncs every commit to disk and a private
+// Redis, runs the built binary beside them and loads it from this process. All
+// of them share the machine's processors, so only ratios mean much. Runs of a
+// reference and of what it is compared with alternate; figures are medians,
+// with the smallest and largest in brackets.
+//
+//	bench -binary bin/custodian [-row settle,add,idle,scrape] [-rounds 3] [-seconds 5] [-json FILE]
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	binary  string
+	rows    string
+	rounds  int
+	seconds int
+	json    string
+}
+
+// row is one group of measurements.
+type row struct {
+	name string
+	run  func(ctx context.Context, b *bench) error
+}
+
+var rows = []row{
+	{"settle", settle},
+	{"add", addInstances},
+	{"idle", idle},
+}
+
+// result is one line of the table.
+type result struct {
+	Name   string  `json:"name"`
+	Unit   string  `json:"unit"`
+	Median float64 `json:"median"`
+	Least  float64 `json:"least"`
+	Most   float64 `json:"most"`
+	// Reference names what Ratio compares with; empty for none.
+	Reference string  `json:"reference,omitempty"`
+	Ratio     float64 `json:"ratio,omitempty"`
+	Note      string  `json:"note,omitempty"`
+}
+
+// bench collects results.
+type bench struct {
+	options
+	results []result
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "binary", "bin/custodian", "the program to measure")
+	flag.StringVar(&o.rows, "row", "", "rows to measure, comma separated; all if empty: settle, add, idle")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each figure is taken")
+	flag.IntVar(&o.seconds, "seconds", 5, "length of one load run")
+	flag.StringVar(&o.json, "json", "", "also write the results to this file")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has been called
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	b := &bench{options: o}
+	wanted := strings.FieldsFunc(o.rows, func(r rune) bool { return r == ',' })
+	for _, name := range wanted {
+		if !slices.ContainsFunc(rows, func(r row) bool { return r.name == name }) {
+			return fmt.Errorf("-row: %q is not known; allowed: settle, add, idle", name)
+		}
+	}
+	for _, r := range rows {
+		if len(wanted) > 0 && !slices.Contains(wanted, r.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "measuring %s…\n", r.name)
+		if err := r.run(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	b.print()
+	return b.write()
+}
+
+// add records the samples of one figure and returns their median.
+func (b *bench) add(name, unit string, samples []float64, reference string, against float64, note string) float64 {
+	if len(samples) == 0 {
+		return 0
+	}
+	slices.Sort(samples)
+	r := result{
+		Name: name, Unit: unit, Median: samples[len(samples)/2], Least: samples[0], Most: samples[len(samples)-1],
+		Reference: reference, Note: note,
+	}
+	if against > 0 {
+		r.Ratio = r.Median / against
+	}
+	b.results = append(b.results, r)
+	return r.Median
+}
+
+func (b *bench) print() {
+	fmt.Printf("\n%-58s %12s  %-23s %8s  %s\n", "figure", "median", "[least … most]", "ratio", "against, note")
+	for _, r := range b.results {
+		ratio := ""
+		if r.Ratio > 0 {
+			ratio = fmt.Sprintf("%.2f×", r.Ratio)
+		}
+		spread := fmt.Sprintf("[%.4g … %.4g]", r.Least, r.Most)
+		remark := strings.TrimSpace(r.Reference + "  " + r.Note)
+		fmt.Printf("%-58s %12s  %-23s %8s  %s\n", r.Name, fmt.Sprintf("%.5g %s", r.Median, r.Unit), spread, ratio, remark)
+	}
+}
+
+func (b *bench) write() error {
+	if b.json == "" {
+		return nil
+	}
+	doc := struct {
+		Time    time.Time `json:"time"`
+		Go      string    `json:"go"`
+		CPUs    int       `json:"cpus"`
+		Rounds  int       `json:"rounds"`
+		Seconds int       `json:"seconds"`
+		Results []result  `json:"results"`
+	}{time.Now().UTC(), runtime.Version(), runtime.NumCPU(), b.rounds, b.seconds, b.results}
+	data, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(b.json, append(data, '\n'), 0o644) //nolint:gosec // figures are no secret
+}
+
+var errNotReady = errors.New("the supervisor did not become ready")
