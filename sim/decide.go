@@ -58,7 +58,8 @@ type Decision struct {
 }
 
 // decision collects the events of one command. Commands check everything
-// before they emit the first event, so a refused one leaves nothing behind.
+// before they emit the first event, so a refused one leaves nothing behind. A
+// state has one, which every command begins anew.
 type decision struct {
 	*State
 	now    time.Time
@@ -108,8 +109,9 @@ func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
 				Message: "a settlement with external_id " + quote(id) + " exists already"}), nil
 		}
 	}
-	d := decision{State: s, now: now}
-	if err := r.Command.decide(&d); err != nil {
+	d := &s.deciding
+	*d = decision{State: s, now: now}
+	if err := r.Command.decide(d); err != nil {
 		return refused(err), nil
 	}
 	last := d.events[len(d.events)-1]
@@ -139,10 +141,11 @@ func ResultOf(e *Event) Result {
 }
 
 // eventRoom is an event with room for the records and postings that most events
-// have, so that an event is one allocation and not six. The room holds pointers
+// have, so that an event is one allocation and not seven. The room holds pointers
 // to records and lives no longer than the event.
 type eventRoom struct {
 	Event
+	events      [1]*Event
 	holdings    [2]*Holding
 	mirrors     [1]*Mirror
 	settlements [1]*Settlement
@@ -154,6 +157,9 @@ func (d *decision) emit(t EventType) *Event {
 	r := &eventRoom{Event: Event{Sequence: d.nextSequence(), Time: d.now, Type: t}}
 	r.Holdings, r.Mirrors = r.holdings[:0], r.mirrors[:0]
 	r.Settlements, r.Postings = r.settlements[:0], r.postings[:0]
+	if d.events == nil {
+		d.events = r.events[:0]
+	}
 	d.events = append(d.events, &r.Event)
 	return &r.Event
 }

@@ -29,7 +29,10 @@ func (c Instruct) decide(d *decision) *Error {
 		return err
 	}
 	d.openParties(parties...)
-	s := &Settlement{
+	room := &struct {
+		Settlement
+		history [2]Transition // at least: taken, and settled or refused or held
+	}{Settlement: Settlement{
 		ID: d.generator.ID(d.now), ExternalID: c.ExternalID, Type: c.Type, AccountID: c.AccountID, Symbol: c.Symbol,
 		Quantity: c.Quantity, Status: StatusPending,
 		SourceAccount: c.SourceAccount, DestinationAccount: c.DestinationAccount,
@@ -37,8 +40,9 @@ func (c Instruct) decide(d *decision) *Error {
 		Settlement:  Dimension{Status: SettlementPending},
 		Hold:        Dimension{Status: HoldReleased},
 		InitiatedAt: d.now, ExpectedDate: d.today(), Metadata: c.Metadata,
-		History: make([]Transition, 0, 2), // at least: taken, and settled or refused or held
-	}
+	}}
+	s := &room.Settlement
+	s.History = room.history[:0]
 	s.step(d, ProcessingAcknowledged, "", "")
 	if c.Hold {
 		d.holdSettlement(s)

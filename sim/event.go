@@ -68,12 +68,15 @@ func (e *Event) SettlementID() uuid.UUID {
 
 // Entries returns the event's postings as ledger entries.
 func (e *Event) Entries() []Entry {
-	entries := make([]Entry, len(e.Postings))
+	return e.appendEntries(make([]Entry, 0, len(e.Postings)))
+}
+
+func (e *Event) appendEntries(dst []Entry) []Entry {
 	for i, p := range e.Postings {
-		entries[i] = Entry{
+		dst = append(dst, Entry{
 			Sequence: e.Sequence, Index: i, Posting: p,
 			SettlementID: e.SettlementID(), PostedAt: e.Time,
-		}
+		})
 	}
-	return entries
+	return dst
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -61,7 +62,7 @@ func (g *Generator) ID(now time.Time) uuid.UUID {
 
 // AppendState appends the generator's state to dst.
 func (g *Generator) AppendState(dst []byte) []byte {
-	dst, _ = g.pcg.AppendBinary(dst) // never fails
+	dst, _ = g.pcg.AppendBinary(slices.Grow(dst, generatorSize)) // never fails
 	dst = binary.BigEndian.AppendUint64(dst, uint64(g.millis))
 	return binary.BigEndian.AppendUint16(dst, g.counter)
 }

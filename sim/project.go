@@ -27,9 +27,7 @@ func Fold(batches []*Batch) *Projection {
 			for _, s := range e.Settlements {
 				settlements.put(s.ID, s)
 			}
-			if len(e.Postings) > 0 {
-				p.Entries = append(p.Entries, e.Entries()...)
-			}
+			p.Entries = e.appendEntries(p.Entries)
 			if e.Key != nil {
 				p.Keys = append(p.Keys, KeyRecord{
 					Key: Key{KeyIdempotency, e.Key.Key}, Fingerprint: e.Key.Fingerprint, Sequence: e.Sequence,

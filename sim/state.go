@@ -43,6 +43,7 @@ type State struct {
 	open     map[uuid.UUID]*Settlement
 	keys     keyIndex
 
+	deciding decision
 	// date is the text of the last day on which something was decided.
 	date struct {
 		day  int64
