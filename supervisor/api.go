@@ -27,7 +27,7 @@ func (s *Supervisor) Add(ctx context.Context, entry config.Instance, wait bool) 
 		return i.snapshot(), nil // stopped meanwhile means that it was there to be stopped
 	}
 	refusal := &Error{Kind: KindUnavailable,
-		Message: fmt.Sprintf("instance %q did not start and is forgotten: %v", entry.Name, err)}
+		Message: fmt.Sprintf("instance %q did not start and is forgotten: %s", entry.Name, summary(err))}
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortAfter)
 	defer cancel()
 	if _, err := s.removeThis(undo, i, RemoveOptions{Wait: true}); err != nil {
@@ -164,7 +164,7 @@ func (s *Supervisor) awaitStart(ctx context.Context, i *instance, before int) er
 		if errors.Is(err, errStopped) || errors.Is(err, errGone) {
 			kind = KindConflict
 		}
-		return &Error{Kind: kind, Message: fmt.Sprintf("instance %q did not start: %v", i.name, err)}
+		return &Error{Kind: kind, Message: fmt.Sprintf("instance %q did not start: %s", i.name, summary(err))}
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 	consequence := consequenceOf(err, i.host.storages.options.Standby)
 	if consequence == standBy {
 		i.closePorts() // whoever owns the instance may be on this machine
-		i.enter(StatePending, "standing by: "+err.Error())
+		i.enter(StatePending, "standing by: "+summary(err))
 		pause(wake, i.host.standbyPause)
 		return
 	}
@@ -121,9 +121,9 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 	backoff, again := i.failures.add(policy, consequence != tryAgain)
 	if !again || consequence == giveUp {
 		i.release()
-		detail := fmt.Sprintf("gave up after %d failures: %v", policy.MaxAttempts, err)
+		detail := fmt.Sprintf("gave up after %d failures: %s", policy.MaxAttempts, summary(err))
 		if consequence == giveUp {
-			detail = err.Error()
+			detail = summary(err)
 		}
 		i.enter(StateFailed, detail)
 		<-wake
@@ -136,7 +136,7 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 	if i.metrics != nil {
 		i.metrics.RecordRestart()
 	}
-	i.enter(StatePending, fmt.Sprintf("starting again in %s: %v", backoff.Round(time.Millisecond), err))
+	i.enter(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
 	if i.standIn == nil {
 		i.standIn = newStandIn(i.http, i.grpc)
 	}

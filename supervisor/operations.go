@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -130,14 +131,21 @@ func (i *instance) ended(asked context.Context, err error) (wake <-chan struct{}
 	switch {
 	case unasked:
 		i.failure = err
-		i.status.LastError = err.Error()
+		i.status.LastError = summary(err)
 	case err != nil && !errors.Is(err, context.Canceled):
 		i.log.Warn("instance ended as asked, but not in good order", "error", err)
-		i.status.LastError = err.Error()
+		i.status.LastError = summary(err)
 	}
 	i.attempts++
 	i.notifyLocked()
 	return i.wake, unasked
+}
+
+// summary is an error in one line. What follows in others, such as the stack of
+// a panic, is in the log.
+func summary(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // draining records the progress of a drain.
@@ -177,7 +185,7 @@ func (i *instance) snapshot() Status {
 		s.Degraded = s.Ready && g.redisErr() != nil
 		s.Durable, s.Projected = h.Durable, h.Projected
 		if h.Err != nil {
-			s.LastError = h.Err.Error()
+			s.LastError = summary(h.Err)
 		}
 	}
 	return s
