@@ -111,6 +111,7 @@ type Health struct {
 type Engine struct {
 	cfg   Config
 	queue chan *call
+	calls sync.Pool // of *call
 
 	serving chan struct{} // closed when the engine first serves
 	phase   atomic.Int32

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
@@ -14,8 +15,13 @@ type call struct {
 	// needed a lookup, which is then the last.
 	decisions []sim.Decision
 	read      func(*sim.State)
-	// done receives one error: nil once the answer is durable.
+	// done receives one error: nil once the answer is durable. Nobody but the
+	// caller touches the call after that.
 	done chan error
+
+	timer   *time.Timer     // the caller's
+	one     [1]sim.Request  // room for a lone request
+	decided [1]sim.Decision // and for its decision
 }
 
 func (c *call) fail(err error) { c.done <- err } // never blocks: room for one
@@ -26,6 +32,11 @@ type group struct {
 	events    []*sim.Event
 	requests  int
 	generator []byte // state after the last event
+}
+
+// newGroup returns an empty group with room for as much as the one before had.
+func newGroup(before *group) *group {
+	return &group{calls: make([]*call, 0, len(before.calls)), events: make([]*sim.Event, 0, len(before.events))}
 }
 
 // loop owns the state: it decides calls and hands them in groups to the
@@ -52,7 +63,7 @@ func (s *session) loop(stop context.Context) error {
 				return err
 			}
 		case commits <- open:
-			s.open = &group{}
+			s.open = newGroup(open)
 		case filter := <-s.history:
 			s.state.SetHistory(filter)
 		case <-s.failure.ch:

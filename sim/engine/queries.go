@@ -11,9 +11,13 @@ import (
 // read runs fn on the state, within the loop, and returns once everything that
 // fn may have seen is durable.
 func (e *Engine) read(ctx context.Context, fn func(*sim.State)) error {
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.Limits.Request)
-	defer cancel()
-	return e.submit(ctx, &call{read: fn, done: make(chan error, 1)})
+	c := e.newCall()
+	c.read = fn
+	err := e.submit(ctx, e.deadline(), c)
+	if err == nil {
+		e.reuse(c)
+	}
+	return err
 }
 
 // Account returns an account, or [sim.CodeNotFound].

@@ -22,39 +22,80 @@ type Answer struct {
 // mean that the outcome is unknown, and a retry with the same idempotency key
 // finds it out.
 func (e *Engine) Do(ctx context.Context, r sim.Request) (sim.Result, error) {
-	answers := e.DoAll(ctx, []sim.Request{r})
-	return answers[0].Result, answers[0].Err
+	deadline := e.deadline()
+	c := e.newCall()
+	c.one[0] = r
+	c.requests = c.one[:]
+	for {
+		if err := e.submit(ctx, deadline, c); err != nil {
+			return sim.Result{}, err // the loop may still come to it
+		}
+		d := c.decisions[0]
+		if d.Outcome != sim.NeedsLookup {
+			command := c.one[0].Command
+			e.reuse(c)
+			answer := e.answer(ctx, deadline, command, &d)
+			return answer.Result, answer.Err
+		}
+		if err := e.lookup(ctx, deadline, c.requests); err != nil {
+			return sim.Result{}, err
+		}
+		c.decisions = c.decided[:0]
+	}
 }
 
 // DoAll answers many requests in their order, each on its own: one's refusal
 // leaves the others alone. The requests belong to the engine from then on: where
 // the context ended first, it may still be at work on them.
 func (e *Engine) DoAll(ctx context.Context, requests []sim.Request) []Answer {
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.Limits.Request)
-	defer cancel()
+	deadline := e.deadline()
 	answers := make([]Answer, 0, len(requests))
 	for len(answers) < len(requests) {
-		c := &call{requests: requests[len(answers):], done: make(chan error, 1)}
-		if err := e.submit(ctx, c); err != nil {
+		c := e.newCall()
+		c.requests = requests[len(answers):]
+		if err := e.submit(ctx, deadline, c); err != nil {
 			for len(answers) < len(requests) {
 				answers = append(answers, Answer{Err: err})
 			}
 			return answers
 		}
-		var err error
 		for i := range c.decisions {
 			if d := &c.decisions[i]; d.Outcome != sim.NeedsLookup {
-				answers = append(answers, e.answer(ctx, &c.requests[i], d))
-			} else if err = e.lookup(ctx, c.requests[i:]); err != nil {
+				answers = append(answers, e.answer(ctx, deadline, c.requests[i].Command, d))
+			} else if err := e.lookup(ctx, deadline, c.requests[i:]); err != nil {
 				answers = append(answers, Answer{Err: err})
 			}
 		}
+		e.reuse(c)
 	}
 	return answers
 }
 
+// deadline is when a caller who comes now has waited long enough.
+func (e *Engine) deadline() time.Time { return time.Now().Add(e.cfg.Limits.Request) }
+
+// newCall returns a call with nothing in it. The engine keeps calls that were
+// answered, with their channel and timer, because every request needs one.
+func (e *Engine) newCall() *call {
+	if c, ok := e.calls.Get().(*call); ok {
+		return c
+	}
+	c := &call{done: make(chan error, 1), timer: time.NewTimer(time.Hour)}
+	c.timer.Stop()
+	c.decisions = c.decided[:0]
+	return c
+}
+
+// reuse takes back a call that was answered with nil, which the engine is done
+// with. What the caller keeps of it must have been copied.
+func (e *Engine) reuse(c *call) {
+	*c = call{done: c.done, timer: c.timer}
+	c.decisions = c.decided[:0]
+	e.calls.Put(c)
+}
+
 // submit queues a call and waits until its answer is durable.
-func (e *Engine) submit(ctx context.Context, c *call) error {
+func (e *Engine) submit(ctx context.Context, deadline time.Time, c *call) error {
 	if err := e.refusal(); err != nil {
 		e.cfg.Metrics.RecordRefused(string(err.Code))
 		return err
@@ -69,12 +110,16 @@ func (e *Engine) submit(ctx context.Context, c *call) error {
 	if Phase(e.phase.Load()) == PhaseStopped {
 		e.rejectQueue() // nobody else would: Run emptied the queue before this call came
 	}
+	c.timer.Reset(time.Until(deadline))
+	defer c.timer.Stop()
 	select {
 	case err := <-c.done:
 		if err != nil {
 			e.cfg.Metrics.RecordRefused(string(sim.CodeOf(err)))
 		}
 		return err
+	case <-c.timer.C:
+		return e.interrupted(context.DeadlineExceeded)
 	case <-ctx.Done():
 		return e.interrupted(ctx.Err())
 	}
@@ -91,7 +136,9 @@ func (e *Engine) interrupted(err error) error {
 }
 
 // lookup asks the tables for the keys of requests.
-func (e *Engine) lookup(ctx context.Context, requests []sim.Request) error {
+func (e *Engine) lookup(ctx context.Context, deadline time.Time, requests []sim.Request) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	through := e.projected.value()
 	var keys []sim.Key
 	for i := range requests {
@@ -109,20 +156,22 @@ func (e *Engine) lookup(ctx context.Context, requests []sim.Request) error {
 }
 
 // answer turns a decision that is durable into an answer.
-func (e *Engine) answer(ctx context.Context, r *sim.Request, d *sim.Decision) Answer {
+func (e *Engine) answer(ctx context.Context, deadline time.Time, command sim.Command, d *sim.Decision) Answer {
 	switch d.Outcome {
 	case sim.Accepted:
 		return Answer{Result: d.Result}
 	case sim.Repeated:
-		result, err := e.recall(ctx, d.Result.Sequence)
+		result, err := e.recall(ctx, deadline, d.Result.Sequence)
 		return Answer{result, err}
 	default:
-		return Answer{Err: e.explain(ctx, r.Command, d.Err)}
+		return Answer{Err: e.explain(ctx, command, d.Err)}
 	}
 }
 
 // recall reads the result of an earlier request from the journal.
-func (e *Engine) recall(ctx context.Context, sequence uint64) (sim.Result, error) {
+func (e *Engine) recall(ctx context.Context, deadline time.Time, sequence uint64) (sim.Result, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	var result sim.Result
 	errFound := errors.New("found")
 	err := e.cfg.Journal.Read(ctx, sequence-1, func(b *sim.Batch) error {
