@@ -29,6 +29,7 @@ func (c Instruct) decide(d *decision) *Error {
 		return err
 	}
 	d.openParties(parties...)
+	c.nameOutside(a.IsCash())
 	room := &struct {
 		Settlement
 		history [2]Transition // at least: taken, and settled or refused or held
@@ -91,6 +92,17 @@ func (c *Instruct) resolve() *Error {
 		return Invalid("settlement_type", "%s is not available; allowed: %s", quote(string(c.Type)), strings.Join(SettlementTypes(), ", "))
 	}
 	return nil
+}
+
+// nameOutside names the account outside the house, where the caller did not:
+// the custodian's own mirror of it.
+func (c *Instruct) nameOutside(cash bool) {
+	if c.Type == Deposit && c.SourceAccount == "" {
+		c.SourceAccount = MirrorOf(cash)
+	}
+	if c.Type == Withdrawal && c.DestinationAccount == "" {
+		c.DestinationAccount = MirrorOf(cash)
+	}
 }
 
 // parties are the client accounts that take part.
@@ -187,15 +199,9 @@ func (d *decision) settle(s *Settlement, cash bool) {
 	case Deposit:
 		h := b.holding(s.AccountID, s.Symbol, cash)
 		b.enter(h, BucketAvailable, s.Quantity)
-		if s.SourceAccount == "" {
-			s.SourceAccount = MirrorOf(cash)
-		}
 	case Withdrawal:
 		h := b.holding(s.AccountID, s.Symbol, cash)
 		b.leave(h, BucketAvailable, s.Quantity)
-		if s.DestinationAccount == "" {
-			s.DestinationAccount = MirrorOf(cash)
-		}
 	case Transfer:
 		source := b.holding(s.SourceAccount, s.Symbol, cash)
 		destination := b.holding(s.DestinationAccount, s.Symbol, cash)
