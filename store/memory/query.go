@@ -135,7 +135,7 @@ func (j *Journal) Projected(ctx context.Context) (sim.Progress, error) {
 // idCursor reads the cursor of a list ordered by id; "" is none.
 func idCursor(s string) (*uuid.UUID, error) {
 	if s == "" {
-		return nil, nil //nolint:nilnil // no cursor is no mistake
+		return nil, nil
 	}
 	id, err := uuid.Parse(s)
 	if err != nil || len(s) != len(id.String()) {
@@ -148,7 +148,7 @@ func idCursor(s string) (*uuid.UUID, error) {
 // none.
 func entryCursor(s string) (*entryKey, error) {
 	if s == "" {
-		return nil, nil //nolint:nilnil // no cursor is no mistake
+		return nil, nil
 	}
 	// Unsigned digits are all that these two accept in base 10.
 	sequence, index, _ := strings.Cut(s, "-")

@@ -169,7 +169,7 @@ func (d *database) transact(ctx context.Context, level durability, fn func(ctx c
 	if level != onDisk {
 		// Outside of ctx: the transaction is committed, whatever comes.
 		if _, err := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = "+string(onDisk)); err != nil {
-			return nil //nolint:nilerr // the connection is closed instead
+			return nil // the connection is closed instead
 		}
 	}
 	done = true

@@ -25,7 +25,7 @@ func OpenDesired(ctx context.Context, dataDir string) (*Desired, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the desired state: %w", err)
 	}
-	if err := d.migrate(ctx, supervisorFile); err != nil {
+	if _, err := d.migrate(ctx, supervisorFile); err != nil {
 		return nil, errors.Join(d.fail(ctx, "opening the desired state", err), d.close())
 	}
 	return &Desired{d}, nil

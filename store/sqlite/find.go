@@ -16,7 +16,7 @@ func (j *Journal) FindSettlement(ctx context.Context, id uuid.UUID) (*sim.Settle
 		return nil, j.fail(ctx, "finding a settlement", err)
 	}
 	if len(found) == 0 {
-		return nil, nil //nolint:nilnil // the contract: nil if there is none
+		return nil, nil
 	}
 	return found[0], nil
 }
@@ -24,6 +24,15 @@ func (j *Journal) FindSettlement(ctx context.Context, id uuid.UUID) (*sim.Settle
 // External ids are kept with their settlements. The first step of a settlement
 // belongs to the event that claimed the id.
 const selectExternal = `SELECT external_id, coalesce(history ->> '$[0].sequence', 0) FROM settlements`
+
+// What is asked for about keys. That external ids are not NULL is said so that
+// the index of those can serve.
+var (
+	findIdempotency = keyTable.selects() + ` WHERE key IN (SELECT value FROM json_each(?1))`
+	findExternal    = selectExternal + ` WHERE external_id IN (SELECT value FROM json_each(?1)) AND external_id IS NOT NULL`
+	scanIdempotency = keyTable.selects() + ` WHERE key > ?1 ORDER BY key LIMIT ?2`
+	scanExternal    = selectExternal + ` WHERE external_id > ?1 AND external_id IS NOT NULL ORDER BY external_id LIMIT ?2`
+)
 
 func readExternal(scan scan) (sim.KeyRecord, error) {
 	k := sim.KeyRecord{Key: sim.Key{Kind: sim.KeyExternal}}
@@ -47,8 +56,8 @@ func (j *Journal) FindKeys(ctx context.Context, keys []sim.Key) ([]sim.KeyRecord
 		read   func(scan) (sim.KeyRecord, error)
 		query  string
 	}{
-		{idempotency, readKey, keyTable.selects() + ` WHERE key IN (SELECT value FROM json_each(?1))`},
-		{external, readExternal, selectExternal + ` WHERE external_id IN (SELECT value FROM json_each(?1)) AND external_id IS NOT NULL`},
+		{idempotency, readKey, findIdempotency},
+		{external, readExternal, findExternal},
 	} {
 		if len(q.values) == 0 {
 			continue
@@ -72,10 +81,10 @@ const scanPage = 4096
 // ScanKeys calls fn with every key. Nothing is locked while fn runs. See
 // [sim.Tables].
 func (j *Journal) ScanKeys(ctx context.Context, fn func(sim.KeyRecord) error) error {
-	if err := j.scanKeys(ctx, fn, readKey, keyTable.selects()+` WHERE key > ?1 ORDER BY key LIMIT ?2`); err != nil {
+	if err := j.scanKeys(ctx, fn, readKey, scanIdempotency); err != nil {
 		return err
 	}
-	return j.scanKeys(ctx, fn, readExternal, selectExternal+` WHERE external_id > ?1 AND external_id IS NOT NULL ORDER BY external_id LIMIT ?2`)
+	return j.scanKeys(ctx, fn, readExternal, scanExternal)
 }
 
 func (j *Journal) scanKeys(ctx context.Context, fn func(sim.KeyRecord) error, read func(scan) (sim.KeyRecord, error), query string) error {

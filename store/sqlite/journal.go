@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,7 +20,7 @@ type Options struct {
 	Path string
 	// Instance is the instance's name, for logs.
 	Instance string
-	// Logger hears of what cannot be returned; nil is silent.
+	// Logger hears of files that are created or migrated; nil is silent.
 	Logger *slog.Logger
 }
 
@@ -29,7 +28,6 @@ type Options struct {
 // [sim.Journal] for what may be called when.
 type Journal struct {
 	*database
-	log     *slog.Logger
 	lock    *lock // nil if somebody else sees to it
 	hot     hot
 	epoch   atomic.Int64 // the claim of the last Load; 0 is none
@@ -60,14 +58,14 @@ func openUnlocked(ctx context.Context, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.migrate(ctx, journalFile); err != nil {
+	version, err := d.migrate(ctx, journalFile)
+	if err != nil {
 		return nil, errors.Join(d.fail(ctx, "preparing the file", err), d.close())
 	}
-	j := &Journal{database: d, log: o.Logger}
-	if j.log == nil {
-		j.log = slog.New(slog.DiscardHandler)
+	if latest := len(journalFile.steps); version < latest && o.Logger != nil {
+		o.Logger.Info("books migrated", "instance", o.Instance, "path", d.path, "from_version", version, "to_version", latest)
 	}
-	j.log = j.log.With("instance", o.Instance, "path", d.path)
+	j := &Journal{database: d}
 	if j.hot, err = prepare(ctx, d.write); err != nil {
 		return nil, errors.Join(d.fail(ctx, "preparing statements", err), d.close())
 	}
@@ -105,40 +103,6 @@ func Drop(path string) error {
 	}
 	_ = os.Remove(lockPath(path)) // Windows keeps it while it is locked; it is empty
 	return l.release()
-}
-
-// hot are the statements of the normal work, prepared once per connection.
-type hot struct {
-	append, move                                               *sql.Stmt
-	account, position, balance, mirror, settlement, entry, key *sql.Stmt
-	removePosition, removeBalance                              *sql.Stmt
-}
-
-// The compare-and-swap of an append needs no row of its own to change: the
-// journal's last row says where it ends.
-const appendSQL = `INSERT INTO journal (first_sequence, last_sequence, at, hash, events)
-	SELECT ?1, ?2, ?3, ?4, ?5
-	WHERE (SELECT epoch FROM meta) = ?6 AND coalesce((SELECT max(last_sequence) FROM journal), 0) = ?1 - 1`
-
-const moveSQL = `UPDATE meta SET projected_sequence = ?1, projected_at = ?2, projected_hash = ?3, projected_generator = ?4
-	WHERE epoch = ?5 AND projected_sequence < ?1`
-
-func prepare(ctx context.Context, db *sql.DB) (h hot, err error) {
-	for _, s := range []struct {
-		into **sql.Stmt
-		text string
-	}{
-		{&h.append, appendSQL}, {&h.move, moveSQL},
-		{&h.account, accountTable.upsert()}, {&h.position, positionTable.upsert()}, {&h.balance, balanceTable.upsert()},
-		{&h.mirror, mirrorTable.upsert()}, {&h.settlement, settlementTable.upsert()},
-		{&h.entry, entryTable.insert()}, {&h.key, keyTable.insert()},
-		{&h.removePosition, `DELETE FROM positions WHERE position_id = ?1`}, {&h.removeBalance, `DELETE FROM balances WHERE balance_id = ?1`},
-	} {
-		if *s.into, err = db.PrepareContext(ctx, s.text); err != nil {
-			return h, err
-		}
-	}
-	return h, nil
 }
 
 // Append makes a batch durable. See [sim.Journal].

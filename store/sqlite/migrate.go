@@ -84,32 +84,24 @@ func other(id identity) string {
 	return ""
 }
 
-// migrate makes sure that the file is of the kind and up to date. It changes
-// nothing of a file that is not.
-func (d *database) migrate(ctx context.Context, k kind) error {
+// migrate makes sure that the file is of the kind and up to date, and returns
+// the version that it found; 0 is a new file. It changes nothing of a file that
+// it refuses.
+func (d *database) migrate(ctx context.Context, k kind) (found int, err error) {
 	id, err := identify(ctx, d.write)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	version, err := k.check(d.path, id)
-	if err != nil {
-		return err
+	if found, err = k.check(d.path, id); err != nil {
+		return 0, err
 	}
-	// The mode is a property of the file, but tools may have changed it.
-	modes, err := collect(ctx, d.write, func(scan scan) (mode string, err error) {
-		err = scan(&mode)
-		return mode, err
-	}, `PRAGMA journal_mode = WAL`)
-	if err != nil {
-		return err
+	if err := d.useLog(ctx); err != nil {
+		return 0, err
 	}
-	if modes[0] != "wal" {
-		return fmt.Errorf("the file system of %s does not support write-ahead logging (SQLite keeps journal mode %q); use a local disk", d.path, modes[0])
+	if found == len(k.steps) {
+		return found, nil
 	}
-	if version == len(k.steps) {
-		return nil
-	}
-	return d.transact(ctx, onDisk, func(ctx context.Context, tx *sql.Tx) error {
+	return found, d.transact(ctx, onDisk, func(ctx context.Context, tx *sql.Tx) error {
 		id, err := identify(ctx, tx) // now that nobody else can migrate it
 		if err != nil {
 			return err
@@ -127,4 +119,20 @@ func (d *database) migrate(ctx context.Context, k kind) error {
 		_, err = tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d`, k.applicationID, version))
 		return err
 	})
+}
+
+// useLog puts the file into WAL mode. The mode is a property of the file, but
+// tools may have changed it.
+func (d *database) useLog(ctx context.Context) error {
+	modes, err := collect(ctx, d.write, func(scan scan) (mode string, err error) {
+		err = scan(&mode)
+		return mode, err
+	}, `PRAGMA journal_mode = WAL`)
+	if err != nil {
+		return err
+	}
+	if modes[0] != "wal" {
+		return fmt.Errorf("the file system of %s does not support write-ahead logging (SQLite keeps journal mode %q); use a local disk", d.path, modes[0])
+	}
+	return nil
 }

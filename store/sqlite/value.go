@@ -17,7 +17,7 @@ const timeFormat = "2006-01-02T15:04:05.000000Z"
 // writeTime returns a time as it is stored; NULL is the zero time.
 func writeTime(t time.Time) (any, error) {
 	if t.IsZero() {
-		return nil, nil //nolint:nilnil // NULL is a value
+		return nil, nil
 	}
 	s := t.UTC().Format(timeFormat)
 	if len(s) != len(timeFormat) {

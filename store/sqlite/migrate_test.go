@@ -1,0 +1,49 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// version returns what a file says about itself.
+func version(t *testing.T, d *database) int {
+	t.Helper()
+	id, err := identify(t.Context(), d.read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id.version
+}
+
+func TestMigrationsGoForwardWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	d, err := openDatabase(filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	first := kind{"a test", 7, []string{`CREATE TABLE a (n INTEGER); INSERT INTO a VALUES (1)`}}
+	second := kind{"a test", 7, append(first.steps, `ALTER TABLE a ADD COLUMN m INTEGER; UPDATE a SET m = n + 1`)}
+	broken := kind{"a test", 7, append(second.steps, `CREATE TABLE b (n INTEGER)`, `CREATE TABLE a (n INTEGER)`)}
+
+	for i, k := range []kind{first, second} {
+		if found, err := d.migrate(t.Context(), k); err != nil || found != i {
+			t.Fatalf("migrating found version %d (%v), wanted %d", found, err, i)
+		}
+		if found, err := d.migrate(t.Context(), k); err != nil || found != i+1 {
+			t.Fatalf("migrating again found version %d (%v), wanted %d", found, err, i+1)
+		}
+	}
+	if _, err := d.migrate(t.Context(), broken); err == nil || !strings.Contains(err.Error(), "from version 3") {
+		t.Errorf("a broken migration: %v", err)
+	}
+	if got := version(t, d); got != 2 {
+		t.Errorf("after a broken migration the version is %d, wanted 2", got)
+	}
+	var sum, tables int
+	err = d.read.QueryRowContext(t.Context(), `SELECT n + m, (SELECT count(*) FROM sqlite_schema) FROM a`).Scan(&sum, &tables)
+	if err != nil || sum != 3 || tables != 1 {
+		t.Errorf("sum %d, %d tables (%v); wanted 3 and 1", sum, tables, err)
+	}
+}
