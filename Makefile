@@ -19,7 +19,7 @@ ARGS ?=
 INTEGRATION_PKGS = $(if $(filter-out ./...,$(PKGS)),$(PKGS),$(sort $(dir $(shell \
 	grep -rl --include='*_test.go' '^//go:build .*integration' .))))
 
-# Benchmarks: make bench PKGS=./sim/... BENCH=Engine
+# Go benchmarks: make microbench PKGS=./sim/... BENCH=Engine
 BENCH ?= .
 
 TOOLS        := $(CURDIR)/.tools
@@ -85,7 +85,12 @@ test-all: services $(TEST_SERVERS) ## Run every test, with the race detector, on
 	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test -race -tags integration -count=1 -timeout 15m -p 2 $(ARGS) $(PKGS)
 
 .PHONY: bench
-bench: services $(TEST_SERVERS) ## Run the benchmarks on private servers that sync to disk; results in bench-results/
+bench: services build ## Measure the program next to its references (ROW=settle,add,idle for some); JSON in bench-results/
+	@mkdir -p bench-results
+	$(GO) run ./cmd/bench -binary $(BINARY) $(if $(ROW),-row $(ROW)) -json bench-results/$(VERSION).json
+
+.PHONY: microbench
+microbench: services $(TEST_SERVERS) ## Run the Go benchmarks on private servers that sync to disk (BENCH=… PKGS=…)
 	@.ci/bench '$(VERSION)' $(TEST_SERVERS) -durable -- \
 		$(GO) test -tags integration -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m -p 1 $(ARGS) $(PKGS)
 
