@@ -573,7 +573,7 @@ func TestAnAddedInstanceServesIsScrapedAndDrainsUnderLoadWithoutLoss(t *testing.
 	s.call(http.MethodPost, s.admin+"/admin/v1/instances/"+name+"/start", nil, http.StatusOK, &guest)
 	s.checkExactlyOnce(guest, l)
 
-	s.call(http.MethodDelete, s.admin+"/admin/v1/instances/"+name+"?purge=true", nil, http.StatusOK, nil)
+	s.call(http.MethodDelete, s.admin+"/admin/v1/instances/"+name+"?purge=true", nil, http.StatusNoContent, nil)
 	s.call(http.MethodGet, s.admin+"/admin/v1/instances/"+name, nil, http.StatusNotFound, nil)
 	keys, err := redis.Keys(ctx, guest.RedisPrefix+"*").Result()
 	if err != nil || len(keys) > 0 {
