@@ -35,8 +35,6 @@ type host struct {
 	service  config.Service
 	redisCfg config.Redis
 	version  string
-
-	standbyPause time.Duration
 }
 
 // turns returns what a start holds while it is under way. Each store has its

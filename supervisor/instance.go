@@ -113,7 +113,7 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 	if consequence == standBy {
 		i.closePorts() // whoever owns the instance may be on this machine
 		i.enter(StatePending, "standing by: "+summary(err))
-		pause(wake, i.host.standbyPause)
+		pause(wake, standbyPause)
 		return
 	}
 	i.log.Warn("instance ended unasked", "error", err)

@@ -31,6 +31,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds every wait of a test, generously: the machine may be busy.
 const patience = 30 * time.Second
 
+var discard = slog.New(slog.DiscardHandler)
+
 // harness is a running supervisor.
 type harness struct {
 	*Supervisor
@@ -101,7 +103,7 @@ func open(t *testing.T, o options) *harness {
 		o.load = func() (config.Config, error) { return o.config, nil }
 	}
 	if o.logger == nil {
-		o.logger = slog.New(slog.DiscardHandler)
+		o.logger = discard
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)

@@ -64,10 +64,9 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 	}
 	s.host = &host{
 		abort: abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
-		standbyPause: standbyPause,
-		storages:     newStorages(opts.Config, opts.Metrics, opts.Logger),
-		redis:        redis.NewServers(redis.Options{Logger: opts.Logger}),
-		service:      opts.Config.Service, redisCfg: opts.Config.Redis, version: opts.Version,
+		storages: newStorages(opts.Config, opts.Metrics, opts.Logger),
+		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
+		service:  opts.Config.Service, redisCfg: opts.Config.Redis, version: opts.Version,
 	}
 	if err := s.open(ctx); err != nil {
 		cut()
@@ -86,6 +85,9 @@ func (s *Supervisor) open(ctx context.Context) error {
 	if err := s.host.storages.check(ctx, process); err != nil {
 		return err
 	}
+	if err := s.checkRedis(ctx); err != nil {
+		return err
+	}
 	if s.store, err = s.host.storages.desired(ctx, s.file); err != nil {
 		return fmt.Errorf("opening the desired state: %w", err)
 	}
@@ -94,6 +96,28 @@ func (s *Supervisor) open(ctx context.Context) error {
 	}
 	_, err = s.resolve(s.file, s.desired)
 	return err
+}
+
+// checkRedis refuses a Redis that will not let this process do its work until
+// somebody mends that. One that is away may come back: instances are degraded
+// without it, and settle all the same.
+func (s *Supervisor) checkRedis(ctx context.Context) error {
+	if s.file.Redis.Driver != config.RedisServer {
+		return nil
+	}
+	server, release, err := s.host.redis.Open(ctx, s.file.Redis.URL.Reveal())
+	if err != nil {
+		return fmt.Errorf("redis.url: %w", err)
+	}
+	defer release()
+	err = server.Check(ctx)
+	if _, denied := errors.AsType[*redis.PermissionError](err); denied || errors.Is(err, redis.ErrAuth) {
+		return err
+	}
+	if err != nil {
+		s.opts.Logger.Warn("starting without Redis", "error", err)
+	}
+	return nil
 }
 
 // Run starts what should run and keeps it so until ctx ends; then it drains all
