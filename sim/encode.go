@@ -85,28 +85,28 @@ func appendBatch(dst []byte, b *Batch) []byte {
 	return e.b
 }
 
-func (v *Event) encode(e *encoder) {
-	e.time(1, v.Time)
-	e.text(2, string(v.Type))
-	for _, a := range v.Accounts {
-		e.message(3, a.encode)
+func (e *Event) encode(enc *encoder) {
+	enc.time(1, e.Time)
+	enc.text(2, string(e.Type))
+	for _, a := range e.Accounts {
+		enc.message(3, a.encode)
 	}
-	for _, h := range v.Holdings {
-		e.message(4, h.encode)
+	for _, h := range e.Holdings {
+		enc.message(4, h.encode)
 	}
-	for _, m := range v.Mirrors {
-		e.message(5, m.encode)
+	for _, m := range e.Mirrors {
+		enc.message(5, m.encode)
 	}
-	for _, s := range v.Settlements {
-		e.message(6, s.encode)
+	for _, s := range e.Settlements {
+		enc.message(6, s.encode)
 	}
-	for i := range v.Postings {
-		e.message(7, v.Postings[i].encode)
+	for i := range e.Postings {
+		enc.message(7, e.Postings[i].encode)
 	}
-	if v.Key != nil {
-		e.message(8, func(e *encoder) {
-			e.text(1, v.Key.Key)
-			e.bytes(2, v.Key.Fingerprint[:])
+	if e.Key != nil {
+		enc.message(8, func(enc *encoder) {
+			enc.text(1, e.Key.Key)
+			enc.bytes(2, e.Key.Fingerprint[:])
 		})
 	}
 }
@@ -210,8 +210,8 @@ func (s *Settlement) AppendCanonical(dst []byte) []byte { return appendMessage(d
 func (v *Entry) AppendCanonical(dst []byte) []byte {
 	return appendMessage(dst, func(e *encoder) {
 		e.uint(1, v.Sequence)
-		e.uint(2, uint64(v.Index)) //nolint:gosec // an index is not negative
-		e.message(3, v.Posting.encode)
+		e.uint(2, uint64(v.Index))
+		e.message(3, v.encode)
 		e.id(4, v.SettlementID)
 		e.time(5, v.PostedAt)
 	})

@@ -84,7 +84,7 @@ func TestWithoutAFileTheEnvironmentDescribesOneCustodian(t *testing.T) {
 func TestMistakesInTheCommandLineEndWithTwoAndOneLine(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"instanse"}, {"serve", "--confg", "x"}, {"validate", "-o", "yaml"}, {"instance", "show"},
+		{"instnce"}, {"serve", "--confg", "x"}, {"validate", "-o", "yaml"}, {"instance", "show"},
 		{"instance", "add"}, {"instance", "add", "--name", "a", "--file", "b"}, {"verify", "--config", "/does/not/exist.yaml"},
 		{"instance", "list", "--token-file", "/does/not/exist"}, {"instance", "list", "--admin", "not a url"},
 	} {

@@ -9,7 +9,7 @@ import (
 // Environment variables of the commands that talk to a running supervisor.
 const (
 	envURL   = "CUSTODIAN_ADMIN_URL"
-	envToken = "CUSTODIAN_ADMIN_TOKEN" //nolint:gosec // the name of a variable
+	envToken = "CUSTODIAN_ADMIN_TOKEN"
 )
 
 // source is where a command's configuration comes from.

@@ -116,7 +116,7 @@ func readDocument(s streams, file string) ([]byte, error) {
 	if file == "-" {
 		return io.ReadAll(io.LimitReader(s.in, maxEntry))
 	}
-	return os.ReadFile(file) //nolint:gosec // named on the command line
+	return os.ReadFile(file)
 }
 
 func newLogLevel(s streams) *cobra.Command {

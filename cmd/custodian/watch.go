@@ -64,7 +64,7 @@ func look(file string, before watched) watched {
 	if seen == before.glance {
 		return before
 	}
-	data, err := os.ReadFile(file) //nolint:gosec // named on the command line
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return before
 	}

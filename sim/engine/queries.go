@@ -54,7 +54,7 @@ func (e *Engine) Settlement(ctx context.Context, id uuid.UUID) (*sim.Settlement,
 	if err := e.read(ctx, func(s *sim.State) { found = s.OpenSettlement(id) }); err != nil || found != nil {
 		return found, err
 	}
-	found, err := query(e, ctx, func(ctx context.Context) (*sim.Settlement, error) {
+	found, err := query(ctx, e, func(ctx context.Context) (*sim.Settlement, error) {
 		return e.cfg.Journal.FindSettlement(ctx, id)
 	})
 	if err == nil && found == nil {
@@ -64,7 +64,7 @@ func (e *Engine) Settlement(ctx context.Context, id uuid.UUID) (*sim.Settlement,
 }
 
 // query asks the tables once they have reached what is durable now.
-func query[T any](e *Engine, ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
+func query[T any](ctx context.Context, e *Engine, fn func(context.Context) (T, error)) (T, error) {
 	var none T
 	if err := e.refusal(); err != nil {
 		e.cfg.Metrics.RecordRefused(string(err.Code))
@@ -88,28 +88,28 @@ func query[T any](e *Engine, ctx context.Context, fn func(context.Context) (T, e
 // ListAccounts returns a page of accounts. See [sim.Tables] for order, cursors
 // and errors of this and the other lists.
 func (e *Engine) ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.Page) ([]*sim.Account, error) {
-	return query(e, ctx, func(ctx context.Context) ([]*sim.Account, error) {
+	return query(ctx, e, func(ctx context.Context) ([]*sim.Account, error) {
 		return e.cfg.Journal.ListAccounts(ctx, f, p)
 	})
 }
 
 // ListHoldings returns a page of positions or balances.
 func (e *Engine) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.Page) ([]*sim.Holding, error) {
-	return query(e, ctx, func(ctx context.Context) ([]*sim.Holding, error) {
+	return query(ctx, e, func(ctx context.Context) ([]*sim.Holding, error) {
 		return e.cfg.Journal.ListHoldings(ctx, f, p)
 	})
 }
 
 // ListSettlements returns a page of settlements.
 func (e *Engine) ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error) {
-	return query(e, ctx, func(ctx context.Context) ([]*sim.Settlement, error) {
+	return query(ctx, e, func(ctx context.Context) ([]*sim.Settlement, error) {
 		return e.cfg.Journal.ListSettlements(ctx, f, p)
 	})
 }
 
 // ListEntries returns a page of ledger entries.
 func (e *Engine) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error) {
-	return query(e, ctx, func(ctx context.Context) ([]sim.Entry, error) {
+	return query(ctx, e, func(ctx context.Context) ([]sim.Entry, error) {
 		return e.cfg.Journal.ListEntries(ctx, f, p)
 	})
 }

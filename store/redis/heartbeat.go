@@ -58,7 +58,7 @@ func (b *beater) run(ctx context.Context) error {
 		if err != nil {
 			return endOf(ctx, err)
 		}
-		if !wasUp && b.ever && !pause(ctx, rand.N(min(afterOutage, b.interval/10+1))) {
+		if !wasUp && b.ever && !pause(ctx, rand.N(min(afterOutage, b.interval/10+1))) { //nolint:gosec // jitter needs no secrecy
 			return nil
 		}
 		err = b.beat(ctx)

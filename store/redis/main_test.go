@@ -111,7 +111,7 @@ func (c *frailConn) Write(p []byte) (int, error) {
 	n, broken := c.take(len(p))
 	if broken {
 		_, _ = c.Conn.Write(p[:n])
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return n, errCut
 	}
 	return c.Conn.Write(p)
@@ -120,7 +120,7 @@ func (c *frailConn) Write(p []byte) (int, error) {
 func (c *frailConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if _, broken := c.take(n); broken && err == nil {
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return 0, errCut
 	}
 	return n, err

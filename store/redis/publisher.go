@@ -141,7 +141,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		if !wasUp {
 			failures = 0
 			// Many publishers that waited for one server don't rush it together.
-			if !pause(ctx, rand.N(minPublishBackoff)) {
+			if !pause(ctx, rand.N(minPublishBackoff)) { //nolint:gosec // jitter needs no secrecy
 				return nil
 			}
 		}

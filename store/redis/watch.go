@@ -77,7 +77,7 @@ func (s *Server) watchLoop(ctx context.Context) {
 		if s.Up() {
 			timer.Reset(jitter(probeWhenUp))
 		} else {
-			timer.Reset(probeWhenDown + rand.N(probeWhenDown))
+			timer.Reset(probeWhenDown + rand.N(probeWhenDown)) //nolint:gosec // jitter needs no secrecy
 		}
 	}
 }
@@ -187,7 +187,7 @@ func (s *Server) Wait(ctx context.Context) (up context.Context, err error) {
 
 // jitter is d less up to a tenth, so that many loops don't beat together.
 func jitter(d time.Duration) time.Duration {
-	return d - rand.N(d/10+1)
+	return d - rand.N(d/10+1) //nolint:gosec // jitter needs no secrecy
 }
 
 // pause waits for d. It returns false when ctx ended first.
