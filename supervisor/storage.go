@@ -198,10 +198,19 @@ func (s *storages) desired(ctx context.Context, cfg config.Config) (desiredStore
 		if err != nil {
 			return nil, err
 		}
-		return server.Desired(ctx, cfg.Service.Name)
+		return orNone(server.Desired(ctx, cfg.Service.Name))
 	default:
-		return sqlite.OpenDesired(ctx, s.dataDir)
+		return orNone(sqlite.OpenDesired(ctx, s.dataDir))
 	}
+}
+
+// orNone keeps the nil pointer that comes with an error from becoming a store
+// that is not nil.
+func orNone[S desiredStore](store S, err error) (desiredStore, error) {
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
 }
 
 // close closes all servers, within the context's time.

@@ -89,7 +89,7 @@ func (s *Supervisor) open(ctx context.Context) error {
 		return err
 	}
 	if s.store, err = s.host.storages.desired(ctx, s.file); err != nil {
-		return fmt.Errorf("opening the desired state: %w", err)
+		return err
 	}
 	if s.desired, s.revision, err = s.readDesired(ctx); err != nil {
 		return fmt.Errorf("reading the desired state: %w", err)

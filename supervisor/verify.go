@@ -84,7 +84,7 @@ func (s *storages) added(ctx context.Context, cfg config.Config) ([]config.Insta
 	}
 	store, err := s.desired(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("opening the desired state: %w", err)
+		return nil, err
 	}
 	document, _, err := store.Load(ctx)
 	if err = errors.Join(err, store.Close()); err != nil {
