@@ -135,8 +135,7 @@ func TestReplayRefusesHoldingsThatBecomeNegative(t *testing.T) {
 
 func TestReplayRefusesRecordsThatTakeTheIdentityOfOthers(t *testing.T) {
 	t.Parallel()
-	var taken uuid.UUID
-	taken = ledger(t).holding("b", "ETH").ID
+	taken := ledger(t).holding("b", "ETH").ID
 	checkTampering(t, sim.OpenHolding{AccountID: "b", Symbol: "BTC"}, []tampered{
 		{"nothing changed", func(*sim.Event) {}, ""},
 		{"the id of another holding", func(e *sim.Event) { e.Holdings[0].ID = taken }, "identity"},

@@ -100,7 +100,7 @@ func TestAFailedProjectionLosesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := start(t, memory.NewStore())
 		b.journal.hook(func(j *journal) {
-			j.onProject = func(_ context.Context, _ *sim.Projection, next func() error) error {
+			j.onProject = func(context.Context, *sim.Projection, func() error) error {
 				b.journal.hook(func(j *journal) { j.onProject = nil })
 				return errStore
 			}

@@ -189,7 +189,7 @@ func TestALookupThatFailsAnswersItsRequestAlone(t *testing.T) {
 		b.wantFinish()
 		b = newBundle(t, store)
 		b.journal.onScan = func() error { return errStore }
-		b.journal.onFindKeys = func(keys []sim.Key) error {
+		b.journal.onFindKeys = func([]sim.Key) error {
 			b.journal.hook(func(j *journal) { j.onFindKeys = nil })
 			return errStore
 		}

@@ -123,7 +123,9 @@ func TestARestartFindsWhatWasAcknowledged(t *testing.T) {
 			b.must(deposit("a"))
 		}
 		b.abort() // as in a crash: the tables know nothing of it
-		<-b.done
+		if err := <-b.done; err == nil {
+			t.Error("the engine ended as if it had been stopped")
+		}
 		b.stop()
 		again := start(t, store)
 		if h := again.Health(); h.Durable != 4 || h.Projected != 4 {
