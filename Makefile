@@ -1,7 +1,7 @@
 # Everything that is done with this repository, by name: make help.
 #
 # Building and running need Go, make and git. The integration tests also need
-# PostgreSQL, Redis and a C compiler (for the race detector), which
+# PostgreSQL, Redis, Prometheus and a C compiler (for the race detector), which
 # .ci/install-services fetches from the system's packages. Linters and code
 # generators are built from source, at the versions below, into .tools/.
 
@@ -77,7 +77,7 @@ test-short: ## Run the quick part of the unit tests
 	$(GO) test -short -timeout 2m $(ARGS) $(PKGS)
 
 .PHONY: test-integration
-test-integration: services $(TEST_SERVERS) ## Run the packages with integration tests on private PostgreSQL and Redis
+test-integration: services $(TEST_SERVERS) ## Run the packages with integration tests on private PostgreSQL, Redis and Prometheus
 	$(TEST_SERVERS) -- $(GO) test -tags integration -count=1 -timeout 15m -p 2 $(ARGS) $(INTEGRATION_PKGS)
 
 .PHONY: test-all
@@ -144,7 +144,7 @@ deps: ## Download the Go modules and verify them
 tools: $(addprefix tool-,$(TOOL_NAMES)) ## Install all development tools into .tools/bin
 
 .PHONY: services
-services: ## Install PostgreSQL, Redis and a C compiler where missing (Debian, Ubuntu)
+services: ## Install PostgreSQL, Redis, Prometheus and a C compiler where missing (Debian, Ubuntu)
 	@.ci/install-services
 
 .PHONY: help

@@ -22,7 +22,7 @@ func TestMigrationsGoForwardWholeOrNotAtAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.close()
+	defer func() { _ = d.close() }() // the test is over
 	first := kind{"a test", 7, []string{`CREATE TABLE a (n INTEGER); INSERT INTO a VALUES (1)`}}
 	second := kind{"a test", 7, append(first.steps, `ALTER TABLE a ADD COLUMN m INTEGER; UPDATE a SET m = n + 1`)}
 	broken := kind{"a test", 7, append(second.steps, `CREATE TABLE b (n INTEGER)`, `CREATE TABLE a (n INTEGER)`)}
