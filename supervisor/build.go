@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -114,7 +115,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 func (i *instance) restarts() uint64 {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return uint64(i.status.Restarts) //nolint:gosec // counts up from 0
+	return uint64(i.status.Restarts) // counts up from 0
 }
 
 func (i *instance) pausedNow() bool {
@@ -166,7 +167,9 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 		Handler: g.counted(face), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ReadTimeout: spec.Limits.RequestTimeout.Std(), WriteTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		BaseContext: func(net.Listener) context.Context { return g.abort },
-		ErrorLog:    quietLog(g.logger),
+		// What net/http reports of single connections (broken clients) is of
+		// interest only in detail.
+		ErrorLog: slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
 	g.grpc = grpcapi.New(grpcapi.Options{
 		Custodian: g.engine, Assets: assets, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,

@@ -87,12 +87,12 @@ func TestRestartKeepsThePortsOpen(t *testing.T) {
 				return
 			default:
 			}
-			if conn, err := net.Dial("tcp", one.HTTPAddr); err != nil {
+			conn, err := net.Dial("tcp", one.HTTPAddr)
+			if err != nil {
 				done <- err
 				return
-			} else {
-				_ = conn.Close()
 			}
+			_ = conn.Close()
 		}
 	}()
 	for range 3 {

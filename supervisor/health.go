@@ -2,10 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"io"
-	"log"
-	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
@@ -82,21 +78,4 @@ func (g *group) components() []httpapi.Component {
 		list = append(list, cache)
 	}
 	return list
-}
-
-// quietLog takes what net/http reports of single connections (failed
-// handshakes, broken clients), which is of interest only in detail.
-func quietLog(logger *slog.Logger) *log.Logger {
-	return log.New(debugWriter{logger}, "", 0)
-}
-
-// discardLog is for servers whose connections are of no interest.
-func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
-
-type debugWriter struct{ logger *slog.Logger }
-
-// Write logs one line.
-func (w debugWriter) Write(line []byte) (int, error) {
-	w.logger.Debug("http server", "message", strings.TrimSpace(string(line)))
-	return len(line), nil
 }

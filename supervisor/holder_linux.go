@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -16,7 +17,7 @@ func holder(address string) string {
 	if err != nil {
 		return ""
 	}
-	port, err := net.LookupPort("tcp", portText)
+	port, err := strconv.Atoi(portText)
 	if err != nil {
 		return ""
 	}
@@ -32,7 +33,7 @@ func holder(address string) string {
 }
 
 func inodeOf(table, suffix string) string {
-	f, err := os.Open(table) //nolint:gosec // one of two fixed names
+	f, err := os.Open(table)
 	if err != nil {
 		return ""
 	}
@@ -55,7 +56,7 @@ func processOf(socket string) string {
 			continue
 		}
 		pid := strings.Split(link, "/")[2]
-		name, err := os.ReadFile("/proc/" + pid + "/comm") //nolint:gosec // below /proc
+		name, err := os.ReadFile("/proc/" + pid + "/comm")
 		if err != nil {
 			return "pid " + pid
 		}

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -156,7 +157,9 @@ func TestFollowersSeeEveryChangeOnceAndInOrder(t *testing.T) {
 	h.add("one")
 	h.must(h.Drain(h.ctx, "one", 0, true))
 	h.must(h.Remove(h.ctx, "one", RemoveOptions{Wait: true}))
-	<-followed
+	if err := <-followed; !errors.Is(err, context.Canceled) {
+		t.Errorf("Follow: %v", err)
+	}
 	for n, e := range got {
 		if e.ID != uint64(n+1) {
 			t.Fatalf("event %d has id %d", n+1, e.ID)

@@ -72,22 +72,20 @@ type leased struct {
 }
 
 func (l *leased) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.listener.AcceptTCP()
-		l.mu.Lock()
-		ended := l.ended || l.closed.Load()
-		l.mu.Unlock()
-		switch {
-		case err == nil && ended:
-			_ = conn.Close() // nobody will serve it
-			return nil, net.ErrClosed
-		case err == nil:
-			return conn, nil
-		case ended:
-			return nil, net.ErrClosed
-		}
+	conn, err := l.listener.AcceptTCP()
+	l.mu.Lock()
+	ended := l.ended || l.closed.Load()
+	l.mu.Unlock()
+	switch {
+	case err == nil && ended:
+		_ = conn.Close() // nobody will serve it
+		return nil, net.ErrClosed
+	case ended:
+		return nil, net.ErrClosed
+	case err != nil:
 		return nil, err
 	}
+	return conn, nil
 }
 
 func (l *leased) Addr() net.Addr { return l.listener.Addr() }

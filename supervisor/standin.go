@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -23,7 +24,7 @@ type standIn struct {
 func newStandIn(httpPort, grpcPort *port) *standIn {
 	s := &standIn{http: &http.Server{
 		Handler: http.HandlerFunc(answerAway), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout,
-		WriteTimeout: headerTimeout, MaxHeaderBytes: maxHeader, ErrorLog: discardLog(),
+		WriteTimeout: headerTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}}
 	// A port that cannot be leased has been closed; nobody can come then.
 	if l, err := httpPort.lease(); err == nil {

@@ -41,12 +41,14 @@ func (o *ownership) watch(ctx context.Context) error {
 type storages struct {
 	dataDir string
 	options config.Postgres
-	metrics *obs.Registry
 	logger  *slog.Logger
 	memory  *memory.Store
 
 	// wrap lets tests come between an engine and its journal; nil for none.
 	wrap func(spec Spec, j sim.Journal) sim.Journal
+
+	// budget bounds the connections to all servers together; made by the first.
+	budget func() (*postgres.Budget, error)
 
 	mu      sync.Mutex // held for moments
 	servers map[config.Secret]*pgServer
@@ -63,7 +65,10 @@ type pgServer struct {
 
 func newStorages(cfg config.Config, metrics *obs.Registry, logger *slog.Logger) *storages {
 	return &storages{
-		dataDir: cfg.DataDir, options: cfg.Storage.Postgres, metrics: metrics, logger: logger,
+		dataDir: cfg.DataDir, options: cfg.Storage.Postgres, logger: logger,
+		budget: sync.OnceValues(func() (*postgres.Budget, error) {
+			return postgres.NewBudget(cfg.Storage.Postgres.MaxConnections, 0, metrics)
+		}),
 		memory: memory.NewStore(), servers: make(map[config.Secret]*pgServer),
 	}
 }
@@ -91,9 +96,11 @@ func (s *storages) server(ctx context.Context, url config.Secret) (*postgres.Ser
 	if shared.err != nil && shared.at.After(came) {
 		return nil, shared.err
 	}
-	server, err := postgres.Open(ctx, postgres.Options{
-		URL: url.Reveal(), MaxConnections: s.options.MaxConnections, Logger: s.logger, Metrics: s.metrics,
-	})
+	budget, err := s.budget()
+	if err != nil {
+		return nil, err
+	}
+	server, err := postgres.Open(ctx, postgres.Options{URL: url.Reveal(), Budget: budget, Logger: s.logger})
 	if ctx.Err() == nil { // else it says nothing of the server
 		shared.err, shared.at = err, time.Now()
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -23,6 +24,31 @@ type noMetrics struct{}
 
 func (noMetrics) SetConnections(int, int)                  {}
 func (noMetrics) RecordConnectionWait(time.Duration, bool) {}
+
+// Budget bounds the connections of several servers together, so that a process
+// whose instances are spread over them still has one bound. Besides what the
+// instances need, every server takes one connection for ownership. It is safe
+// for concurrent use and has nothing to close.
+type Budget struct{ *budget }
+
+// NewBudget returns a budget of so many connections, 0 meaning 80. A new
+// connection waits for its place within it for at most wait, 0 meaning 5 s.
+// Metrics may be nil.
+func NewBudget(connections int, wait time.Duration, metrics Metrics) (*Budget, error) {
+	if connections == 0 {
+		connections = defaultConnections
+	}
+	if connections < 2 {
+		return nil, errors.New("max_connections: at least 2 are needed, one of them for ownership")
+	}
+	if wait == 0 {
+		wait = defaultConnectionWait
+	}
+	if metrics == nil {
+		metrics = noMetrics{}
+	}
+	return &Budget{newBudget(connections, wait, metrics)}, nil
+}
 
 // budget bounds the connections of all pools together. A place is taken before
 // a connection is dialled and given back when its socket closes, so that none

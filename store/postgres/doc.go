@@ -25,7 +25,8 @@
 // # Connections
 //
 // Each journal has its own pool, which holds nothing while the instance is
-// idle. All connections of a server are counted against one budget; a pool
+// idle. All connections of a server, or of several that share a [Budget], are
+// counted against one budget; a pool
 // that wants one beyond it takes over one that another does not need, and
 // waits for a bounded time.
 //

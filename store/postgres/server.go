@@ -27,6 +27,9 @@ type Options struct {
 	// URL. It must lead to the server itself where URL leads to a pooler that
 	// shares sessions.
 	LockURL string
+	// Budget is shared with other servers of the process; nil means one of its
+	// own, of the two that follow.
+	Budget *Budget
 	// MaxConnections bounds all connections together; 0 means 80.
 	MaxConnections int
 	// ConnectionWait bounds how long a new connection waits for its place
@@ -87,33 +90,27 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		}
 		locks = lockConfig.ConnConfig
 	}
-	if o.MaxConnections == 0 {
-		o.MaxConnections = defaultConnections
-	}
-	if o.MaxConnections < 2 {
-		return nil, fmt.Errorf("max_connections: at least 2 are needed, one of them for ownership")
-	}
-	if o.ConnectionWait == 0 {
-		o.ConnectionWait = defaultConnectionWait
+	if o.Budget == nil {
+		if o.Budget, err = NewBudget(o.MaxConnections, o.ConnectionWait, o.Metrics); err != nil {
+			return nil, err
+		}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Metrics == nil {
-		o.Metrics = noMetrics{}
-	}
+	connections := o.Budget.limit
 	c := config.ConnConfig
 	s := &Server{
 		config: config, locks: locks.Copy(), log: o.Logger, idle: o.idle,
-		budget: newBudget(o.MaxConnections, o.ConnectionWait, o.Metrics),
+		budget: o.Budget.budget,
 		role:   c.User, database: c.Database, where: net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))),
-		openings: make(chan struct{}, min(maxOpenings, max(1, o.MaxConnections/2))),
+		openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
 	}
 	if s.admin, err = s.newPool("administration", maxOpenings); err != nil {
 		return nil, err
 	}
 	s.keeper = newKeeper(s, o.lockPing)
-	if err := s.inspect(ctx, o.MaxConnections, o.LockURL != ""); err != nil {
+	if err := s.inspect(ctx, connections, o.LockURL != ""); err != nil {
 		_ = s.Close(ctx)
 		return nil, err
 	}
