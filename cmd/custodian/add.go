@@ -1,146 +1,158 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
-// maxEntry bounds an entry that is read from a file, in bytes.
-const maxEntry = 4 << 20
-
-func newAdd(s streams, r *remote) *cobra.Command {
-	var file, name, profile, storage string
-	var httpPort, grpcPort int
-	var wait bool
+func (a *app) addCommand(c *connection) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "add", Short: "Add an instance and start it", Args: cobra.NoArgs,
-		Example: "  custodian instance add --name custodian-sim-009\n  custodian instance add --file entry.yaml",
+		Use: "add [NAME]", Short: "Add an instance and start it", Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Long: `Add an instance and start it. It is kept over restarts of the supervisor until
+it is removed. The entry is one of "instances:" in the configuration file, as
+YAML or JSON; flags win over it.`,
+		Example: `  custodian instance add alpine-bank
+  custodian instance add --name alpine-bank --http-port 8090 --grpc-port 50090
+  custodian instance add --file entry.yaml`,
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&file, "file", "f", "", "YAML or JSON file with one entry of instances; - for standard input")
-	flags.StringVar(&name, "name", "", "name of the instance")
-	flags.IntVar(&httpPort, "http-port", 0, "HTTP port (default: the next free one)")
-	flags.IntVar(&grpcPort, "grpc-port", 0, "gRPC port (default: the next free one)")
-	flags.StringVar(&profile, "profile", "", "kind of custodian")
-	flags.StringVar(&storage, "storage", "", "sqlite, memory or postgres")
-	flags.BoolVar(&wait, "wait", true, "return only when it serves")
-	format := addOutput(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var entry []byte
-		var err error
-		switch {
-		case file != "" && name != "":
-			err = errEntryTwice
-		case file != "":
-			entry, err = readEntry(s, file)
-		case name == "":
-			err = errors.New("--name or --file is required")
-		default:
-			fields := map[string]any{"name": name}
-			if httpPort != 0 {
-				fields["http_port"] = httpPort
-			}
-			if grpcPort != 0 {
-				fields["grpc_port"] = grpcPort
-			}
-			if profile != "" {
-				fields["profile"] = profile
-			}
-			if storage != "" {
-				fields["storage"] = map[string]any{"driver": storage}
-			}
-			entry, err = json.Marshal(fields)
-		}
-		if err != nil {
-			return badInput(err)
-		}
-		c, err := r.connect()
+	file := flags.StringP("file", "f", "", "file with the entry, or - for standard input")
+	flags.String("name", "", "name, a DNS label")
+	flags.Int("http-port", 0, "HTTP port (default one of the supervisor's range)")
+	flags.Int("grpc-port", 0, "gRPC port (default one of the supervisor's range)")
+	flags.String("profile", "", "kind of custodian")
+	flags.Uint64("seed", 0, "seed of identifiers and chances")
+	flags.String("storage", "", "sqlite, memory or postgres (default the supervisor's)")
+	flags.String("redis", "", "embedded, server or off (default the supervisor's)")
+	flags.Duration("drain-grace", 0, "how long a drain waits for what is in flight")
+	wait := flags.Bool("wait", true, "return only when it runs; if it does not start it is forgotten again")
+	output := addFormat(cmd)
+	_ = cmd.MarkFlagFilename("file", "yaml", "yml", "json") // the flag is there
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		entry, err := a.entry(cmd, *file, args)
 		if err != nil {
 			return err
 		}
-		i, err := c.Add(cmd.Context(), entry, wait)
-		if err != nil {
-			return ofServer(err)
-		}
-		return printInstance(s, *format, i)
+		return c.call(func(ctx context.Context, api *client.Client, _ []string) error {
+			i, err := api.Add(ctx, entry, *wait)
+			if err != nil {
+				return err
+			}
+			return a.printInstance(output, i)
+		})(cmd, nil)
 	}
 	return cmd
 }
 
-// readEntry reads an entry and shows it as JSON. Numbers keep their text.
-func readEntry(s streams, file string) ([]byte, error) {
-	in := s.in
-	if file != "-" {
-		f, err := os.Open(file)
+// entryFlags are the flags of an entry's keys.
+var entryFlags = []struct {
+	flag string
+	path []string
+}{
+	{"name", []string{"name"}},
+	{"http-port", []string{"http_port"}},
+	{"grpc-port", []string{"grpc_port"}},
+	{"profile", []string{"profile"}},
+	{"seed", []string{"seed"}},
+	{"storage", []string{"storage", "driver"}},
+	{"redis", []string{"redis", "driver"}},
+	{"drain-grace", []string{"drain_grace"}},
+}
+
+// entry puts an entry together from a file, flags and the argument. Whether it
+// is right, the supervisor says.
+func (a *app) entry(cmd *cobra.Command, file string, args []string) ([]byte, error) {
+	entry := map[string]any{}
+	if file != "" {
+		document, err := a.document(file)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = f.Close() }() // only read
-		in = f
+		decoder := json.NewDecoder(bytes.NewReader(document))
+		decoder.UseNumber() // amounts stay exactly as they were written
+		if err := decoder.Decode(&entry); err != nil || entry == nil {
+			return nil, inputError(fmt.Errorf("%s: an entry must be a mapping of keys to values", file))
+		}
 	}
-	data, err := io.ReadAll(io.LimitReader(in, maxEntry+1))
-	if err != nil {
-		return nil, err
+	for _, f := range entryFlags {
+		flag := cmd.Flags().Lookup(f.flag)
+		if !flag.Changed {
+			continue
+		}
+		var value any = flag.Value.String()
+		switch flag.Value.Type() {
+		case "int", "uint64":
+			value = json.Number(flag.Value.String())
+		}
+		if err := put(entry, f.path, value); err != nil {
+			return nil, inputError(fmt.Errorf("--%s: %w", f.flag, err))
+		}
 	}
-	if len(data) > maxEntry {
-		return nil, fmt.Errorf("%s: larger than %d bytes", file, maxEntry)
+	if len(args) == 1 {
+		if named := cmd.Flags().Lookup("name"); named.Changed && named.Value.String() != args[0] {
+			return nil, usageError(cmd, fmt.Errorf("the name is given twice, as %s and %s", args[0], named.Value))
+		}
+		entry["name"] = args[0]
 	}
-	var node yaml.Node
-	if err := yaml.Unmarshal(data, &node); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	if _, named := entry["name"]; !named {
+		return nil, usageError(cmd, errors.New("a name or --file is needed"))
 	}
-	if len(node.Content) != 1 {
-		return nil, fmt.Errorf("%s: holds no entry", file)
-	}
-	value, err := plain(node.Content[0])
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return json.Marshal(value)
+	return json.Marshal(entry)
 }
 
-// plain turns a YAML node into what encodes as the same JSON. Decimal numbers
-// become text, so that none passes through a floating point type.
-func plain(n *yaml.Node) (any, error) {
-	switch n.Kind {
-	case yaml.MappingNode:
-		m := make(map[string]any, len(n.Content)/2)
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			key := n.Content[i].Value
-			if _, twice := m[key]; twice {
-				return nil, fmt.Errorf("line %d: key %s stands twice", n.Content[i].Line, key)
-			}
-			value, err := plain(n.Content[i+1])
-			if err != nil {
-				return nil, err
-			}
-			m[key] = value
+// put sets a key below others, which must be mappings.
+func put(into map[string]any, path []string, value any) error {
+	for ; len(path) > 1; path = path[1:] {
+		below, ok := into[path[0]].(map[string]any)
+		if !ok && into[path[0]] != nil {
+			return fmt.Errorf("%s is no mapping in the file", path[0])
 		}
-		return m, nil
-	case yaml.SequenceNode:
-		list := make([]any, 0, len(n.Content))
-		for _, item := range n.Content {
-			value, err := plain(item)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
+		if below == nil {
+			below = map[string]any{}
+			into[path[0]] = below
 		}
-		return list, nil
-	case yaml.ScalarNode:
-		if n.Tag == "!!float" {
-			return n.Value, nil
-		}
-		var v any
-		err := n.Decode(&v)
-		return v, err
-	default:
-		return nil, fmt.Errorf("line %d: aliases are not allowed in an entry", n.Line)
+		into = below
 	}
+	into[path[0]] = value
+	return nil
+}
+
+// maxDocument bounds what is read of a file, in bytes: more than the admin API
+// takes.
+const maxDocument = 16 << 20
+
+// document reads a file, or standard input, in YAML or JSON and returns it as
+// JSON.
+func (a *app) document(file string) ([]byte, error) {
+	in, name := a.in, "standard input"
+	if file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return nil, inputError(err)
+		}
+		defer func() { _ = opened.Close() }() // only read from
+		in, name = opened, file
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxDocument))
+	if err != nil {
+		return nil, inputError(fmt.Errorf("reading %s: %w", name, err))
+	}
+	return config.ToJSON(data, name)
+}
+
+// interactive reports whether a person is at the other end.
+func interactive(in io.Reader) bool {
+	file, ok := in.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd())
 }

@@ -6,32 +6,22 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
-// Environment variables of the commands that talk to a running supervisor.
+// Variables of the commands that call the admin API; the configuration has no
+// keys of these names.
 const (
-	envURL   = "CUSTODIAN_ADMIN_URL"
-	envToken = "CUSTODIAN_ADMIN_TOKEN"
+	envAdminURL   = "CUSTODIAN_ADMIN_URL"
+	envAdminToken = "CUSTODIAN_ADMIN_TOKEN"
 )
 
-// source is where a command's configuration comes from.
-type source struct {
-	files []string
-	cmd   *cobra.Command
-	env   []string
-}
-
-// addSource adds the flags that say where the configuration comes from.
-func addSource(cmd *cobra.Command, s streams) *source {
-	src := &source{cmd: cmd, env: s.env}
-	cmd.Flags().StringArrayVarP(&src.files, "config", "c", nil, "configuration file; may be repeated, later ones win")
+// sources adds the flags that say where a configuration comes from, and returns
+// what reads it.
+func (a *app) sources(cmd *cobra.Command) (files *[]string, load func() (config.Config, error)) {
+	files = cmd.Flags().StringArrayP("config", "c", nil, "configuration file; repeatable, later ones win (none: one custodian from the environment)")
 	config.AddFlags(cmd.Flags())
-	return src
-}
-
-// load reads the configuration. Its error ends the program with the code for
-// bad input.
-func (s *source) load() (config.Config, error) {
-	cfg, err := config.Load(config.Options{
-		Files: s.files, Env: s.env, OtherEnv: []string{envURL, envToken}, Flags: s.cmd.Flags(),
-	})
-	return cfg, badInput(err)
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml") // the flag is there
+	return files, func() (config.Config, error) {
+		return config.Load(config.Options{
+			Files: *files, Env: a.env, OtherEnv: []string{envAdminURL, envAdminToken}, Flags: cmd.Flags(),
+		})
+	}
 }

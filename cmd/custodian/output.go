@@ -4,52 +4,86 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 )
 
-// addOutput adds the flag that chooses between tables and JSON.
-func addOutput(cmd *cobra.Command) *string {
-	format := cmd.Flags().StringP("output", "o", "table", "table or json")
-	check := cmd.PreRunE
-	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
-		if *format != "table" && *format != "json" {
-			return fmt.Errorf("--output: %q is not known; allowed: table, json", *format)
-		}
-		if check != nil {
-			return check(cmd, args)
-		}
-		return nil
+// Output formats: tables for people, JSON for programs.
+const (
+	formatTable = "table"
+	formatJSON  = "json"
+)
+
+// format is the value of the flag --output.
+type format string
+
+// String returns the format.
+func (f *format) String() string { return string(*f) }
+
+// Type names the value in help texts.
+func (f *format) Type() string { return "format" }
+
+// Set refuses unknown formats.
+func (f *format) Set(text string) error {
+	if text != formatTable && text != formatJSON {
+		return fmt.Errorf("must be %s or %s", formatTable, formatJSON)
 	}
-	return format
+	*f = format(text)
+	return nil
 }
 
-// printJSON writes v for programs.
+func (f *format) json() bool { return *f == formatJSON }
+
+// addFormat adds the flag --output.
+func addFormat(cmd *cobra.Command) *format {
+	f := format(formatTable)
+	cmd.Flags().VarP(&f, "output", "o", "table, for people, or json, for programs")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{formatTable, formatJSON}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	return &f
+}
+
+// printJSON writes a value as indented JSON.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
 }
 
-// table writes rows for people, in aligned columns.
-type table struct{ w *tabwriter.Writer }
+// table is lines of cells in aligned columns.
+type table struct{ rows [][]string }
 
-func newTable(w io.Writer, header ...any) *table {
-	t := &table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	t.row(header...)
-	return t
-}
+func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
 
-func (t *table) row(cells ...any) {
-	for i, cell := range cells {
-		if i > 0 {
-			fmt.Fprint(t.w, "\t")
+// print writes the table; columns are two blanks apart and no line ends in
+// blanks.
+func (t *table) print(w io.Writer) error {
+	var text strings.Builder
+	tabs := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
+	for _, row := range t.rows {
+		for n, cell := range row {
+			if n > 0 {
+				_, _ = tabs.Write([]byte{'\t'}) // a Builder never fails
+			}
+			_, _ = tabs.Write([]byte(oneLine(cell)))
 		}
-		fmt.Fprint(t.w, cell)
+		_, _ = tabs.Write([]byte{'\n'})
 	}
-	fmt.Fprintln(t.w)
+	_ = tabs.Flush()
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (t *table) flush() error { return t.w.Flush() }
+// dash stands in a table where there is nothing.
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

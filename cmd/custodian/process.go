@@ -2,143 +2,125 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
+	"net/http"
 	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
+	rungroup "github.com/oklog/run"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin"
 )
 
-func newEvents(s streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "events", Short: "Show what happens to the instances of a running supervisor", Args: cobra.NoArgs}
-	r := addRemote(cmd, s)
-	instance := cmd.Flags().StringP("instance", "i", "", "only of this instance")
-	follow := cmd.Flags().BoolP("follow", "f", false, "go on until interrupted")
-	format := addOutput(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := r.connect()
-		if err != nil {
-			return err
-		}
-		show := func(e wire.Event) error {
-			if *format == "json" {
-				return json.NewEncoder(s.out).Encode(e)
-			}
-			_, err := fmt.Fprintf(s.out, "%s  %-32s %-9s %s\n", e.Time.Format(time.RFC3339), e.Instance, e.State, e.Detail)
-			return err
-		}
-		if *follow {
-			err := c.Follow(cmd.Context(), 0, *instance, show)
-			if errors.Is(err, context.Canceled) {
-				return nil
-			}
-			return ofServer(err)
-		}
-		page, err := c.Events(cmd.Context(), 0, *instance)
-		if err != nil {
-			return ofServer(err)
-		}
-		for _, e := range page.Events {
-			if err := show(e); err != nil {
-				return err
-			}
+// process is a running supervisor with everything around it: one group whose
+// first member to end ends all. The supervisor decides when that is: a signal
+// only asks it to drain, so that the admin API answers until the last instance
+// is drained.
+type process struct {
+	supervisor *supervisor.Supervisor
+	server     *admin.Server
+	api        http.Handler
+	reload     *reloader
+	reporter   *reporter
+	signals    <-chan os.Signal
+	logger     *slog.Logger
+	forced     atomic.Bool
+}
+
+// run returns when all is drained or cut off.
+func (p *process) run(ctx context.Context) error {
+	var actors rungroup.Group
+	running, drain := context.WithCancel(ctx)
+	defer drain()
+	// stop ends the supervisor, which takes as long as its drain; the members
+	// that end at once are interrupted after it.
+	stop := sync.OnceFunc(func() {
+		p.reporter.drains()
+		drain()
+	})
+	actors.Add(func() error {
+		if err := p.supervisor.Run(running); err != nil {
+			return fmt.Errorf("running the supervisor: %w", err)
 		}
 		return nil
-	}
-	return cmd
-}
+	}, func(error) { stop() })
 
-func newConfig(s streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "config", Short: "Read and replace the desired state of a running supervisor", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	r := addRemote(cmd, s)
-	get := &cobra.Command{Use: "get", Short: "Print the desired state as JSON, its entity tag on the error stream", Args: cobra.NoArgs}
-	get.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := r.connect()
-		if err != nil {
-			return err
+	shut := make(chan struct{})
+	actors.Add(func() error {
+		err := p.server.Serve(p.api)
+		if err == nil {
+			<-shut
 		}
-		document, etag, err := c.Config(cmd.Context())
-		if err != nil {
-			return ofServer(err)
-		}
-		fmt.Fprintln(s.err, "etag: "+etag)
-		return printJSON(s.out, json.RawMessage(document))
-	}
-	cmd.AddCommand(get,
-		newPut(s, r, "put", "Make a document the desired state", false),
-		newPut(s, r, "plan", "Show what a document would change", true))
-	return cmd
-}
-
-func newPut(s streams, r *remote, use, short string, dryRun bool) *cobra.Command {
-	cmd := &cobra.Command{Use: use + " FILE", Short: short + "; - for standard input", Args: cobra.ExactArgs(1)}
-	etag := cmd.Flags().String("etag", "", "entity tag that the desired state must still have")
-	format := addOutput(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		document, err := readDocument(s, args[0])
-		if err != nil {
-			return badInput(err)
-		}
-		c, err := r.connect()
-		if err != nil {
-			return err
-		}
-		plan, tag, err := c.PutConfig(cmd.Context(), document, *etag, dryRun)
-		if err != nil {
-			return ofServer(err)
-		}
-		if *format == "json" {
-			return printJSON(s.out, plan)
-		}
-		fmt.Fprintln(s.err, "etag: "+tag)
-		if len(plan.Changes) == 0 {
-			_, err := fmt.Fprintln(s.out, "nothing changes")
-			return err
-		}
-		t := newTable(s.out, "ACTION", "INSTANCE")
-		for _, change := range plan.Changes {
-			t.row(change.Action, change.Instance)
-		}
-		return t.flush()
-	}
-	return cmd
-}
-
-func readDocument(s streams, file string) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(io.LimitReader(s.in, maxEntry))
-	}
-	return os.ReadFile(file)
-}
-
-func newLogLevel(s streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "log-level [LEVEL]", Short: "Show or set the log level of a running supervisor", Args: cobra.MaximumNArgs(1),
-		ValidArgs: []string{"debug", "info", "warn", "error"},
-	}
-	r := addRemote(cmd, s)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := r.connect()
-		if err != nil {
-			return err
-		}
-		if len(args) == 1 {
-			return ofServer(c.SetLogLevel(cmd.Context(), args[0]))
-		}
-		level, err := c.LogLevel(cmd.Context())
-		if err != nil {
-			return ofServer(err)
-		}
-		_, err = fmt.Fprintln(s.out, level)
 		return err
+	}, func(error) { p.shutdown(shut) })
+
+	p.add(&actors, func(ctx context.Context) { p.handleSignals(ctx, stop) })
+	p.add(&actors, p.reload.watch)
+	p.add(&actors, p.reporter.follow)
+	p.add(&actors, p.reporter.announce)
+
+	err := actors.Run()
+	if p.forced.Load() {
+		return errors.Join(errForced, err)
 	}
-	return cmd
+	return err
+}
+
+// add adds a member that ends when it is told to and not before: its own end is
+// no reason to end the others.
+func (p *process) add(actors *rungroup.Group, fn func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	actors.Add(func() error {
+		fn(ctx)
+		<-ctx.Done()
+		return nil
+	}, func(error) { cancel() })
+}
+
+// apiGrace is how long requests to the admin API may take to finish once the
+// last instance is drained.
+const apiGrace = 3 * time.Second
+
+// shutdown ends the admin API, in the background: members are interrupted one
+// after another.
+func (p *process) shutdown(done chan<- struct{}) {
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(context.Background(), apiGrace)
+		defer cancel()
+		if err := p.server.Shutdown(ctx); err != nil {
+			p.logger.Warn("the admin API did not end in good order", "error", err)
+		}
+	}()
+}
+
+// handleSignals drains at the first signal to end, forces at the second, and
+// reloads at SIGHUP.
+func (p *process) handleSignals(ctx context.Context, stop func()) {
+	stopping := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case sig := <-p.signals:
+			switch {
+			case sig == syscall.SIGHUP:
+				p.reload.ask("SIGHUP")
+			case !stopping:
+				stopping = true
+				p.logger.Info("draining all instances", "signal", sig.String())
+				stop()
+			default:
+				p.logger.Warn("cutting off what is left", "signal", sig.String())
+				p.forced.Store(true)
+				p.supervisor.Force()
+			}
+		}
+	}
 }

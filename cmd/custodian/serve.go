@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
-	"github.com/oklog/run"
 	"github.com/spf13/cobra"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
@@ -21,173 +17,89 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
-// adminGrace is how long the admin API may take to end after the instances.
-const adminGrace = 2 * time.Second
-
-func newServe(s streams) *cobra.Command {
+func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "serve", Short: "Run the supervisor and its instances", Args: cobra.NoArgs,
-		Long: "serve runs the instances of a configuration and the admin API until it is told to stop.\n" +
-			"SIGINT and SIGTERM drain all instances; a second one cuts the drain short. SIGHUP, and any\n" +
-			"change of the files, applies the configuration again: just what changed is added, drained or restarted.\n" +
-			"Without --config, the environment describes a single instance.",
+		Use: "serve", Short: "Run the supervisor and its custodians", Args: exactly(),
+		Long: `Run the supervisor and the custodians of its configuration until SIGTERM or
+SIGINT, which drains them all; a second one cuts off what is left. SIGHUP, or a
+change of a file, adds, drains and restarts just what changed; a file with
+mistakes changes nothing.
+
+Any key can be set by a variable too: storage.driver is CUSTODIAN_STORAGE_DRIVER.
+With no --config the environment describes a single custodian:
+SERVICE_INSTANCE_NAME, HTTP_PORT, GRPC_PORT, POSTGRES_URL, REDIS_URL, …`,
 		Example: "  custodian serve --config configs/local.yaml",
 	}
-	src := addSource(cmd, s)
+	files, load := a.sources(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := src.load()
+		cfg, err := load()
 		if err != nil {
 			return err
 		}
-		return serve(cmd.Context(), cfg, src, s)
+		return a.serve(cmd.Context(), cfg, *files, load)
 	}
 	return cmd
 }
 
-// serve wires the process and runs it as one group: supervisor, admin API,
-// signals, the watch on the files, and what is told to the terminal.
-func serve(ctx context.Context, cfg config.Config, src *source, s streams) error {
-	logger, level, flush, err := obs.NewLogger(obs.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format, Writer: s.err})
+// closeTimeout bounds what is to be undone after a start that failed.
+const closeTimeout = 5 * time.Second
+
+// serve runs a configuration. What cannot be started at all is an input error
+// in one line.
+func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load func() (config.Config, error)) error {
+	// From here on signals are ours: the first one may come before all is up.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	logger, level, flush, err := obs.NewLogger(obs.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format, Writer: a.err})
 	if err != nil {
-		return badInput(err)
+		return inputError(err)
 	}
-	defer func() { _ = flush() }() // nowhere is left to say that it failed
-	metrics := obs.NewRegistry()
+	defer func() { _ = flush() }() // there is no place left to report it
 	server, err := admin.Bind(ctx, cfg.Admin, logger)
 	if err != nil {
-		return badInput(err)
+		return inputError(err)
 	}
-	build := versionInfo()
-	sup, err := supervisor.Open(ctx, supervisor.Options{
-		Config: cfg, Load: src.load, Metrics: metrics, Logger: logger, Version: build.Version,
+	metrics := obs.NewRegistry()
+	files = append(files[:len(files):len(files)], tlsFiles(cfg.Admin)...)
+	reload := &reloader{load: load, files: files, now: cfg, level: level, server: server, logger: logger, asked: make(chan string, 1)}
+	opening, stopOpening := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	sup, err := supervisor.Open(opening, supervisor.Options{
+		Config: cfg, Load: reload.read, Metrics: metrics, Logger: logger, Version: a.build.Version,
 	})
+	interrupted := opening.Err() != nil
+	stopOpening()
 	if err != nil {
-		_ = server.Shutdown(ctx) // it has not served yet
-		return badInput(err)
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = server.Shutdown(undo) // nobody has been answered yet
+		if interrupted {
+			return &failure{code: codeFailed, err: errors.New("interrupted before anything was started")}
+		}
+		return inputError(err)
 	}
+	reload.supervisor = sup
 	api := admin.New(admin.Options{
-		Config: cfg.Admin, Supervisor: sup, Level: level, Logger: logger, Version: build,
+		Config: cfg.Admin, Supervisor: sup, Level: level, Logger: logger, Version: a.build,
 		Metrics: metrics.Handler(), Middleware: metrics.AdminMiddleware, Context: server.Context(),
 	})
-	p := &process{sup: sup, server: server, logger: logger, out: s.out, files: src.files}
-	var group run.Group
-	supervising, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan struct{}) // closed when the supervisor is done
-	group.Add(func() error {
-		defer close(ended)
-		return sup.Run(supervising)
-	}, func(error) { stop() })
-	group.Add(func() error { return server.Serve(api) }, func(error) { go p.closeAdmin(ended) })
-	p.addActor(&group, p.signals)
-	p.addActor(&group, p.watch)
-	telling, stopTelling := context.WithCancel(context.Background())
-	defer stopTelling()
-	group.Add(func() error {
-		if err := p.tell(telling, cfg); telling.Err() == nil {
-			return err
-		}
-		return nil
-	}, func(error) {
-		context.AfterFunc(supervising, func() { <-ended; stopTelling() }) // the drain is told as well
-	})
-	if err := group.Run(); err != nil && !errors.Is(err, errStopped) {
-		return &failure{err, exitFailed}
+	p := &process{
+		supervisor: sup, server: server, api: api, reload: reload, signals: signals, logger: logger,
+		reporter: newReporter(sup, a.out, logger, server.URL()),
 	}
-	p.finishTelling()
-	if p.wasForced() {
-		return silent(exitFailed)
-	}
-	return nil
+	return p.run(ctx)
 }
 
-// errStopped ends the group after a signal.
-var errStopped = errors.New("stopped by a signal")
-
-// process is the running supervisor as seen from the command line.
-type process struct {
-	sup    *supervisor.Supervisor
-	server *admin.Server
-	logger *slog.Logger
-	out    io.Writer
-	files  []string
-
-	mu     sync.Mutex
-	forced bool
-	told   uint64 // id of the last event that was told
-}
-
-// addActor adds an actor that ends with a context.
-func (p *process) addActor(group *run.Group, fn func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	group.Add(func() error {
-		if err := fn(ctx); ctx.Err() == nil {
-			return err
-		}
-		return nil
-	}, func(error) { cancel() })
-}
-
-// closeAdmin keeps the admin API answering while the instances drain, so that
-// the drain can be watched, and closes it then.
-func (p *process) closeAdmin(ended <-chan struct{}) {
-	<-ended
-	ctx, cancel := context.WithTimeout(context.Background(), adminGrace)
-	defer cancel()
-	if err := p.server.Shutdown(ctx); err != nil {
-		p.logger.Warn("closing the admin API", "error", err)
-	}
-}
-
-// signals returns after the first SIGINT or SIGTERM, which begins the drain. It
-// leaves behind who listens for the second one.
-func (p *process) signals(ctx context.Context) error {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	for {
-		select {
-		case sig := <-signals:
-			if sig == syscall.SIGHUP {
-				p.reload(ctx, "SIGHUP")
-				continue
-			}
-			fmt.Fprintf(p.out, "%s: draining all instances; once more to force\n", sig)
-			go p.force(signals)
-			return errStopped
-		case <-ctx.Done():
-			signal.Stop(signals)
-			return nil
+func tlsFiles(c config.Admin) []string {
+	var files []string
+	for _, file := range []string{c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA} {
+		if file != "" {
+			files = append(files, file)
 		}
 	}
+	return files
 }
 
-// force cuts the drain short at the second signal.
-func (p *process) force(signals <-chan os.Signal) {
-	for sig := range signals {
-		if sig == syscall.SIGHUP {
-			continue
-		}
-		p.mu.Lock()
-		p.forced = true
-		p.mu.Unlock()
-		fmt.Fprintf(p.out, "%s again: cutting off what is left\n", sig)
-		p.sup.Force()
-		return
-	}
-}
-
-func (p *process) wasForced() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.forced
-}
-
-// reload applies the configuration again.
-func (p *process) reload(ctx context.Context, why string) {
-	changes, err := p.sup.Reload(ctx)
-	if err != nil {
-		p.logger.Error("configuration not applied, nothing changed", "because_of", why, "error", err)
-		return
-	}
-	p.logger.Info("configuration applied", "because_of", why, "changes", len(changes))
-}
+// errForced says that a second signal cut the drain short.
+var errForced = fmt.Errorf("cut off by a second signal; what was acknowledged is durable all the same")

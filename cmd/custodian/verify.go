@@ -1,91 +1,89 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 )
 
-func newVerify(s streams) *cobra.Command {
+func (a *app) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "verify", Short: "Replay the journals and compare every table with them", Args: cobra.NoArgs,
-		Long: "verify replays each instance's journal, checks its hash chain and double entry, and compares\n" +
-			"every row of every table with what the journal says. It needs no running supervisor;\n" +
-			"an instance that runs must be drained first.\n\n" +
-			"Exit codes: 0 nothing differs, 1 something differs, 2 something could not be verified.",
+		Use: "verify", Short: "Replay journals and compare every table with them", Args: exactly(),
+		Long: `Replay the journals of instances, check hash chains and double entry, and compare
+every row of every table with what the journal says. No supervisor is needed;
+an instance that runs must be drained first. Instances that were added by the
+admin API are verified too. The exit code is 0 if nothing differs, 1 if something
+does, and 2 if books could not be verified.`,
 		Example: "  custodian verify --config configs/local.yaml --instance custodian-sim-001",
 	}
-	src := addSource(cmd, s)
-	format := addOutput(cmd)
-	names := cmd.Flags().StringArrayP("instance", "i", nil, "verify only this instance; may be repeated")
+	_, load := a.sources(cmd)
+	names := cmd.Flags().StringArrayP("instance", "i", nil, "instance to verify; repeatable (none: all)")
+	output := addFormat(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := src.load()
+		cfg, err := load()
 		if err != nil {
 			return err
 		}
 		list, err := supervisor.Verify(cmd.Context(), cfg, *names, slog.New(slog.DiscardHandler))
 		if err != nil {
-			return badInput(err)
+			return inputError(err)
 		}
-		if *format == "json" {
-			err = printJSON(s.out, map[string]any{"instances": list})
+		if output.json() {
+			err = printJSON(a.out, map[string]any{"instances": list})
 		} else {
-			err = printVerifications(s.out, list)
+			err = printVerifications(a.out, list)
 		}
-		return errors.Join(err, verdict(list))
+		if err != nil {
+			return err
+		}
+		return verdict(list)
 	}
 	return cmd
 }
 
-// verdict turns what was found into the exit code.
+// verdict turns results into an exit code. A difference that was found outweighs
+// books that could not be looked at; those that never were are no trouble.
 func verdict(list []supervisor.Verification) error {
-	code := 0
+	code := codeOK
 	for _, v := range list {
 		switch {
 		case v.Missing:
 		case v.Report == nil:
-			code = exitUsage
-		case !v.Report.OK() && code == 0:
-			code = exitFailed
+			code = codeInput
+		case !v.Report.OK():
+			return &failure{code: codeFailed}
 		}
 	}
-	if code == 0 {
-		return nil
+	if code != codeOK {
+		return &failure{code: code}
 	}
-	return silent(code)
+	return nil
 }
 
 func printVerifications(w io.Writer, list []supervisor.Verification) error {
-	t := newTable(w, "INSTANCE", "RESULT", "BATCHES", "EVENTS", "ACCOUNTS", "HOLDINGS", "SETTLEMENTS", "ENTRIES", "STATE DIGEST")
+	var t table
+	t.row("INSTANCE", "RESULT", "STORAGE", "BATCHES", "EVENTS", "ACCOUNTS", "HOLDINGS", "SETTLEMENTS", "ENTRIES", "STATE DIGEST")
 	for _, v := range list {
 		r := v.Report
 		if r == nil {
-			t.row(v.Instance, v.Problem)
+			t.row(v.Instance, result(v), v.Storage)
 			continue
 		}
-		result := "ok"
-		if !r.OK() {
-			result = fmt.Sprintf("%d differences", len(r.Differences))
-			if r.Truncated {
-				result = "more than " + result
-			}
-		}
-		t.row(v.Instance, result, r.Batches, r.Events, r.Accounts, r.Holdings, r.Settlements, r.Entries, short(r.State))
+		t.row(v.Instance, result(v), v.Storage, strconv.Itoa(r.Batches), strconv.FormatUint(r.Events, 10),
+			strconv.Itoa(r.Accounts), strconv.Itoa(r.Holdings), strconv.Itoa(r.Settlements), strconv.Itoa(r.Entries),
+			dash(r.State[:min(16, len(r.State))]))
 	}
-	if err := t.flush(); err != nil {
+	if err := t.print(w); err != nil {
 		return err
 	}
 	for _, v := range list {
-		if v.Report == nil {
-			continue
-		}
-		for _, d := range v.Report.Differences {
-			if _, err := fmt.Fprintf(w, "%s: %s %s: %s\n", v.Instance, d.Table, d.Key, d.Problem); err != nil {
+		for _, line := range details(v) {
+			if _, err := fmt.Fprintf(w, "%s: %s\n", v.Instance, oneLine(line)); err != nil {
 				return err
 			}
 		}
@@ -93,9 +91,29 @@ func printVerifications(w io.Writer, list []supervisor.Verification) error {
 	return nil
 }
 
-func short(digest string) string {
-	if len(digest) > 16 {
-		return digest[:16]
+func result(v supervisor.Verification) string {
+	switch {
+	case v.Missing:
+		return "no books"
+	case v.Report == nil:
+		return "not verified"
+	case v.Report.OK():
+		return "ok"
+	case v.Report.Truncated:
+		return "over " + count(len(v.Report.Differences), "difference")
 	}
-	return digest
+	return count(len(v.Report.Differences), "difference")
+}
+
+// details are what the table has no room for: why there is no result, or what
+// differs.
+func details(v supervisor.Verification) []string {
+	if v.Report == nil {
+		return []string{v.Problem}
+	}
+	var lines []string
+	for _, d := range v.Report.Differences {
+		lines = append(lines, d.Table+" "+d.Key+": "+d.Problem)
+	}
+	return lines
 }

@@ -1,49 +1,50 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 )
 
-// versionInfo says which program this is.
-func versionInfo() wire.Version {
+// buildVersion describes this program, from what the linker was told and what
+// Go records in every binary.
+func buildVersion() wire.Version {
 	v := wire.Version{Version: version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
+		v.Version = cmp.Or(v.Version, "unknown")
 		return v
 	}
-	if v.Version == "" {
-		v.Version = info.Main.Version
-	}
-	for _, s := range info.Settings {
-		switch s.Key {
+	v.Version = cmp.Or(v.Version, strings.Trim(info.Main.Version, "()"), "unknown")
+	for _, setting := range info.Settings {
+		switch setting.Key {
 		case "vcs.revision":
-			v.Commit = s.Value
+			v.Commit = setting.Value
 		case "vcs.time":
-			v.Built = s.Value
+			v.Built = setting.Value
 		}
 	}
 	return v
 }
 
-func newVersion(s streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "version", Short: "Show the version of the program", Args: cobra.NoArgs}
-	format := addOutput(cmd)
+func (a *app) versionCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "version", Short: "Say which program this is", Args: exactly()}
+	output := addFormat(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		v := versionInfo()
-		if *format == "json" {
-			return printJSON(s.out, v)
+		if output.json() {
+			return printJSON(a.out, a.build)
 		}
-		line := fmt.Sprintf("custodian %s %s %s/%s", v.Version, v.Go, v.OS, v.Arch)
-		if v.Commit != "" {
-			line += " " + v.Commit
+		parts := []string{a.build.Go, a.build.OS + "/" + a.build.Arch}
+		if a.build.Commit != "" {
+			parts = append([]string{"commit " + a.build.Commit[:min(12, len(a.build.Commit))]}, parts...)
 		}
-		_, err := fmt.Fprintln(s.out, line)
+		_, err := fmt.Fprintf(a.out, "custodian %s (%s)\n", a.build.Version, strings.Join(parts, ", "))
 		return err
 	}
 	return cmd

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
+)
+
+// app is what the commands share: where they read, write and look.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	env      []string // NAME=value
+	build    wire.Version
+	progress sync.Mutex // of lines on err that several operations print
+}
+
+// run is the whole program: it takes the arguments behind the program's name
+// and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
+	a := &app{in: stdin, out: stdout, err: stderr, env: env, build: buildVersion()}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	called, err := root.ExecuteContextC(ctx)
+	return a.report(called, err)
+}
+
+func (a *app) root() *cobra.Command {
+	root := group("custodian", "Run many simulated custodians in one process, and look after them",
+		a.serveCommand(), a.validateCommand(), a.verifyCommand(), a.versionCommand(),
+		a.instanceCommand(), a.eventsCommand(), a.configCommand(), a.logLevelCommand(),
+	)
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root
+}
+
+// group makes a command that only holds others. Unlike cobra's own it refuses a
+// subcommand that it does not know, naming the nearest.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.ArbitraryArgs,
+		SuggestionsMinimumDistance: 2,
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		text := fmt.Sprintf("unknown command %q", args[0])
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			text += fmt.Sprintf("; did you mean %s?", near[0])
+		}
+		return usageError(cmd, fmt.Errorf("%s", text))
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// exactly is [cobra.ExactArgs] with messages that name the arguments.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usageError(cmd, fmt.Errorf("%s is missing", names[len(args)]))
+		}
+		if len(args) > len(names) {
+			return usageError(cmd, fmt.Errorf("argument %q is one too many", args[len(names)]))
+		}
+		return nil
+	}
+}
+
+// atLeastOne wants one argument or more.
+func atLeastOne(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usageError(cmd, fmt.Errorf("%s is missing", name))
+		}
+		return nil
+	}
+}
+
+// getenv returns the value of a variable, "" if it is not set.
+func (a *app) getenv(name string) string {
+	value := ""
+	for _, pair := range a.env {
+		if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {
+			value = pair[len(name)+1:] // the last one wins, as in os/exec
+		}
+	}
+	return value
+}

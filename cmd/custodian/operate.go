@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
+)
+
+// operation is one call that does something to one instance.
+type operation func(ctx context.Context, api *client.Client, name string) (wire.Instance, error)
+
+// operatesAtOnce bounds the instances that one command operates on at a time.
+const operatesAtOnce = 16
+
+// operate makes a command that does something to instances, all at once, and
+// says how they are afterwards.
+func (a *app) operate(c *connection, use, short string, do operation) *cobra.Command {
+	cmd := &cobra.Command{Use: use + " NAME…", Short: short, Args: atLeastOne("NAME"), ValidArgsFunction: c.names(true)}
+	output := addFormat(cmd)
+	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, names []string) error {
+		results := make([]wire.Instance, len(names))
+		errs := make([]error, len(names))
+		room := make(chan struct{}, operatesAtOnce)
+		var calls sync.WaitGroup
+		for n, name := range names {
+			room <- struct{}{}
+			calls.Go(func() {
+				defer func() { <-room }()
+				results[n], errs[n] = do(ctx, api, name)
+			})
+		}
+		calls.Wait()
+		return a.results(output, results, errs)
+	})
+	return cmd
+}
+
+// results prints what became of several instances. One error is returned as it
+// is, of several all are printed.
+func (a *app) results(output *format, results []wire.Instance, errs []error) error {
+	var failed []error
+	var done []wire.Instance
+	for n := range results {
+		if errs[n] != nil {
+			failed = append(failed, errs[n])
+		} else {
+			done = append(done, results[n])
+		}
+	}
+	if err := a.printInstances(output, done, len(results) > 1); err != nil {
+		return err
+	}
+	if len(failed) <= 1 {
+		return errors.Join(failed...)
+	}
+	code := codeOK
+	for _, err := range failed {
+		code = max(code, a.report(nil, err))
+	}
+	return &failure{code: code}
+}
+
+func addWait(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("wait", true, "return only when it is done")
+}
+
+func addGrace(cmd *cobra.Command) *time.Duration {
+	return cmd.Flags().Duration("grace", 0, "time for what is in flight, like 30s (default the instance's own)")
+}
+
+// simpleCommand makes a command that only knows whether to wait.
+func (a *app) simpleCommand(c *connection, use, short string,
+	do func(ctx context.Context, api *client.Client, name string, wait bool) (wire.Instance, error),
+) *cobra.Command {
+	var wait *bool
+	cmd := a.operate(c, use, short, func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+		return do(ctx, api, name, *wait)
+	})
+	wait = addWait(cmd)
+	return cmd
+}
+
+// immediateCommand makes a command of an operation that takes no time.
+func (a *app) immediateCommand(c *connection, use, short string,
+	do func(api *client.Client, ctx context.Context, name string) (wire.Instance, error),
+) *cobra.Command {
+	return a.operate(c, use, short, func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+		return do(api, ctx, name)
+	})
+}
+
+func (a *app) drainCommand(c *connection) *cobra.Command {
+	var wait *bool
+	var grace *time.Duration
+	cmd := a.operate(c, "drain", "Stop instances in good order; data and entries are kept", func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+		if !*wait {
+			return api.Drain(ctx, name, *grace, false)
+		}
+		return a.watched(ctx, api, name, func() (wire.Instance, error) { return api.Drain(ctx, name, *grace, true) })
+	})
+	wait, grace = addWait(cmd), addGrace(cmd)
+	return cmd
+}
+
+func (a *app) restartCommand(c *connection) *cobra.Command {
+	var wait *bool
+	var grace *time.Duration
+	cmd := a.operate(c, "restart", "Drain instances and start them again", func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+		if !*wait {
+			return api.Restart(ctx, name, *grace, false)
+		}
+		return a.watched(ctx, api, name, func() (wire.Instance, error) { return api.Restart(ctx, name, *grace, true) })
+	})
+	wait, grace = addWait(cmd), addGrace(cmd)
+	return cmd
+}
+
+func (a *app) resetCommand(c *connection) *cobra.Command {
+	var wait *bool
+	var grace *time.Duration
+	cmd := a.operate(c, "reset", "Drop the books of instances and start them again with their opening", func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+		return api.Reset(ctx, name, *grace, *wait)
+	})
+	wait, grace = addWait(cmd), addGrace(cmd)
+	a.confirmed(cmd, "drops all books of %s and begins anew")
+	return cmd
+}
+
+func (a *app) removeCommand(c *connection) *cobra.Command {
+	var options client.RemoveOptions
+	cmd := &cobra.Command{
+		Use: "remove NAME…", Aliases: []string{"rm"}, Short: "Drain instances and forget them", Args: atLeastOne("NAME"), ValidArgsFunction: c.names(true),
+		Long: `Drain instances and forget them. Their data is kept unless --purge is given.
+Instances of a configuration file are removed there.`,
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&options.Purge, "purge", false, "also drop the books and the keys in Redis")
+	flags.BoolVar(&options.Wait, "wait", true, "return only when it is done")
+	flags.DurationVar(&options.Grace, "grace", 0, "time for what is in flight, like 30s (default the instance's own)")
+	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, names []string) error {
+		code := codeOK
+		for _, name := range names {
+			if err := api.Remove(ctx, name, options); err != nil {
+				code = max(code, a.report(nil, err))
+				continue
+			}
+			done := "removed "
+			if !options.Wait {
+				done = "removing "
+			}
+			if _, err := fmt.Fprintln(a.out, done+name); err != nil {
+				return err
+			}
+		}
+		if code != codeOK {
+			return &failure{code: code}
+		}
+		return nil
+	})
+	a.confirmed(cmd, "drops all books of %s for good", func() bool { return options.Purge })
+	return cmd
+}
+
+// confirmed makes a command ask a person before it destroys something. Programs,
+// whose standard input is no terminal, are not asked.
+func (a *app) confirmed(cmd *cobra.Command, what string, only ...func() bool) {
+	yes := cmd.Flags().BoolP("yes", "y", false, "do not ask")
+	next := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, names []string) error {
+		for _, destroys := range only {
+			if !destroys() {
+				return next(cmd, names)
+			}
+		}
+		if *yes || !interactive(a.in) {
+			return next(cmd, names)
+		}
+		if _, err := fmt.Fprintf(a.err, "this "+what+"; go on? [y/N] ", strings.Join(names, ", ")); err != nil {
+			return err
+		}
+		answer, _ := bufio.NewReader(a.in).ReadString('\n') // none is no
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return next(cmd, names)
+		}
+		return errors.New("nothing was done")
+	}
+}
+
+// watched calls do and shows, meanwhile, the progress of the drain that it
+// means. The progress goes to standard error: the result is what counts.
+func (a *app) watched(ctx context.Context, api *client.Client, name string, do func() (wire.Instance, error)) (wire.Instance, error) {
+	page, err := api.Events(ctx, 0, name)
+	if err != nil {
+		return do() // which will say what is wrong
+	}
+	last, lines := page.LastID, progress{}
+	show := func(e wire.Event, inFlight int) {
+		last = e.ID
+		if line := lines.of(name, e.State, e.Detail, inFlight); line != "" {
+			a.printProgress(line)
+		}
+	}
+	watching, stop := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		_ = api.Follow(watching, last, name, func(e wire.Event) error { // without it there is less to see
+			inFlight := 0
+			if i, err := api.Instance(watching, name); err == nil && i.Drain != nil {
+				inFlight = i.Drain.InFlight
+			}
+			show(e, inFlight)
+			return nil
+		})
+	}()
+	i, err := do()
+	stop()
+	<-watched
+	// What went by too fast to be followed is told now.
+	if page, missed := api.Events(ctx, last, name); missed == nil {
+		for _, e := range page.Events {
+			show(e, 0)
+		}
+	}
+	return i, err
+}
+
+func (a *app) printProgress(line string) {
+	a.progress.Lock()
+	defer a.progress.Unlock()
+	_, _ = fmt.Fprintln(a.err, line) // of no consequence
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
+)
+
+// reporter tells people on standard output what runs and how a drain goes, and
+// writes the lives of all instances to the log.
+type reporter struct {
+	supervisor *supervisor.Supervisor
+	logger     *slog.Logger
+	url        string // of the admin API
+
+	mu       sync.Mutex
+	out      io.Writer
+	draining bool
+	lines    progress
+}
+
+func newReporter(s *supervisor.Supervisor, out io.Writer, logger *slog.Logger, url string) *reporter {
+	return &reporter{supervisor: s, logger: logger, url: url, out: out, lines: progress{}}
+}
+
+// settlePause is the time between two looks at whether the first round of
+// starts is over.
+const settlePause = 20 * time.Millisecond
+
+// announce prints what runs and where, once the first round of starts is over.
+func (r *reporter) announce(ctx context.Context) {
+	ticker := time.NewTicker(settlePause)
+	defer ticker.Stop()
+	for r.supervisor.Readiness().Status == "starting" {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+	list := r.supervisor.List()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.draining {
+		return
+	}
+	var t table
+	for _, status := range list {
+		t.row(summary(statusOf(status))...)
+	}
+	_ = t.print(r.out) // whoever closed the output does not want it
+	if len(list) == 0 {
+		r.print("no instances yet; add one with: custodian instance add NAME")
+	}
+	r.print("admin   " + r.url + "/admin/v1/instances")
+	r.print("metrics " + r.url + "/metrics")
+}
+
+// statusOf returns a status as the admin API shows it.
+func statusOf(s supervisor.Status) wire.Instance {
+	out := wire.Instance{
+		Name: s.Name, State: string(s.State), Since: s.Since, Restarts: s.Restarts, LastError: s.LastError,
+		HTTPAddr: s.HTTPAddr, GRPCAddr: s.GRPCAddr,
+	}
+	if s.Drain != nil {
+		out.Drain = &wire.Drain{Step: s.Drain.Step, InFlight: s.Drain.InFlight}
+	}
+	return out
+}
+
+// drains says that all is being drained: from now on its progress is printed.
+func (r *reporter) drains() {
+	running := 0
+	for _, status := range r.supervisor.List() {
+		if status.State != supervisor.StateDrained && status.State != supervisor.StateFailed {
+			running++
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.draining = true
+	r.print("draining " + count(running, "instance") + "; interrupt again to cut them off")
+}
+
+// follow reports what happens until ctx ends, by when all has happened.
+func (r *reporter) follow(ctx context.Context) {
+	last := uint64(0)
+	handle := func(batch []supervisor.Event) error {
+		for _, event := range batch {
+			r.event(event)
+			last = event.ID
+		}
+		return nil
+	}
+	_ = r.supervisor.Follow(ctx, 0, handle) // ends with ctx
+	if rest, newest := r.supervisor.Events(last); newest > last {
+		_ = handle(rest)
+	}
+}
+
+func (r *reporter) event(e supervisor.Event) {
+	level := slog.LevelInfo
+	switch supervisor.State(e.State) {
+	case supervisor.StatePending, supervisor.StateStarting, supervisor.StateDraining:
+		level = slog.LevelDebug // the steps between
+	case supervisor.StateFailed:
+		level = slog.LevelError
+	}
+	attributes := []any{"instance", e.Instance, "state", e.State}
+	if e.Detail != "" {
+		attributes = append(attributes, "detail", e.Detail)
+	}
+	r.logger.Log(context.Background(), level, "instance changed", attributes...)
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.draining {
+		return
+	}
+	inFlight := 0
+	if status, err := r.supervisor.Get(e.Instance); err == nil && status.Drain != nil {
+		inFlight = status.Drain.InFlight
+	}
+	if line := r.lines.of(e.Instance, e.State, e.Detail, inFlight); line != "" {
+		r.print(line)
+	}
+}
+
+func (r *reporter) print(line string) { _, _ = fmt.Fprintln(r.out, line) }
+
+// progress words the steps of drains. It knows the last line of each instance,
+// so that none is said twice in a row.
+type progress map[string]string
+
+// of returns the line for an event, "" where there is nothing new to say.
+func (p progress) of(instance, state, detail string, inFlight int) string {
+	line := ""
+	switch supervisor.State(state) {
+	case supervisor.StateDraining:
+		line = "draining " + instance + ": " + detail
+		if inFlight > 0 && detail == "finishing" {
+			line += fmt.Sprintf(" (%d in flight)", inFlight)
+		}
+	case supervisor.StateDrained:
+		line = "drained " + instance
+	case supervisor.StateFailed:
+		line = "failed " + instance + ": " + detail
+	}
+	line = oneLine(line)
+	if line == "" || p[instance] == line {
+		return ""
+	}
+	p[instance] = line
+	return line
+}
