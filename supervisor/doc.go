@@ -21,7 +21,12 @@
 // Every start builds a fresh group of the instance's parts: engine, HTTP and
 // gRPC servers, discovery heartbeat, event publisher. The first part to end
 // ends the group; no panic leaves it. A group that ends unasked is started
-// again after a backoff with jitter that grows while failures are frequent and
-// is forgiven after a while of health; after too many the instance is failed
-// and says why. Nothing that one instance does holds a lock that another needs.
+// again after a backoff with jitter; failures add up while there is too little
+// health in between, and after too many the instance is failed and says why. A
+// store that is away is waited for however long it takes. An instance that
+// another supervisor has taken over stays down, or stands by if so configured.
+//
+// Ports are kept over the starts of an instance, and between two of them a
+// stand-in answers "unavailable". Nothing that one instance does holds a lock
+// that another needs.
 package supervisor
