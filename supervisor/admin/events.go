@@ -68,12 +68,19 @@ func (c *call) stream(after uint64, name string) error {
 	for err == nil {
 		select {
 		case batch := <-batches:
+			after = batch[len(batch)-1].ID
 			err = sendEvents(s, batch, name)
 		case <-alive.C:
 			s.Comment("still here")
 			err = s.Flush()
 		case <-ctx.Done():
-			err = ctx.Err()
+			// The process may be ending. How its instances ended is what
+			// readers wait for, so nothing of that is left out.
+			if c.r.Context().Err() == nil {
+				rest, _ := c.opts.Supervisor.Events(after)
+				_ = sendEvents(s, rest, name) // the stream ends either way
+			}
+			return nil
 		}
 	}
 	return nil // the answer has begun, so nothing more can be said
