@@ -96,7 +96,7 @@ func operate(do action) func(*call) error {
 	}
 }
 
-func startInstance(s Supervisor, ctx context.Context, name string, _ time.Duration, wait bool) (supervisor.Status, error) {
+func startInstance(s Supervisor, ctx context.Context, name string, _ time.Duration, wait bool) (supervisor.Status, error) { //nolint:revive // an action, shaped like a method expression
 	return s.Start(ctx, name, wait)
 }
 

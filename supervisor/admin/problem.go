@@ -48,7 +48,7 @@ func problemOf(err error) wire.Problem {
 		}
 		p := problem.New(status, string(e.Kind), detail)
 		if status == http.StatusServiceUnavailable {
-			p.After(retryAfter)
+			p = p.After(retryAfter)
 		}
 		out := convert(p)
 		out.Problems = mistakes(e.Problems)

@@ -138,7 +138,7 @@ func TestLifeOfAnInstanceByAPI(t *testing.T) {
 	if err != nil || added.State != "running" || !added.Ready || added.ManagedBy != "api" || added.Schema != "one" || added.RedisPrefix != "custodian:one:" {
 		t.Fatalf("added %+v, %v", added, err)
 	}
-	if text := get(t, p.ctx, "http://"+added.HTTPAddr+"/api/v1/balances"); !strings.Contains(text, `"12.50"`) {
+	if text := get(p.ctx, t, "http://"+added.HTTPAddr+"/api/v1/balances"); !strings.Contains(text, `"12.50"`) {
 		t.Errorf("balances: %s", text)
 	}
 	if text := p.scrape(t); !strings.Contains(text, `http_requests_total{endpoint="/api/v1/balances",instance="one"`) {
@@ -341,7 +341,7 @@ func (p *started) scrape(t *testing.T) string {
 	return out.String()
 }
 
-func get(t *testing.T, ctx context.Context, target string) string {
+func get(ctx context.Context, t *testing.T, target string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -21,7 +22,7 @@ func (a *API) watch(next http.Handler) http.Handler {
 		start := time.Now()
 		defer func() {
 			p := recover()
-			if p == http.ErrAbortHandler {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p) // the connection is to be cut
 			}
 			if p != nil {
