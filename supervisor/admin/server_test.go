@@ -156,7 +156,9 @@ func TestServerServesUntilItIsShutDown(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	_ = <-streamed // it ended, however it did
+	if err := <-streamed; err == nil {
+		t.Error("the stream ended without a reason")
+	}
 	if _, err := c.Version(t.Context()); err == nil {
 		t.Error("it answers after its end")
 	}
