@@ -24,6 +24,10 @@ const (
 	// idleTime is how long an unused connection stays open. An open one costs
 	// some 200 kB, its page cache more, opening one again a millisecond.
 	idleTime = 30 * time.Second
+	// readerIdleTime is the same for queries. It is shorter, so that the writing
+	// connection outlives them: whichever closes last removes the log, but two
+	// that close at the same moment each see the other and leave it behind.
+	readerIdleTime = idleTime - 5*time.Second
 	// busyTimeout bounds the wait for another program's lock. Within the
 	// process writers take turns before they come to SQLite.
 	busyTimeout = 5 * time.Second
@@ -57,10 +61,10 @@ func openDatabase(path string) (*database, error) {
 	}
 	busy := fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())
 	d := &database{path: absolute}
-	if d.write, err = pool(absolute, 1, busy, "synchronous(FULL)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages)); err != nil {
+	if d.write, err = pool(absolute, 1, idleTime, busy, "synchronous(FULL)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages)); err != nil {
 		return nil, explain(absolute, err)
 	}
-	if d.read, err = pool(absolute, readers, busy, "query_only(1)"); err != nil {
+	if d.read, err = pool(absolute, readers, readerIdleTime, busy, "query_only(1)"); err != nil {
 		return nil, explain(absolute, errors.Join(err, d.write.Close()))
 	}
 	return d, nil
@@ -87,7 +91,7 @@ func create(path string) error {
 }
 
 // pool returns connections that are set up by pragmas.
-func pool(path string, size int, pragmas ...string) (*sql.DB, error) {
+func pool(path string, size int, idle time.Duration, pragmas ...string) (*sql.DB, error) {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // a drive letter
@@ -101,7 +105,7 @@ func pool(path string, size int, pragmas ...string) (*sql.DB, error) {
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
-	db.SetConnMaxIdleTime(idleTime)
+	db.SetConnMaxIdleTime(idle)
 	return db, nil
 }
 
