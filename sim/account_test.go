@@ -74,7 +74,7 @@ func TestAccountsThatAreNamedForTheFirstTimeAreOpened(t *testing.T) {
 	b := newBooks(t)
 	b.accept(sim.OpenHolding{Cash: true, AccountID: "fund-a", Symbol: "USD"})
 	b.deposit("fund-b", "BTC", "1")
-	b.accept(sim.Instruct{Type: sim.Transfer, SourceAccount: "fund-c", DestinationAccount: "fund-d", Symbol: "BTC", Quantity: amount("1")})
+	b.accept(sim.Instruct{Type: sim.Internal, SourceAccount: "fund-c", DestinationAccount: "fund-d", Symbol: "BTC", Quantity: amount("1")})
 	for _, id := range []string{"fund-a", "fund-b", "fund-c", "fund-d"} {
 		if a := b.state.Account(id); a == nil || a.ClientID != id || a.Type != sim.AccountMaster {
 			t.Errorf("account %s is %+v", id, a)
@@ -92,8 +92,8 @@ func TestUnknownAccountsAreRefusedWhereTheyMustBeOpenedFirst(t *testing.T) {
 	b.accept(sim.OpenAccount{AccountID: "known"})
 	for field, c := range map[string]sim.Command{
 		"account_id":          sim.OpenHolding{AccountID: "a", Symbol: "BTC"},
-		"source_account":      sim.Instruct{Type: sim.Transfer, SourceAccount: "a", DestinationAccount: "known", Symbol: "BTC", Quantity: amount("1")},
-		"destination_account": sim.Instruct{Type: sim.Transfer, SourceAccount: "known", DestinationAccount: "a", Symbol: "BTC", Quantity: amount("1")},
+		"source_account":      sim.Instruct{Type: sim.Internal, SourceAccount: "a", DestinationAccount: "known", Symbol: "BTC", Quantity: amount("1")},
+		"destination_account": sim.Instruct{Type: sim.Internal, SourceAccount: "known", DestinationAccount: "a", Symbol: "BTC", Quantity: amount("1")},
 	} {
 		if err := b.refuse(c); err.Code != sim.CodeNotFound || err.Field != field {
 			t.Errorf("refused with %s on %q, want %s on %q", err.Code, err.Field, sim.CodeNotFound, field)
@@ -106,7 +106,7 @@ func TestAccountsAreBounded(t *testing.T) {
 	rules := wideRules()
 	rules.MaxAccounts = 2
 	b := newBooksWith(t, rules)
-	transfer := sim.Instruct{Type: sim.Transfer, SourceAccount: "b", DestinationAccount: "c", Symbol: "BTC", Quantity: amount("1")}
+	transfer := sim.Instruct{Type: sim.Internal, SourceAccount: "b", DestinationAccount: "c", Symbol: "BTC", Quantity: amount("1")}
 	b.accept(sim.OpenAccount{AccountID: "a"})
 	if err := b.refuse(transfer); err.Code != sim.CodeLimitReached {
 		t.Errorf("two accounts more: %v", err)

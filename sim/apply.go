@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 )
@@ -42,10 +43,17 @@ func (s *State) apply(e *Event) error {
 		if _, known := s.open[st.ID]; !known && st.ExternalID != "" {
 			s.keys.add(KeyRecord{Key: Key{KeyExternal, st.ExternalID}, Sequence: e.Sequence})
 		}
-		if st.Status.Final() {
-			delete(s.open, st.ID)
-		} else {
-			s.open[st.ID] = st
+		s.putSettlement(st)
+	}
+	for _, t := range e.Transfers {
+		if _, known := s.transfers[t.ID]; !known && t.ExternalID != "" {
+			s.keys.add(KeyRecord{Key: Key{KeyTransfer, t.ExternalID}, Sequence: e.Sequence})
+		}
+		s.putTransfer(t)
+	}
+	for _, v := range e.Documents {
+		if err := s.putDocument(v); err != nil {
+			return err
 		}
 	}
 	if e.Key != nil {
@@ -65,25 +73,20 @@ func (s *State) checkPostings(e *Event) error {
 	// Every side of every posting must meet the record that it changes.
 	sides := 0
 	for _, h := range e.Holdings {
-		var available, locked money.Amount
+		var parts Holding
 		if before := s.holdings[h.Key()]; before != nil {
-			available, locked = before.Available, before.Locked
+			parts = *before
 		}
-		for _, p := range e.Postings {
-			if p.Symbol != h.Symbol {
-				continue
+		for i := range e.Postings {
+			if p := &e.Postings[i]; p.Symbol == h.Symbol {
+				sides += parts.shift(p, h.AccountID)
 			}
-			n := 0
-			available, n = shift(available, p, h.AccountID, BucketAvailable, n)
-			locked, n = shift(locked, p, h.AccountID, BucketLocked, n)
-			sides += n
 		}
-		if !available.Equal(h.Available) || !locked.Equal(h.Locked) {
-			return fmt.Errorf("holding of %s in %s has %s available and %s locked, its postings say %s and %s",
-				h.Symbol, h.AccountID, h.Available, h.Locked, available, locked)
+		if !parts.samePartsAs(h) {
+			return fmt.Errorf("holding of %s in %s has %s, its postings say %s", h.Symbol, h.AccountID, h.parts(), parts.parts())
 		}
-		if available.Sign() < 0 || locked.Sign() < 0 {
-			return fmt.Errorf("holding of %s in %s becomes negative", h.Symbol, h.AccountID)
+		if err := h.check(); err != nil {
+			return err
 		}
 	}
 	for _, m := range e.Mirrors {
@@ -95,9 +98,14 @@ func (s *State) checkPostings(e *Event) error {
 			if p.Symbol != m.Symbol {
 				continue
 			}
-			n := 0
-			balance, n = shift(balance, p, m.Account, BucketMirror, n)
-			sides += n
+			if p.Debit.AccountID == m.Account && p.Debit.Bucket == BucketMirror {
+				balance = balance.Sub(p.Amount)
+				sides++
+			}
+			if p.Credit.AccountID == m.Account && p.Credit.Bucket == BucketMirror {
+				balance = balance.Add(p.Amount)
+				sides++
+			}
 		}
 		if !balance.Equal(m.Balance) {
 			return fmt.Errorf("mirror account %s of %s has %s, its postings say %s", m.Account, m.Symbol, m.Balance, balance)
@@ -109,16 +117,81 @@ func (s *State) checkPostings(e *Event) error {
 	return nil
 }
 
-// shift adds to balance what the posting moves into or out of one bucket of an
-// account, and counts the sides that did.
-func shift(balance money.Amount, p Posting, account string, bucket Bucket, sides int) (money.Amount, int) {
-	if p.Debit.AccountID == account && p.Debit.Bucket == bucket {
-		balance = balance.Sub(p.Amount)
+// shift moves what a posting moves into or out of the account's buckets, and
+// returns how many sides of the posting did.
+func (h *Holding) shift(p *Posting, account string) (sides int) {
+	if p.Debit.AccountID == account && p.Debit.Bucket != BucketMirror {
+		h.move(p.Debit.Bucket, p.Amount.Neg())
 		sides++
 	}
-	if p.Credit.AccountID == account && p.Credit.Bucket == bucket {
-		balance = balance.Add(p.Amount)
+	if p.Credit.AccountID == account && p.Credit.Bucket != BucketMirror {
+		h.move(p.Credit.Bucket, p.Amount)
 		sides++
 	}
-	return balance, sides
+	return sides
+}
+
+func (h *Holding) samePartsAs(other *Holding) bool {
+	return h.Available.Equal(other.Available) && h.Locked.Equal(other.Locked) && h.Reserved.Equal(other.Reserved) &&
+		h.PendingIn.Equal(other.PendingIn) && h.Transit.Equal(other.Transit)
+}
+
+// parts describes the holding's parts.
+func (h *Holding) parts() string {
+	return fmt.Sprintf("%s available, %s locked (%s of it reserved), %s pending in and %s in transit",
+		h.Available, h.Locked, h.Reserved, h.PendingIn, h.Transit)
+}
+
+// check refuses parts that are negative, or more reserved than locked.
+func (h *Holding) check() error {
+	if h.Available.Sign() < 0 || h.Locked.Less(h.Reserved) || h.Reserved.Sign() < 0 || h.PendingIn.Sign() < 0 || h.Transit.Sign() < 0 {
+		return fmt.Errorf("holding of %s in %s has a negative part: %s", h.Symbol, h.AccountID, h.parts())
+	}
+	return nil
+}
+
+// putSettlement takes over a settlement, with its timer.
+func (s *State) putSettlement(st *Settlement) {
+	if st.Status.Final() {
+		if _, known := s.open[st.ID]; known {
+			delete(s.open, st.ID)
+			s.timers.set(timerKey{kind: timerSettlement, id: st.ID}, time.Time{})
+		}
+		return
+	}
+	s.open[st.ID] = st
+	s.timers.set(timerKey{kind: timerSettlement, id: st.ID}, st.DueAt)
+}
+
+// putTransfer takes over a transfer, with its timer.
+func (s *State) putTransfer(t *Transfer) {
+	key := timerKey{kind: timerTransfer, id: t.ID}
+	if t.Done() {
+		delete(s.transfers, t.ID)
+		s.timers.set(key, time.Time{})
+		return
+	}
+	s.transfers[t.ID] = t
+	s.timers.set(key, t.DueAt)
+}
+
+// putDocument takes over a document, with its timer and what follows from its
+// content. Its errors wrap [ErrBrokenInvariant].
+func (s *State) putDocument(v *Document) error {
+	key := timerKey{kind: timerDocument, document: v.Key()}
+	if v.Removed {
+		delete(s.documents, v.Key())
+		s.timers.set(key, time.Time{})
+	} else {
+		s.documents[v.Key()] = v
+		s.timers.set(key, v.DueAt)
+	}
+	if v.Kind == DocumentClock && !v.Removed {
+		clock, err := v.Clock()
+		if err != nil {
+			return err
+		}
+		s.clock = clock
+	}
+	return nil
 }

@@ -106,7 +106,7 @@ func script(b *books) {
 	b.deposit("b", "USD", "12.34")
 	b.seal()
 	b.accept(sim.ReleaseSettlement{ID: held.ID})
-	b.accept(sim.Instruct{Type: sim.Transfer, SourceAccount: "b", DestinationAccount: "c", Symbol: "USD", Quantity: amount("99")})
+	b.accept(sim.Instruct{Type: sim.Internal, SourceAccount: "b", DestinationAccount: "c", Symbol: "USD", Quantity: amount("99")})
 	b.accept(sim.UnlockHolding{ID: position.ID, Amount: amount("1.5")})
 	b.accept(sim.CloseHolding{ID: position.ID})
 	b.seal()

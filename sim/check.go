@@ -20,7 +20,7 @@ func (s *State) checkRecords(e *Event) error {
 			return fmt.Errorf("holding of %s in %s has the identity of another", h.Symbol, h.AccountID)
 		case before == nil && h.Removed:
 			return fmt.Errorf("holding of %s in %s is removed but not there", h.Symbol, h.AccountID)
-		case h.Removed && !h.Total().IsZero():
+		case h.Removed && !h.Sum().IsZero():
 			return fmt.Errorf("holding of %s in %s is removed but not empty", h.Symbol, h.AccountID)
 		}
 	}

@@ -17,8 +17,9 @@ type Command interface {
 	// appendCanonical appends an unambiguous encoding of the command, for
 	// fingerprints.
 	appendCanonical(dst []byte) []byte
-	// externalID returns the external id that the command claims, or "".
-	externalID() string
+	// externalKey returns the external id that the command claims; one without
+	// a value claims none.
+	externalKey() Key
 }
 
 // OpenAccount opens an account. Empty ClientID means the account id itself,
@@ -121,6 +122,8 @@ type Result struct {
 	Account    *Account
 	Holding    *Holding
 	Settlement *Settlement
+	Transfer   *Transfer
+	Document   *Document
 	// Sequence is that of the command's last event.
 	Sequence uint64
 	// Replayed reports that the answer is that of an earlier request with the
@@ -210,14 +213,14 @@ func (c ReleaseSettlement) appendCanonical(dst []byte) []byte {
 	return canonical(dst, "release-settlement", c.ID.String())
 }
 
-func (OpenAccount) externalID() string       { return "" }
-func (UpdateAccount) externalID() string     { return "" }
-func (OpenHolding) externalID() string       { return "" }
-func (UpdateHolding) externalID() string     { return "" }
-func (CloseHolding) externalID() string      { return "" }
-func (LockHolding) externalID() string       { return "" }
-func (UnlockHolding) externalID() string     { return "" }
-func (c Instruct) externalID() string        { return c.ExternalID }
-func (CancelSettlement) externalID() string  { return "" }
-func (HoldSettlement) externalID() string    { return "" }
-func (ReleaseSettlement) externalID() string { return "" }
+func (OpenAccount) externalKey() Key       { return Key{} }
+func (UpdateAccount) externalKey() Key     { return Key{} }
+func (OpenHolding) externalKey() Key       { return Key{} }
+func (UpdateHolding) externalKey() Key     { return Key{} }
+func (CloseHolding) externalKey() Key      { return Key{} }
+func (LockHolding) externalKey() Key       { return Key{} }
+func (UnlockHolding) externalKey() Key     { return Key{} }
+func (c Instruct) externalKey() Key        { return Key{KeyExternal, c.ExternalID} }
+func (CancelSettlement) externalKey() Key  { return Key{} }
+func (HoldSettlement) externalKey() Key    { return Key{} }
+func (ReleaseSettlement) externalKey() Key { return Key{} }

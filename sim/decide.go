@@ -22,8 +22,8 @@ func (r *Request) Keys() []Key {
 	if r.IdempotencyKey != "" {
 		keys = append(keys, Key{KeyIdempotency, r.IdempotencyKey})
 	}
-	if id := r.Command.externalID(); id != "" {
-		keys = append(keys, Key{KeyExternal, id})
+	if key := r.Command.externalKey(); key.Value != "" {
+		keys = append(keys, key)
 	}
 	return keys
 }
@@ -43,6 +43,9 @@ const (
 	// NeedsLookup: whether a key is unused can only be told with a lookup of
 	// the request's keys in the tables; repeat the call with it.
 	NeedsLookup
+	// NeedsDueWork: work is due before the request; call [State.FireDue] with
+	// Until while there is more, then repeat the call.
+	NeedsDueWork
 )
 
 // Decision is the outcome of a request.
@@ -55,6 +58,8 @@ type Decision struct {
 	Result Result
 	// Err is the refusal.
 	Err *Error
+	// Until is set with NeedsDueWork.
+	Until time.Time
 }
 
 // decision collects the events of one command. Commands check everything
@@ -81,6 +86,9 @@ func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
 	if now.Before(beginning) {
 		now = beginning
 	}
+	if s.dueBy(now) {
+		return Decision{Outcome: NeedsDueWork, Until: now}, nil
+	}
 	var key *IdempotencyKey
 	if r.IdempotencyKey != "" {
 		if err := CheckIdempotencyKey(r.IdempotencyKey); err != nil {
@@ -97,16 +105,24 @@ func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
 				Message: "this key was used for another request; use a new key for a new request"}), nil
 		}
 	}
-	if id := r.Command.externalID(); id != "" {
-		if err := checkText("external_id", id, MaxIdentifier); err != nil {
+	if external := r.Command.externalKey(); external.Value != "" {
+		if err := checkText("external_id", external.Value, MaxIdentifier); err != nil {
 			return refused(err), nil
 		}
-		switch _, answer := s.keys.check(Key{KeyExternal, id}, r.Lookup); answer {
+		switch _, answer := s.keys.check(external, r.Lookup); answer {
 		case keyNeedsLookup:
 			return Decision{Outcome: NeedsLookup}, nil
 		case keyUsed:
 			return refused(&Error{Code: CodeAlreadyExists, Field: "external_id",
-				Message: "a settlement with external_id " + quote(id) + " exists already"}), nil
+				Message: "a " + external.Kind.noun() + " with external_id " + quote(external.Value) + " exists already"}), nil
+		}
+	}
+	if c, ok := r.Command.(AdvanceClock); ok {
+		if err := s.beginAdvance(now, c); err != nil {
+			return refused(err), nil
+		}
+		if s.dueBy(s.advance.target) {
+			return Decision{Outcome: NeedsDueWork, Until: s.advance.target}, nil
 		}
 	}
 	d := &s.deciding
@@ -116,12 +132,20 @@ func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
 	}
 	last := d.events[len(d.events)-1]
 	last.Key = key
-	for _, e := range d.events {
-		if err := s.apply(e); err != nil {
-			return Decision{}, err
-		}
+	if err := d.applyAll(); err != nil {
+		return Decision{}, err
 	}
 	return Decision{Outcome: Accepted, Events: d.events, Result: ResultOf(last)}, nil
+}
+
+// applyAll applies the events of a decision.
+func (d *decision) applyAll() error {
+	for _, e := range d.events {
+		if err := d.apply(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func refused(err *Error) Decision { return Decision{Outcome: Refused, Err: err} }
@@ -130,12 +154,16 @@ func refused(err *Error) Decision { return Decision{Outcome: Refused, Err: err} 
 func ResultOf(e *Event) Result {
 	r := Result{Sequence: e.Sequence}
 	switch {
+	case len(e.Transfers) > 0:
+		r.Transfer = e.Transfers[0]
 	case len(e.Settlements) > 0:
 		r.Settlement = e.Settlements[0]
 	case len(e.Holdings) > 0:
 		r.Holding = e.Holdings[0]
 	case len(e.Accounts) > 0:
 		r.Account = e.Accounts[0]
+	case len(e.Documents) > 0:
+		r.Document = e.Documents[0]
 	}
 	return r
 }
@@ -249,9 +277,16 @@ func (b book) post(symbol string, amount money.Amount, debit, credit LedgerAccou
 }
 
 func (h *Holding) move(bucket Bucket, amount money.Amount) {
-	if bucket == BucketLocked {
+	switch bucket {
+	case BucketLocked:
 		h.Locked = h.Locked.Add(amount)
-	} else {
+	case BucketReserved:
+		h.Locked, h.Reserved = h.Locked.Add(amount), h.Reserved.Add(amount)
+	case BucketPendingIn:
+		h.PendingIn = h.PendingIn.Add(amount)
+	case BucketTransit:
+		h.Transit = h.Transit.Add(amount)
+	default:
 		h.Available = h.Available.Add(amount)
 	}
 }

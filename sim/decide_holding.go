@@ -172,6 +172,10 @@ func (c CloseHolding) decide(d *decision) *Error {
 	if !before.Locked.IsZero() {
 		return Errorf(CodeWrongState, "%s %s has %s locked; unlock it before deleting", t.noun, c.ID, before.Locked)
 	}
+	if !before.Sum().Equal(before.Available) {
+		return Errorf(CodeWrongState, "%s %s has %s on the way in and %s on the way out; delete it once they have arrived",
+			t.noun, c.ID, before.PendingIn, before.Transit)
+	}
 	b := book{d, d.emit(t.closed)}
 	h := b.holding(before.AccountID, before.Symbol, before.Cash)
 	b.leave(h, BucketAvailable, before.Available)
@@ -207,9 +211,12 @@ func (c UnlockHolding) decide(d *decision) *Error {
 	if err := checkPositive(field, a, c.Amount); err != nil {
 		return err
 	}
-	if before.Locked.Less(c.Amount) {
-		return &Error{Code: CodeInsufficientHoldings, Field: field,
-			Message: "cannot unlock " + c.Amount.String() + " " + before.Symbol + ": " + before.Locked.String() + " is locked"}
+	if free := before.Locked.Sub(before.Reserved); free.Less(c.Amount) {
+		message := "cannot unlock " + c.Amount.String() + " " + before.Symbol + ": " + free.String() + " is locked"
+		if !before.Reserved.IsZero() {
+			message += ", and " + before.Reserved.String() + " reserved by instructions until they settle or are cancelled"
+		}
+		return &Error{Code: CodeInsufficientHoldings, Field: field, Message: message}
 	}
 	b := book{d, d.emit(termsOf(c.Cash).unlockedEvent)}
 	h := b.holding(before.AccountID, before.Symbol, before.Cash)

@@ -71,7 +71,7 @@ func (c *Instruct) resolve() *Error {
 		if c.SourceAccount != c.AccountID {
 			return Invalid("source_account", "of a WITHDRAWAL must be account_id or left out")
 		}
-	case Transfer:
+	case Internal:
 		switch {
 		case c.SourceAccount == "":
 			return Invalid("source_account", "is required for a TRANSFER")
@@ -107,14 +107,14 @@ func (c *Instruct) nameOutside(cash bool) {
 
 // parties are the client accounts that take part.
 func (c *Instruct) parties() []string {
-	if c.Type == Transfer {
+	if c.Type == Internal {
 		return []string{c.SourceAccount, c.DestinationAccount}
 	}
 	return []string{c.AccountID}
 }
 
 func (c *Instruct) partyFields() []string {
-	if c.Type == Transfer {
+	if c.Type == Internal {
 		return []string{"source_account", "destination_account"}
 	}
 	return []string{"account_id"}
@@ -202,7 +202,7 @@ func (d *decision) settle(s *Settlement, cash bool) {
 	case Withdrawal:
 		h := b.holding(s.AccountID, s.Symbol, cash)
 		b.leave(h, BucketAvailable, s.Quantity)
-	case Transfer:
+	case Internal:
 		source := b.holding(s.SourceAccount, s.Symbol, cash)
 		destination := b.holding(s.DestinationAccount, s.Symbol, cash)
 		b.pass(source, BucketAvailable, destination, BucketAvailable, s.Quantity)

@@ -161,6 +161,14 @@ func (e *Event) decode(field protowire.Number, v value) error {
 	case 8:
 		e.Key = &IdempotencyKey{}
 		return fields(v.data, e.Key.decode)
+	case 9:
+		t := &Transfer{}
+		e.Transfers = append(e.Transfers, t)
+		return fields(v.data, t.decode)
+	case 10:
+		d := &Document{}
+		e.Documents = append(e.Documents, d)
+		return fields(v.data, d.decode)
 	}
 	return nil
 }
@@ -226,6 +234,12 @@ func (h *Holding) decode(field protowire.Number, v value) error {
 		h.UpdatedAt = v.time()
 	case 13:
 		h.Removed = v.number != 0
+	case 14:
+		return v.amount(&h.Reserved)
+	case 15:
+		return v.amount(&h.PendingIn)
+	case 16:
+		return v.amount(&h.Transit)
 	}
 	return nil
 }
@@ -313,6 +327,21 @@ func (s *Settlement) decode(field protowire.Number, v value) error {
 		s.ExpectedDate = string(v.data)
 	case 18:
 		s.Metadata = v.data
+	case 19:
+		return v.dimension(&s.Matching)
+	case 20:
+		s.Terms = &Terms{}
+		return fields(v.data, s.Terms.decode)
+	case 21:
+		return v.id(&s.MatchedWith)
+	case 22:
+		return v.amount(&s.SettledPayment)
+	case 23:
+		return v.amount(&s.Reserved)
+	case 24:
+		return v.amount(&s.Penalty)
+	case 25:
+		s.DueAt = v.time()
 	}
 	return nil
 }

@@ -109,6 +109,12 @@ func (e *Event) encode(enc *encoder) {
 			enc.bytes(2, e.Key.Fingerprint[:])
 		})
 	}
+	for _, t := range e.Transfers {
+		enc.message(9, t.encode)
+	}
+	for _, v := range e.Documents {
+		enc.message(10, v.encode)
+	}
 }
 
 func (a *Account) encode(e *encoder) {
@@ -135,6 +141,9 @@ func (h *Holding) encode(e *encoder) {
 	e.time(11, h.CreatedAt)
 	e.time(12, h.UpdatedAt)
 	e.bool(13, h.Removed)
+	e.amount(14, h.Reserved)
+	e.amount(15, h.PendingIn)
+	e.amount(16, h.Transit)
 }
 
 func (m *Mirror) encode(e *encoder) {
@@ -175,19 +184,111 @@ func (s *Settlement) encode(e *encoder) {
 	e.message(11, s.Processing.encode)
 	e.message(12, s.Settlement.encode)
 	e.message(13, s.Hold.encode)
-	for _, t := range s.History {
-		e.message(14, func(e *encoder) {
-			e.time(1, t.At)
-			e.text(2, t.Status)
-			e.text(3, t.ReasonCode)
-			e.text(4, t.Reason)
-			e.uint(5, t.Sequence)
-		})
+	for i := range s.History {
+		e.message(14, s.History[i].encode)
 	}
 	e.time(15, s.InitiatedAt)
 	e.time(16, s.CompletedAt)
 	e.text(17, s.ExpectedDate)
 	e.bytes(18, s.Metadata)
+	if s.Matching != (Dimension{}) {
+		e.message(19, s.Matching.encode)
+	}
+	if s.Terms != nil {
+		e.message(20, s.Terms.encode)
+	}
+	e.id(21, s.MatchedWith)
+	e.amount(22, s.SettledPayment)
+	e.amount(23, s.Reserved)
+	e.amount(24, s.Penalty)
+	e.time(25, s.DueAt)
+}
+
+func (t *Transition) encode(e *encoder) {
+	e.time(1, t.At)
+	e.text(2, t.Status)
+	e.text(3, t.ReasonCode)
+	e.text(4, t.Reason)
+	e.uint(5, t.Sequence)
+}
+
+func (t *Terms) encode(e *encoder) {
+	e.text(1, t.Payment.Currency)
+	e.amount(2, t.Payment.Amount)
+	e.text(3, t.CounterpartyAccount)
+	e.text(4, t.Counterparty.Name)
+	e.text(5, t.Counterparty.BIC)
+	e.text(6, t.TradeDate)
+	e.text(7, t.Rail)
+	e.text(8, string(t.Partial))
+	e.amount(9, t.MinQuantity)
+	for _, l := range t.Links {
+		e.message(10, func(e *encoder) {
+			e.text(1, string(l.Type))
+			e.text(2, l.ExternalID)
+		})
+	}
+	e.id(11, t.ReversalOf)
+}
+
+func (b *Beneficiary) encode(e *encoder) {
+	e.text(1, b.Name)
+	e.text(2, b.Account)
+	e.text(3, b.Bank)
+	e.text(4, b.Address)
+	e.text(5, b.Network)
+}
+
+func (a *Approval) encode(e *encoder) {
+	e.text(1, a.By)
+	e.time(2, a.At)
+	e.text(3, string(a.Decision))
+}
+
+func (t *Transfer) encode(e *encoder) {
+	e.id(1, t.ID)
+	e.text(2, t.ExternalID)
+	e.text(3, t.Rail)
+	e.text(4, string(t.Direction))
+	e.text(5, t.AccountID)
+	e.text(6, t.Symbol)
+	e.amount(7, t.Quantity)
+	e.message(8, t.Beneficiary.encode)
+	e.text(9, t.RequestedBy)
+	e.text(10, string(t.Status))
+	e.text(11, string(t.Stage))
+	e.text(12, t.ReasonCode)
+	e.text(13, t.Reason)
+	for i := range t.History {
+		e.message(14, t.History[i].encode)
+	}
+	e.uint(15, uint64(t.ApprovalsRequired))
+	for i := range t.Approvals {
+		e.message(16, t.Approvals[i].encode)
+	}
+	e.uint(17, uint64(t.Confirmations))
+	e.uint(18, uint64(t.ConfirmationsRequired))
+	e.amount(19, t.Fee)
+	e.amount(20, t.MaxFee)
+	e.amount(21, t.Reserved)
+	e.amount(22, t.Transit)
+	e.amount(23, t.PendingIn)
+	e.text(24, t.ValueDate)
+	e.time(25, t.InitiatedAt)
+	e.time(26, t.CompletedAt)
+	e.time(27, t.ExpectedCompletion)
+	e.bytes(28, t.Metadata)
+	e.time(29, t.DueAt)
+	e.bool(30, t.ReturnDue)
+}
+
+func (v *Document) encode(e *encoder) {
+	e.text(1, string(v.Kind))
+	e.text(2, v.ID)
+	e.bytes(3, v.Body)
+	e.time(4, v.DueAt)
+	e.time(5, v.UpdatedAt)
+	e.bool(6, v.Removed)
 }
 
 // The AppendCanonical methods append a record's bytes as they stand in the
@@ -205,6 +306,12 @@ func (m *Mirror) AppendCanonical(dst []byte) []byte { return appendMessage(dst, 
 
 // AppendCanonical appends the settlement's bytes to dst.
 func (s *Settlement) AppendCanonical(dst []byte) []byte { return appendMessage(dst, s.encode) }
+
+// AppendCanonical appends the transfer's bytes to dst.
+func (t *Transfer) AppendCanonical(dst []byte) []byte { return appendMessage(dst, t.encode) }
+
+// AppendCanonical appends the document's bytes to dst.
+func (v *Document) AppendCanonical(dst []byte) []byte { return appendMessage(dst, v.encode) }
 
 // AppendCanonical appends bytes that tell the entry from every other to dst.
 func (v *Entry) AppendCanonical(dst []byte) []byte {

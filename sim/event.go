@@ -27,6 +27,8 @@ const (
 	EventSettlementCompleted EventType = "settlement.completed"
 	EventSettlementFailed    EventType = "settlement.failed"
 	EventSettlementCancelled EventType = "settlement.cancelled"
+	EventClockChanged        EventType = "clock.changed"
+	EventClockAdvanced       EventType = "clock.advanced"
 )
 
 // Event is a fact: something that happened and cannot be refused any more. It
@@ -44,6 +46,8 @@ type Event struct {
 	Mirrors     []*Mirror
 	Settlements []*Settlement
 	Postings    []Posting
+	Transfers   []*Transfer
+	Documents   []*Document
 
 	// Key is the idempotency key of the request that caused the event, on the
 	// last event of that request; nil where it had none.
@@ -57,13 +61,17 @@ type IdempotencyKey struct {
 	Fingerprint Fingerprint
 }
 
-// SettlementID returns the id of the first settlement in the event, or zero.
-// It is what the event's ledger entries refer to.
+// SettlementID returns the id of the first settlement in the event, else of the
+// first transfer, else zero. It is what the event's ledger entries refer to.
 func (e *Event) SettlementID() uuid.UUID {
-	if len(e.Settlements) == 0 {
+	switch {
+	case len(e.Settlements) > 0:
+		return e.Settlements[0].ID
+	case len(e.Transfers) > 0:
+		return e.Transfers[0].ID
+	default:
 		return uuid.UUID{}
 	}
-	return e.Settlements[0].ID
 }
 
 // Entries returns the event's postings as ledger entries.

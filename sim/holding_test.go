@@ -115,7 +115,7 @@ func TestHoldingsAreBounded(t *testing.T) {
 	for _, c := range []sim.Command{
 		sim.OpenHolding{AccountID: "b", Symbol: "BTC"},
 		sim.Instruct{Type: sim.Deposit, AccountID: "b", Symbol: "BTC", Quantity: amount("1")},
-		sim.Instruct{Type: sim.Transfer, SourceAccount: "a", DestinationAccount: "b", Symbol: "BTC", Quantity: amount("1")},
+		sim.Instruct{Type: sim.Internal, SourceAccount: "a", DestinationAccount: "b", Symbol: "BTC", Quantity: amount("1")},
 		sim.ReleaseSettlement{ID: held.ID},
 	} {
 		if err := b.refuse(c); err.Code != sim.CodeLimitReached {

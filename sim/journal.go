@@ -46,8 +46,11 @@ type Snapshot struct {
 	Accounts []*Account
 	Holdings []*Holding
 	Mirrors  []*Mirror
-	// Open holds the settlements that are not final.
-	Open []*Settlement
+	// Open holds the settlements that are not final, OpenTransfers the transfers.
+	Open          []*Settlement
+	OpenTransfers []*Transfer
+	// Documents holds all documents.
+	Documents []*Document
 	// Keyed reports whether any idempotency key or external id is stored.
 	Keyed bool
 }
@@ -63,6 +66,8 @@ type Projection struct {
 	Holdings    []*Holding // Removed ones are to be deleted
 	Mirrors     []*Mirror
 	Settlements []*Settlement
+	Transfers   []*Transfer
+	Documents   []*Document // Removed ones are to be deleted
 	Entries     []Entry
 	Keys        []KeyRecord
 	// Events is the number of events folded in.
@@ -72,13 +77,24 @@ type Projection struct {
 // KeyKind tells the two kinds of keys that are unique over all of history.
 type KeyKind uint8
 
-// The kinds of keys.
+// The kinds of keys. External ids are unique among settlements and among
+// transfers.
 const (
 	// KeyIdempotency is a caller's idempotency key.
 	KeyIdempotency KeyKind = 1
 	// KeyExternal is a settlement's external id.
 	KeyExternal KeyKind = 2
+	// KeyTransfer is a transfer's external id.
+	KeyTransfer KeyKind = 3
 )
+
+// noun says what bears the key.
+func (k KeyKind) noun() string {
+	if k == KeyTransfer {
+		return "transfer"
+	}
+	return "settlement"
+}
 
 // Key is an idempotency key or an external id.
 type Key struct {
@@ -92,7 +108,7 @@ type Fingerprint [16]byte
 // KeyRecord is a key that was used.
 type KeyRecord struct {
 	Key
-	// Fingerprint is that of the command; zero for external ids.
+	// Fingerprint is that of the command; zero for external ids of both kinds.
 	Fingerprint Fingerprint
 	// Sequence is that of the event that carried the key.
 	Sequence uint64
@@ -131,6 +147,19 @@ type SettlementFilter struct {
 	From, Until time.Time
 }
 
+// TransferFilter selects transfers; zero fields do not restrict.
+type TransferFilter struct {
+	AccountID  string
+	Symbol     string
+	Rail       string
+	Direction  Direction
+	Status     SettlementStatus
+	Stage      TransferStage
+	ExternalID string
+	// From (inclusive) and Until (exclusive) bound InitiatedAt.
+	From, Until time.Time
+}
+
 // EntryFilter selects ledger entries; zero fields do not restrict.
 type EntryFilter struct {
 	// AccountID matches either side.
@@ -142,17 +171,22 @@ type EntryFilter struct {
 }
 
 // Tables are the queries on the projections. Each list is ordered by its
-// cursor: accounts by account id, holdings and settlements by id (which is the
-// order of creation), ledger entries by sequence and index, written
+// cursor: accounts by account id, holdings, settlements and transfers by id
+// (which is the order of creation), ledger entries by sequence and index, written
 // "<sequence>-<index>". A malformed cursor is an [Error] on field cursor.
 type Tables interface {
 	ListAccounts(ctx context.Context, f AccountFilter, p Page) ([]*Account, error)
 	ListHoldings(ctx context.Context, f HoldingFilter, p Page) ([]*Holding, error)
 	ListMirrors(ctx context.Context) ([]*Mirror, error)
 	ListSettlements(ctx context.Context, f SettlementFilter, p Page) ([]*Settlement, error)
+	ListTransfers(ctx context.Context, f TransferFilter, p Page) ([]*Transfer, error)
+	// ListDocuments lists the documents of a kind, ordered by id, which is the cursor.
+	ListDocuments(ctx context.Context, kind DocumentKind, p Page) ([]*Document, error)
 	ListEntries(ctx context.Context, f EntryFilter, p Page) ([]Entry, error)
 	// FindSettlement returns one settlement, or nil if there is none.
 	FindSettlement(ctx context.Context, id uuid.UUID) (*Settlement, error)
+	// FindTransfer returns one transfer, or nil if there is none.
+	FindTransfer(ctx context.Context, id uuid.UUID) (*Transfer, error)
 	// FindKeys returns the records of those keys that are stored.
 	FindKeys(ctx context.Context, keys []Key) ([]KeyRecord, error)
 	// ScanKeys calls fn with every stored key, in no particular order.

@@ -76,7 +76,7 @@ func journalBatches(t *testing.T) []*sim.Batch {
 
 	b.do("k-3", sim.Instruct{Type: sim.Deposit, AccountID: "fund-c", Symbol: "ETH", Quantity: amount("0.000000000000000001"), ExternalID: "e-1",
 		SourceAccount: "outside", Metadata: []byte(`{"note":"日本"}`)})
-	b.do("", sim.Instruct{Type: sim.Transfer, SourceAccount: "fund-b", DestinationAccount: "fund-c", Symbol: "USD", Quantity: amount("10.01")})
+	b.do("", sim.Instruct{Type: sim.Internal, SourceAccount: "fund-b", DestinationAccount: "fund-c", Symbol: "USD", Quantity: amount("10.01")})
 	b.do("", sim.Instruct{Type: sim.Withdrawal, AccountID: "fund-c", Symbol: "USD", Quantity: amount("1000")}) // fails: MONY
 	held := b.do("k-4", sim.Instruct{Type: sim.Withdrawal, AccountID: "fund-b", Symbol: "USD", Quantity: amount("1"), Hold: true}).Settlement
 	b.do("", sim.ReleaseSettlement{ID: held.ID})

@@ -163,7 +163,7 @@ func (m *model) instruct(c sim.Instruct) expectation {
 	switch {
 	case c.ExternalID != "" && m.external[c.ExternalID]:
 		return expectation{code: sim.CodeAlreadyExists}
-	case c.Quantity.Sign() <= 0, !fine(c.Symbol, c.Quantity), c.Type == sim.Transfer && c.SourceAccount == c.DestinationAccount:
+	case c.Quantity.Sign() <= 0, !fine(c.Symbol, c.Quantity), c.Type == sim.Internal && c.SourceAccount == c.DestinationAccount:
 		return expectation{code: sim.CodeInvalid}
 	}
 	switch c.Type {

@@ -12,6 +12,8 @@ func Fold(batches []*Batch) *Projection {
 	holdings := latest[uuid.UUID, *Holding]{into: &p.Holdings}
 	mirrors := latest[string, *Mirror]{into: &p.Mirrors}
 	settlements := latest[uuid.UUID, *Settlement]{into: &p.Settlements}
+	transfers := latest[uuid.UUID, *Transfer]{into: &p.Transfers}
+	documents := latest[DocumentKey, *Document]{into: &p.Documents}
 	for _, b := range batches {
 		p.Events += len(b.Events)
 		for _, e := range b.Events {
@@ -26,6 +28,12 @@ func Fold(batches []*Batch) *Projection {
 			}
 			for _, s := range e.Settlements {
 				settlements.put(s.ID, s)
+			}
+			for _, t := range e.Transfers {
+				transfers.put(t.ID, t)
+			}
+			for _, v := range e.Documents {
+				documents.put(v.Key(), v)
 			}
 			p.Entries = e.appendEntries(p.Entries)
 			if e.Key != nil {

@@ -78,7 +78,7 @@ func drawInstruction(t *rapid.T, account, symbol string) sim.Instruct {
 		Type:   sim.SettlementType(rapid.SampledFrom(sim.SettlementTypes()).Draw(t, "type")),
 		Symbol: symbol, Quantity: drawAmount(t, "quantity"), Hold: rapid.IntRange(0, 3).Draw(t, "hold") == 0,
 	}
-	if c.Type == sim.Transfer {
+	if c.Type == sim.Internal {
 		c.SourceAccount, c.DestinationAccount = account, rapid.SampledFrom(randomAccounts).Draw(t, "destination")
 	} else {
 		c.AccountID = account

@@ -24,8 +24,21 @@ const (
 // AccountStatus says what an account may be used for.
 type AccountStatus string
 
-// AccountActive is the status of an account that takes part in settlement.
-const AccountActive AccountStatus = "ACTIVE"
+// The account statuses.
+const (
+	// AccountActive: takes part in settlement.
+	AccountActive AccountStatus = "ACTIVE"
+	// AccountFrozen: keeps what it has; nothing is delivered, received or
+	// reserved until it is active again.
+	AccountFrozen AccountStatus = "FROZEN"
+	// AccountClosed: empty, and never used again.
+	AccountClosed AccountStatus = "CLOSED"
+)
+
+// AccountStatuses lists every account status.
+func AccountStatuses() []string {
+	return []string{string(AccountActive), string(AccountFrozen), string(AccountClosed)}
+}
 
 // Account is a client's safekeeping account.
 type Account struct {
@@ -43,7 +56,7 @@ type Account struct {
 type HoldingKey struct{ AccountID, Symbol string }
 
 // Holding is what one account has of one asset: a position, or for cash a
-// balance. Available and Locked are never negative.
+// balance. No part of it is ever negative.
 type Holding struct {
 	ID        uuid.UUID
 	AccountID string
@@ -51,8 +64,15 @@ type Holding struct {
 	// Cash tells a balance from a position.
 	Cash      bool
 	Available money.Amount
-	// Locked is reserved: by a lock or by an instruction that awaits settlement.
+	// Locked cannot be used: it is locked by a caller or reserved.
 	Locked money.Amount
+	// Reserved is the part of Locked that instructions and transfers have
+	// reserved until they settle. Callers cannot unlock it.
+	Reserved money.Amount
+	// PendingIn is on its way in and not confirmed yet, Transit on its way out
+	// and not confirmed yet. Neither is part of the total.
+	PendingIn money.Amount
+	Transit   money.Amount
 	// AverageCost and MarketValue are as the caller stated them, per unit and
 	// in total, in Currency. The custodian does not price assets.
 	AverageCost money.Amount
@@ -73,6 +93,10 @@ func (h *Holding) Key() HoldingKey { return HoldingKey{h.AccountID, h.Symbol} }
 // Total returns available plus locked.
 func (h *Holding) Total() money.Amount { return h.Available.Add(h.Locked) }
 
+// Sum returns all parts of the holding: its total and what is on its way. The
+// mirror account is minus the sum of these.
+func (h *Holding) Sum() money.Amount { return h.Total().Add(h.PendingIn).Add(h.Transit) }
+
 // Names of the custodian's own mirror accounts, the other side of everything
 // that enters or leaves the house. They cannot be opened by clients.
 const (
@@ -91,7 +115,7 @@ func MirrorOf(cash bool) string {
 }
 
 // Mirror is the balance of a mirror account in one asset. It is minus the sum
-// of all holdings of that asset.
+// of all holdings of that asset, see [Holding.Sum].
 type Mirror struct {
 	// Account is [Depository] or [Nostro].
 	Account string
@@ -106,6 +130,11 @@ type Bucket string
 const (
 	BucketAvailable Bucket = "AVAILABLE"
 	BucketLocked    Bucket = "LOCKED"
+	// BucketReserved is what instructions have reserved; tables show it as locked.
+	BucketReserved Bucket = "RESERVED"
+	// BucketPendingIn is on its way in, BucketTransit on its way out.
+	BucketPendingIn Bucket = "PENDING_IN"
+	BucketTransit   Bucket = "TRANSIT"
 	// BucketMirror is the one bucket of a mirror account.
 	BucketMirror Bucket = "MIRROR"
 )
@@ -133,7 +162,7 @@ type Entry struct {
 	Sequence uint64
 	Index    int
 	Posting
-	// SettlementID is the settlement that caused the posting, or zero.
+	// SettlementID is the settlement or transfer that caused the posting, or zero.
 	SettlementID uuid.UUID
 	PostedAt     time.Time
 }

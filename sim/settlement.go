@@ -11,17 +11,22 @@ import (
 // SettlementType says what an instruction moves.
 type SettlementType string
 
-// The settlement types that settle at once.
+// The settlement types. Deliver and receive are seen from the instructing
+// account, against payment or free of it.
 const (
 	Deposit    SettlementType = "DEPOSIT"
 	Withdrawal SettlementType = "WITHDRAWAL"
-	Transfer   SettlementType = "TRANSFER"
+	Internal   SettlementType = "TRANSFER"
+	DVP        SettlementType = "DVP"
+	RVP        SettlementType = "RVP"
+	DFP        SettlementType = "DFP"
+	RFP        SettlementType = "RFP"
 )
 
 // SettlementTypes lists every type on offer, for messages that say what is
 // allowed.
 func SettlementTypes() []string {
-	return []string{string(Deposit), string(Withdrawal), string(Transfer)}
+	return []string{string(Deposit), string(Withdrawal), string(Internal)}
 }
 
 // SettlementStatus is the plain status by which callers filter.
@@ -111,10 +116,30 @@ type Settlement struct {
 	SourceAccount      string
 	DestinationAccount string
 
+	// Terms are what was instructed beyond the above; nil for instructions that
+	// say no more.
+	Terms *Terms
+
 	Processing Dimension
+	// Matching is empty where an instruction needs no match.
+	Matching   Dimension
 	Settlement Dimension
 	Hold       Dimension
 	History    []Transition
+
+	// MatchedWith is the counterparty's instruction, where it is in the house.
+	MatchedWith uuid.UUID
+	// SettledPayment is the cash that moved with what settled.
+	SettledPayment money.Amount
+	// Reserved is what the instruction has reserved on its own side: of the
+	// symbol where it delivers, of the payment's currency where it pays.
+	Reserved money.Amount
+	// Penalty is what late settlement has cost so far, in the payment's currency
+	// or, free of payment, in units of the symbol.
+	Penalty money.Amount
+	// DueAt is when the instruction is looked at next without anybody asking;
+	// zero where it waits for an event alone.
+	DueAt time.Time
 
 	InitiatedAt time.Time
 	// CompletedAt is when the settlement became final; zero before.

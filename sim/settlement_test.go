@@ -56,11 +56,11 @@ func TestATransferPassesFromAccountToAccount(t *testing.T) {
 	t.Parallel()
 	b := newBooks(t)
 	b.deposit("a", "BTC", "5")
-	s := b.accept(sim.Instruct{Type: sim.Transfer, SourceAccount: "a", DestinationAccount: "b", Symbol: "BTC", Quantity: amount("2")}).Settlement
+	s := b.accept(sim.Instruct{Type: sim.Internal, SourceAccount: "a", DestinationAccount: "b", Symbol: "BTC", Quantity: amount("2")}).Settlement
 	if s.Status != sim.StatusCompleted || s.AccountID != "a" {
 		t.Errorf("settlement is %+v", s)
 	}
-	b.accept(sim.Instruct{Type: sim.Transfer, AccountID: "a", SourceAccount: "b", DestinationAccount: "a", Symbol: "BTC", Quantity: amount("0.5")})
+	b.accept(sim.Instruct{Type: sim.Internal, AccountID: "a", SourceAccount: "b", DestinationAccount: "a", Symbol: "BTC", Quantity: amount("0.5")})
 	b.wantHolding("a", "BTC", "3.5", "0")
 	b.wantHolding("b", "BTC", "1.5", "0")
 	b.wantMirror("BTC", sim.Depository, "-5")
@@ -74,7 +74,7 @@ func TestASettlementThatLacksHoldingsIsRecordedAsFailed(t *testing.T) {
 	before := len(b.open)
 	for reason, c := range map[string]sim.Instruct{
 		sim.ReasonLack:  {Type: sim.Withdrawal, AccountID: "a", Symbol: "BTC", Quantity: amount("0.50000001")},
-		sim.ReasonMoney: {Type: sim.Transfer, SourceAccount: "a", DestinationAccount: "b", Symbol: "USD", Quantity: amount("1")},
+		sim.ReasonMoney: {Type: sim.Internal, SourceAccount: "a", DestinationAccount: "b", Symbol: "USD", Quantity: amount("1")},
 	} {
 		s := b.accept(c).Settlement
 		code, text := s.Reason()
@@ -173,7 +173,7 @@ func TestInstructionsAreRefused(t *testing.T) {
 		return c
 	}
 	transfer := func(account, source, destination string) sim.Command {
-		return sim.Instruct{Type: sim.Transfer, AccountID: account, SourceAccount: source, DestinationAccount: destination, Symbol: "BTC", Quantity: amount("1")}
+		return sim.Instruct{Type: sim.Internal, AccountID: account, SourceAccount: source, DestinationAccount: destination, Symbol: "BTC", Quantity: amount("1")}
 	}
 	long := strings.Repeat("x", sim.MaxIdentifier+1)
 	checkRefusals(t, func(b *books) {

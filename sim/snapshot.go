@@ -14,15 +14,21 @@ import (
 func (s *State) Snapshot() *Snapshot {
 	snap := &Snapshot{
 		Projected: s.Progress(), Head: s.sequence, Keyed: s.keys.any(),
-		Accounts: slices.Collect(maps.Values(s.accounts)),
-		Holdings: slices.Collect(maps.Values(s.holdings)),
-		Mirrors:  slices.Collect(maps.Values(s.mirrors)),
-		Open:     slices.Collect(maps.Values(s.open)),
+		Accounts:      slices.Collect(maps.Values(s.accounts)),
+		Holdings:      slices.Collect(maps.Values(s.holdings)),
+		Mirrors:       slices.Collect(maps.Values(s.mirrors)),
+		Open:          slices.Collect(maps.Values(s.open)),
+		OpenTransfers: slices.Collect(maps.Values(s.transfers)),
+		Documents:     slices.Collect(maps.Values(s.documents)),
 	}
 	slices.SortFunc(snap.Accounts, func(a, b *Account) int { return cmp.Compare(a.AccountID, b.AccountID) })
 	slices.SortFunc(snap.Holdings, func(a, b *Holding) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	slices.SortFunc(snap.Mirrors, func(a, b *Mirror) int { return cmp.Compare(a.Symbol, b.Symbol) })
 	slices.SortFunc(snap.Open, func(a, b *Settlement) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	slices.SortFunc(snap.OpenTransfers, func(a, b *Transfer) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	slices.SortFunc(snap.Documents, func(a, b *Document) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+	})
 	return snap
 }
 
@@ -51,6 +57,12 @@ func (s *Snapshot) Digest() Digest {
 	}
 	for _, st := range s.Open {
 		add('S', st.AppendCanonical)
+	}
+	for _, t := range s.OpenTransfers {
+		add('T', t.AppendCanonical)
+	}
+	for _, v := range s.Documents {
+		add('D', v.AppendCanonical)
 	}
 	var sum Digest
 	h.Sum(sum[:0])

@@ -41,7 +41,15 @@ type State struct {
 	byID     map[uuid.UUID]*Holding
 	mirrors  map[string]*Mirror // by symbol
 	open     map[uuid.UUID]*Settlement
-	keys     keyIndex
+	// transfers are those that are not done.
+	transfers map[uuid.UUID]*Transfer
+	documents map[DocumentKey]*Document
+	keys      keyIndex
+
+	// What follows from the records above.
+	timers  timers
+	clock   ClockSetting
+	advance advance
 
 	deciding decision
 	// date is the text of the last day on which something was decided.
@@ -55,12 +63,14 @@ type State struct {
 func NewState(rules Rules, generator *Generator) *State {
 	return &State{
 		rules: rules, generator: generator,
-		accounts: make(map[string]*Account),
-		holdings: make(map[HoldingKey]*Holding),
-		byID:     make(map[uuid.UUID]*Holding),
-		mirrors:  make(map[string]*Mirror),
-		open:     make(map[uuid.UUID]*Settlement),
-		keys:     keyIndex{history: &KeyFilter{}},
+		accounts:  make(map[string]*Account),
+		holdings:  make(map[HoldingKey]*Holding),
+		byID:      make(map[uuid.UUID]*Holding),
+		mirrors:   make(map[string]*Mirror),
+		open:      make(map[uuid.UUID]*Settlement),
+		transfers: make(map[uuid.UUID]*Transfer),
+		documents: make(map[DocumentKey]*Document),
+		keys:      keyIndex{history: &KeyFilter{}},
 	}
 }
 
@@ -79,11 +89,11 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 		s.accounts[a.AccountID] = a
 	}
 	for _, h := range snap.Holdings {
-		if h.Available.Sign() < 0 || h.Locked.Sign() < 0 {
-			return nil, fmt.Errorf("%w: holding %s is negative", ErrBrokenInvariant, h.ID)
+		if err := h.check(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBrokenInvariant, err)
 		}
 		s.holdings[h.Key()], s.byID[h.ID] = h, h
-		sums[h.Symbol] = sums[h.Symbol].Add(h.Total())
+		sums[h.Symbol] = sums[h.Symbol].Add(h.Sum())
 	}
 	for _, m := range snap.Mirrors {
 		s.mirrors[m.Symbol] = m
@@ -95,8 +105,17 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 		}
 	}
 	for _, st := range snap.Open {
-		s.open[st.ID] = st
+		s.putSettlement(st)
 	}
+	for _, t := range snap.OpenTransfers {
+		s.putTransfer(t)
+	}
+	for _, v := range snap.Documents {
+		if err := s.putDocument(v); err != nil {
+			return nil, err
+		}
+	}
+	s.wakeAll()
 	if snap.Keyed {
 		s.keys.history = nil
 	}
@@ -119,6 +138,14 @@ func (s *State) Holding(cash bool, id uuid.UUID) *Holding {
 		return h
 	}
 	return nil
+}
+
+// OpenTransfer returns a transfer that is not done, or nil.
+func (s *State) OpenTransfer(id uuid.UUID) *Transfer { return s.transfers[id] }
+
+// Document returns a document, or nil.
+func (s *State) Document(kind DocumentKind, id string) *Document {
+	return s.documents[DocumentKey{kind, id}]
 }
 
 // OpenSettlement returns a settlement that is not final, or nil.

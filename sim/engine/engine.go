@@ -121,6 +121,7 @@ type Engine struct {
 	durable   mark
 	projected mark
 	nudge     chan struct{} // asks the projector not to wait for more
+	resumed   chan struct{} // asks the loop to look at the clock again
 	tail      tail
 }
 
@@ -131,6 +132,7 @@ func New(cfg Config) *Engine {
 		queue:   make(chan *call, cfg.Limits.Queue),
 		serving: make(chan struct{}),
 		nudge:   make(chan struct{}, 1),
+		resumed: make(chan struct{}, 1),
 	}
 }
 
@@ -159,8 +161,12 @@ func (e *Engine) Ready() error {
 func (e *Engine) Serving() <-chan struct{} { return e.serving }
 
 // SetPaused makes the engine refuse every request with [sim.CodePaused], or
-// answer again. Requests that were accepted before are answered.
-func (e *Engine) SetPaused(paused bool) { e.paused.Store(paused) }
+// answer again. Requests that were accepted before are answered. No work that is
+// due is done meanwhile.
+func (e *Engine) SetPaused(paused bool) {
+	e.paused.Store(paused)
+	tell(e.resumed)
+}
 
 // refusal returns why a request cannot be taken now, or nil.
 func (e *Engine) refusal() *sim.Error {

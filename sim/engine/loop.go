@@ -39,24 +39,30 @@ func newGroup(before *group) *group {
 	return &group{calls: make([]*call, 0, len(before.calls)), events: make([]*sim.Event, 0, len(before.events))}
 }
 
-// loop owns the state: it decides calls and hands them in groups to the
-// committer. It returns nil when stop has ended and everything accepted was
-// handed over, or the error that ended the session; then the open group has not
-// been answered.
+// loop owns the state: it decides calls, does the work that is due, and hands
+// both in groups to the committer. It returns nil when stop has ended and
+// everything accepted was handed over, or the error that ended the session;
+// then the open group and the held call have not been answered.
 func (s *session) loop(stop context.Context) error {
 	stopping := stop.Done()
+	due := time.NewTimer(time.Hour)
+	defer due.Stop()
 	for {
+		if err := s.work(s.open); err != nil {
+			return err
+		}
 		open := s.open
 		queue, commits := s.queue, s.commits
-		if open.requests >= s.cfg.Limits.Batch {
-			queue = nil // full: wait for the committer
+		if s.held != nil || open.requests >= s.cfg.Limits.Batch {
+			queue = nil // wait for the committer
 		}
-		if len(open.calls) == 0 {
+		if open.requests == 0 {
 			commits = nil
 			if stopping == nil && len(s.queue) == 0 {
 				return nil
 			}
 		}
+		s.setTimer(due, open)
 		select {
 		case c := <-queue:
 			if err := s.fill(open, c); err != nil {
@@ -64,6 +70,8 @@ func (s *session) loop(stop context.Context) error {
 			}
 		case commits <- open:
 			s.open = newGroup(open)
+		case <-due.C:
+		case <-s.resumed:
 		case filter := <-s.history:
 			s.state.SetHistory(filter)
 		case <-s.failure.ch:
@@ -77,50 +85,129 @@ func (s *session) loop(stop context.Context) error {
 	}
 }
 
+// setTimer sets the timer for the work that is due next. Where the group has no
+// room for it, or the clock stands still, nothing is to be waited for.
+func (s *session) setTimer(t *time.Timer, g *group) {
+	t.Stop()
+	if g.requests >= s.cfg.Limits.Batch || s.held != nil || s.paused.Load() {
+		return
+	}
+	next, any := s.state.NextDue()
+	if !any {
+		return
+	}
+	if wait, ever := s.state.Clock().Wait(s.cfg.Clock.Now(), next); ever {
+		t.Reset(wait)
+	}
+}
+
+// work goes on with a held call, and does the work that is due by itself.
+func (s *session) work(g *group) error {
+	before := len(g.events)
+	if c := s.held; c != nil {
+		s.held = nil
+		if err := s.take(g, c); err != nil {
+			return err
+		}
+	}
+	if _, any := s.state.NextDue(); any && s.held == nil && !s.paused.Load() {
+		if _, err := s.fire(g, s.state.Now(s.cfg.Clock.Now())); err != nil {
+			return err
+		}
+	}
+	s.mark(g, before)
+	return nil
+}
+
+// fire does the work that is due by an instance time, as far as the group has
+// room, and reports whether all of it is done.
+func (s *session) fire(g *group, until time.Time) (done bool, err error) {
+	for g.requests < s.cfg.Limits.Batch {
+		events, fired, err := s.state.FireDue(until)
+		if err != nil {
+			return false, err
+		}
+		if !fired {
+			return true, nil
+		}
+		if len(events) > 0 {
+			g.events = append(g.events, events...)
+			g.requests++
+		}
+	}
+	return false, nil
+}
+
 // fill decides a call and all that wait behind it, up to the group's bound.
 func (s *session) fill(g *group, c *call) error {
 	before := len(g.events)
 	for c != nil {
-		g.calls = append(g.calls, c)
-		if err := s.decide(g, c); err != nil {
+		if err := s.take(g, c); err != nil {
 			return err
 		}
 		c = nil
-		if g.requests < s.cfg.Limits.Batch {
+		if s.held == nil && g.requests < s.cfg.Limits.Batch {
 			select {
 			case c = <-s.queue:
 			default:
 			}
 		}
 	}
-	if len(g.events) > before {
-		g.generator = s.generator.AppendState(g.generator[:0])
-	}
+	s.mark(g, before)
 	s.cfg.Metrics.SetQueueDepth(len(s.queue))
 	s.state.ForgetKeys(s.projected.value(), s.cfg.Limits.RecentKeys)
 	return nil
 }
 
-func (s *session) decide(g *group, c *call) error {
-	g.requests++
-	if c.read != nil {
-		c.read(s.state)
+// mark notes the state of the generator behind a group's events, of which there
+// were so many before.
+func (s *session) mark(g *group, before int) {
+	if len(g.events) > before {
+		g.generator = s.generator.AppendState(g.generator[:0])
+	}
+}
+
+// take decides a call into the group. A call for which work is due that the
+// group has no room for is held back until there is a new group.
+func (s *session) take(g *group, c *call) error {
+	whole, err := s.decide(g, c)
+	if !whole && err == nil {
+		s.held = c
 		return nil
 	}
-	g.requests += len(c.requests) - 1
-	now := s.cfg.Clock.Now()
-	for i := range c.requests {
-		d, err := s.state.Decide(now, &c.requests[i])
+	g.calls = append(g.calls, c)
+	return err
+}
+
+// decide decides the requests of a call, from the first that has no decision
+// on, and reports whether it came to the end.
+func (s *session) decide(g *group, c *call) (whole bool, err error) {
+	if c.read != nil {
+		g.requests++
+		c.read(s.state)
+		return true, nil
+	}
+	real := s.cfg.Clock.Now()
+	for i := len(c.decisions); i < len(c.requests); {
+		d, err := s.state.Decide(s.state.Now(real), &c.requests[i])
 		if err != nil {
-			return err
+			return false, err
 		}
+		if d.Outcome == sim.NeedsDueWork {
+			if done, err := s.fire(g, d.Until); !done || err != nil {
+				return false, err
+			}
+			continue
+		}
+		g.requests++
 		c.decisions = append(c.decisions, d)
 		if d.Outcome == sim.NeedsLookup {
-			return nil
+			return true, nil
 		}
 		g.events = append(g.events, d.Events...)
+		i++
 	}
-	return nil
+	return true, nil
 }
 
 func (g *group) fail(err error) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -63,6 +64,31 @@ func (e *Engine) Settlement(ctx context.Context, id uuid.UUID) (*sim.Settlement,
 	return found, err
 }
 
+// Transfer returns a transfer, open or final, or [sim.CodeNotFound].
+func (e *Engine) Transfer(ctx context.Context, id uuid.UUID) (*sim.Transfer, error) {
+	var found *sim.Transfer
+	if err := e.read(ctx, func(s *sim.State) { found = s.OpenTransfer(id) }); err != nil || found != nil {
+		return found, err
+	}
+	found, err := query(ctx, e, func(ctx context.Context) (*sim.Transfer, error) {
+		return e.cfg.Journal.FindTransfer(ctx, id)
+	})
+	if err == nil && found == nil {
+		err = sim.Errorf(sim.CodeNotFound, "transfer %s does not exist", id)
+	}
+	return found, err
+}
+
+// Clock returns the clock's setting, the instance time that it shows, and when
+// work is due next; zero where nothing is.
+func (e *Engine) Clock(ctx context.Context) (setting sim.ClockSetting, now, next time.Time, err error) {
+	err = e.read(ctx, func(s *sim.State) {
+		setting, now = s.Clock(), s.Now(e.cfg.Clock.Now())
+		next, _ = s.NextDue()
+	})
+	return setting, now, next, err
+}
+
 // query asks the tables once they have reached what is durable now.
 func query[T any](ctx context.Context, e *Engine, fn func(context.Context) (T, error)) (T, error) {
 	var none T
@@ -72,10 +98,9 @@ func query[T any](ctx context.Context, e *Engine, fn func(context.Context) (T, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Limits.Request)
 	defer cancel()
-	if durable := e.durable.value(); e.projected.value() < durable {
-		tell(e.nudge)
-		if err := e.projected.wait(ctx, durable); err != nil {
-			return none, e.interrupted(err)
+	if e.projected.value() < e.durable.value() {
+		if err := e.visible(ctx, e.deadline()); err != nil {
+			return none, err
 		}
 	}
 	result, err := fn(ctx)
@@ -104,6 +129,20 @@ func (e *Engine) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.Pa
 func (e *Engine) ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error) {
 	return query(ctx, e, func(ctx context.Context) ([]*sim.Settlement, error) {
 		return e.cfg.Journal.ListSettlements(ctx, f, p)
+	})
+}
+
+// ListTransfers returns a page of transfers.
+func (e *Engine) ListTransfers(ctx context.Context, f sim.TransferFilter, p sim.Page) ([]*sim.Transfer, error) {
+	return query(ctx, e, func(ctx context.Context) ([]*sim.Transfer, error) {
+		return e.cfg.Journal.ListTransfers(ctx, f, p)
+	})
+}
+
+// ListDocuments returns a page of the documents of a kind.
+func (e *Engine) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
+	return query(ctx, e, func(ctx context.Context) ([]*sim.Document, error) {
+		return e.cfg.Journal.ListDocuments(ctx, kind, p)
 	})
 }
 

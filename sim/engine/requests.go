@@ -35,6 +35,9 @@ func (e *Engine) Do(ctx context.Context, r sim.Request) (sim.Result, error) {
 			command := c.one[0].Command
 			e.reuse(c)
 			answer := e.answer(ctx, deadline, command, &d)
+			if _, ok := command.(sim.AdvanceClock); ok && answer.Err == nil {
+				answer.Err = e.visible(ctx, deadline)
+			}
 			return answer.Result, answer.Err
 		}
 		if err := e.lookup(ctx, deadline, c.requests); err != nil {
@@ -69,6 +72,18 @@ func (e *Engine) DoAll(ctx context.Context, requests []sim.Request) []Answer {
 		e.reuse(c)
 	}
 	return answers
+}
+
+// visible waits until the tables show everything that is durable now.
+func (e *Engine) visible(ctx context.Context, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	durable := e.durable.value()
+	tell(e.nudge)
+	if err := e.projected.wait(ctx, durable); err != nil {
+		return e.interrupted(err)
+	}
+	return nil
 }
 
 // deadline is when a caller who comes now has waited long enough.

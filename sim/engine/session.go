@@ -23,6 +23,7 @@ type session struct {
 	abort     context.Context
 
 	open      *group // being filled; the loop's
+	held      *call  // waits for room in the next group; the loop's
 	commits   chan *group
 	projector *projector
 	// history brings the filter of the keys from before the load.
@@ -90,6 +91,9 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	if err != nil {
 		s.fail(err)
 		s.open.fail(s.unavailable())
+		if s.held != nil {
+			s.held.fail(s.unavailable())
+		}
 		cancel() // nothing is to be finished any more
 	}
 	close(s.commits)
@@ -169,7 +173,7 @@ func (s *session) openBooks(ctx context.Context) error {
 	now := s.cfg.Clock.Now()
 	var events []*sim.Event
 	for i, command := range s.cfg.Opening {
-		d, err := s.state.Decide(now, &sim.Request{Command: command})
+		d, err := s.state.Decide(s.state.Now(now), &sim.Request{Command: command})
 		if err != nil {
 			return err
 		}

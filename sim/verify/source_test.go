@@ -93,7 +93,7 @@ func write(w *writer) {
 	w.seal()
 	w.do("", sim.CancelSettlement{ID: cancelled.ID})
 	w.do("", sim.CloseHolding{ID: gone.ID})
-	w.do("", sim.Instruct{Type: sim.Transfer, SourceAccount: "b", DestinationAccount: "c", Symbol: "USD", Quantity: amount("12.34")})
+	w.do("", sim.Instruct{Type: sim.Internal, SourceAccount: "b", DestinationAccount: "c", Symbol: "USD", Quantity: amount("12.34")})
 	w.seal()
 }
 

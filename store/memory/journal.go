@@ -36,11 +36,13 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 	j.epoch.Store(b.epoch)
 	return &sim.Snapshot{
 		Projected: b.projected, Head: b.head,
-		Accounts: slices.Clone(b.tables.accounts.rows),
-		Holdings: slices.Concat(b.tables.holdings[0].rows, b.tables.holdings[1].rows),
-		Mirrors:  slices.Clone(b.tables.mirrors.rows),
-		Open:     slices.Clone(b.tables.open.rows),
-		Keyed:    len(b.tables.keys) > 0,
+		Accounts:      slices.Clone(b.tables.accounts.rows),
+		Holdings:      slices.Concat(b.tables.holdings[0].rows, b.tables.holdings[1].rows),
+		Mirrors:       slices.Clone(b.tables.mirrors.rows),
+		Open:          slices.Clone(b.tables.open.rows),
+		OpenTransfers: slices.Clone(b.tables.pending.rows),
+		Documents:     slices.Clone(b.tables.documents.rows),
+		Keyed:         len(b.tables.keys) > 0,
 	}, nil
 }
 

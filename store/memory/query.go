@@ -69,6 +69,42 @@ func (j *Journal) ListSettlements(ctx context.Context, f sim.SettlementFilter, p
 	})
 }
 
+// ListTransfers lists transfers.
+func (j *Journal) ListTransfers(ctx context.Context, f sim.TransferFilter, p sim.Page) ([]*sim.Transfer, error) {
+	after, err := idCursor(p.After)
+	if err != nil {
+		return nil, err
+	}
+	j.books.mu.RLock()
+	defer j.books.mu.RUnlock()
+	t := &j.books.tables.transfers
+	if f.Status != "" && !f.Status.Final() {
+		t = &j.books.tables.pending // few, where history is long
+	}
+	return t.page(ctx, after, p.Limit, func(v *sim.Transfer) bool {
+		return is(f.AccountID, v.AccountID) && is(f.Symbol, v.Symbol) && is(f.Rail, v.Rail) && is(f.Direction, v.Direction) &&
+			is(f.Status, v.Status) && is(f.Stage, v.Stage) && is(f.ExternalID, v.ExternalID) &&
+			(f.From.IsZero() || !v.InitiatedAt.Before(f.From)) && (f.Until.IsZero() || v.InitiatedAt.Before(f.Until))
+	})
+}
+
+// ListDocuments lists the documents of a kind.
+func (j *Journal) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
+	j.books.mu.RLock()
+	defer j.books.mu.RUnlock()
+	return j.books.tables.documents.page(ctx, &sim.DocumentKey{Kind: kind, ID: p.After}, p.Limit, func(v *sim.Document) bool {
+		return v.Kind == kind
+	})
+}
+
+// FindTransfer returns one transfer, or nil.
+func (j *Journal) FindTransfer(ctx context.Context, id uuid.UUID) (*sim.Transfer, error) {
+	j.books.mu.RLock()
+	defer j.books.mu.RUnlock()
+	t, _ := j.books.tables.transfers.get(id)
+	return t, ctx.Err()
+}
+
 // ListEntries lists ledger entries.
 func (j *Journal) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error) {
 	after, err := entryCursor(p.After)

@@ -22,6 +22,10 @@ func compareEntries(a, b entryKey) int {
 
 func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
 
+func compareDocuments(a, b sim.DocumentKey) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+}
+
 // tables are the projections of one schema.
 type tables struct {
 	accounts    table[string, *sim.Account]
@@ -29,7 +33,11 @@ type tables struct {
 	mirrors     table[string, *sim.Mirror]
 	settlements table[uuid.UUID, *sim.Settlement]
 	open        table[uuid.UUID, *sim.Settlement]
-	entries     table[entryKey, sim.Entry]
+	transfers   table[uuid.UUID, *sim.Transfer]
+	// pending are the transfers that are not done.
+	pending   table[uuid.UUID, *sim.Transfer]
+	documents table[sim.DocumentKey, *sim.Document]
+	entries   table[entryKey, sim.Entry]
 
 	// keys only grows, and nothing in it changes; keyAt says where one is.
 	keys  []sim.KeyRecord
@@ -39,12 +47,16 @@ type tables struct {
 func newTables() tables {
 	holdings := table[uuid.UUID, *sim.Holding]{key: func(h *sim.Holding) uuid.UUID { return h.ID }, compare: compareIDs}
 	settlements := table[uuid.UUID, *sim.Settlement]{key: func(s *sim.Settlement) uuid.UUID { return s.ID }, compare: compareIDs}
+	transfers := table[uuid.UUID, *sim.Transfer]{key: func(t *sim.Transfer) uuid.UUID { return t.ID }, compare: compareIDs}
 	return tables{
 		accounts:    table[string, *sim.Account]{key: func(a *sim.Account) string { return a.AccountID }, compare: strings.Compare},
 		holdings:    [2]table[uuid.UUID, *sim.Holding]{holdings, holdings},
 		mirrors:     table[string, *sim.Mirror]{key: func(m *sim.Mirror) string { return m.Symbol }, compare: strings.Compare},
 		settlements: settlements,
 		open:        settlements,
+		transfers:   transfers,
+		pending:     transfers,
+		documents:   table[sim.DocumentKey, *sim.Document]{key: (*sim.Document).Key, compare: compareDocuments},
 		entries: table[entryKey, sim.Entry]{
 			key: func(e sim.Entry) entryKey { return entryKey{e.Sequence, e.Index} }, compare: compareEntries,
 		},
@@ -76,6 +88,16 @@ func (t *tables) apply(p *sim.Projection) {
 	for _, s := range p.Settlements {
 		t.settle(s)
 	}
+	for _, v := range p.Transfers {
+		t.transfer(v)
+	}
+	for _, v := range p.Documents {
+		if v.Removed {
+			t.documents.remove(v.Key())
+		} else {
+			t.documents.put(v)
+		}
+	}
 	for i := range p.Entries {
 		t.entries.put(p.Entries[i])
 	}
@@ -85,18 +107,37 @@ func (t *tables) apply(p *sim.Projection) {
 }
 
 func (t *tables) settle(s *sim.Settlement) {
-	if added := t.settlements.put(s); added && s.ExternalID != "" {
-		r := sim.KeyRecord{Key: sim.Key{Kind: sim.KeyExternal, Value: s.ExternalID}}
-		if len(s.History) > 0 {
-			r.Sequence = s.History[0].Sequence // that of the event which recorded it first
-		}
-		t.addKey(r)
+	if added := t.settlements.put(s); added {
+		t.addExternal(sim.Key{Kind: sim.KeyExternal, Value: s.ExternalID}, s.History)
 	}
 	if s.Status.Final() {
 		t.open.remove(s.ID)
 	} else {
 		t.open.put(s)
 	}
+}
+
+func (t *tables) transfer(v *sim.Transfer) {
+	if added := t.transfers.put(v); added {
+		t.addExternal(sim.Key{Kind: sim.KeyTransfer, Value: v.ExternalID}, v.History)
+	}
+	if v.Done() {
+		t.pending.remove(v.ID)
+	} else {
+		t.pending.put(v)
+	}
+}
+
+// addExternal adds the external id of a new record, if it has one.
+func (t *tables) addExternal(key sim.Key, history []sim.Transition) {
+	if key.Value == "" {
+		return
+	}
+	r := sim.KeyRecord{Key: key}
+	if len(history) > 0 {
+		r.Sequence = history[0].Sequence // that of the event which recorded it first
+	}
+	t.addKey(r)
 }
 
 func (t *tables) addKey(r sim.KeyRecord) {

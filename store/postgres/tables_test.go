@@ -42,7 +42,7 @@ func everything() *sim.Projection {
 		},
 		Mirrors: []*sim.Mirror{{Account: sim.Nostro, Symbol: "USD", Balance: amount("-1000.5")}},
 		Settlements: []*sim.Settlement{
-			{ID: numbered(10), ExternalID: "ext-1", Type: sim.Transfer, AccountID: "a", Symbol: "BTC-USD", Quantity: amount("2.5"), Settled: amount("1.25"),
+			{ID: numbered(10), ExternalID: "ext-1", Type: sim.Internal, AccountID: "a", Symbol: "BTC-USD", Quantity: amount("2.5"), Settled: amount("1.25"),
 				Status: sim.StatusPending, SourceAccount: "a", DestinationAccount: "B",
 				Processing: sim.Dimension{Status: "P", ReasonCode: "R", Reason: `text with "quotes", \ and é`}, Settlement: sim.Dimension{Status: "S", ReasonCode: "T", Reason: "u"},
 				Hold:        sim.Dimension{Status: "H", ReasonCode: "I", Reason: "j"},
@@ -188,7 +188,7 @@ func TestListsHonourEveryFilter(t *testing.T) {
 		"mirror":       {sim.SettlementFilter{AccountID: sim.Nostro}, sim.Page{}, []int{11}},
 		"nobody":       {sim.SettlementFilter{AccountID: "x"}, sim.Page{}, nil},
 		"symbol":       {sim.SettlementFilter{Symbol: "USD"}, sim.Page{}, []int{11}},
-		"type":         {sim.SettlementFilter{Type: sim.Transfer, AccountID: "a"}, sim.Page{}, []int{10}},
+		"type":         {sim.SettlementFilter{Type: sim.Internal, AccountID: "a"}, sim.Page{}, []int{10}},
 		"open":         {sim.SettlementFilter{Status: sim.StatusPending}, sim.Page{}, []int{10}},
 		"completed":    {sim.SettlementFilter{Status: sim.StatusCompleted}, sim.Page{}, []int{11}},
 		"external":     {sim.SettlementFilter{ExternalID: "ext-1"}, sim.Page{}, []int{10}},

@@ -44,7 +44,7 @@ func extremes(t testing.TB, through sim.Progress) *sim.Projection {
 	smallest := amount("0.000000000000000001")
 
 	full := &sim.Settlement{
-		ID: id(), ExternalID: unicode, Type: sim.Transfer, AccountID: long, Symbol: "SYM " + unicode,
+		ID: id(), ExternalID: unicode, Type: sim.Internal, AccountID: long, Symbol: "SYM " + unicode,
 		Quantity: amount(largest), Settled: smallest, Status: sim.StatusInProgress, SourceAccount: unicode, DestinationAccount: long,
 		Processing: sim.Dimension{Status: "A", ReasonCode: "B", Reason: unicode},
 		Settlement: sim.Dimension{Status: "C", ReasonCode: "D", Reason: "E"},

@@ -106,7 +106,7 @@ func listedSettlements(b *books) {
 	}
 	for i := range 6 {
 		c := sim.Instruct{
-			Type: sim.Transfer, SourceAccount: fmt.Sprintf("fund-%d", i%3), DestinationAccount: fmt.Sprintf("fund-%d", (i+1)%3),
+			Type: sim.Internal, SourceAccount: fmt.Sprintf("fund-%d", i%3), DestinationAccount: fmt.Sprintf("fund-%d", (i+1)%3),
 			Symbol: "USD", Quantity: amount("0.01"), ExternalID: fmt.Sprintf("t-%d", i),
 		}
 		if i%2 == 1 {
@@ -133,7 +133,7 @@ func testListSettlements(t *testing.T, s *store) {
 		{From: from}, {Until: until}, {From: from, Until: until}, {From: until, Until: from}, {From: from.Add(time.Microsecond)},
 		{Until: until.Add(time.Microsecond)}, {From: all[0].InitiatedAt.Add(-time.Hour)}, {Until: all[0].InitiatedAt},
 		{AccountID: "fund-1", Symbol: "USD"}, {AccountID: "fund-1", ExternalID: "d-1"}, {AccountID: "fund-1", ExternalID: "d-0"},
-		{AccountID: "fund-0", Type: sim.Transfer, Status: sim.StatusCompleted, From: from, Until: all[17].InitiatedAt},
+		{AccountID: "fund-0", Type: sim.Internal, Status: sim.StatusCompleted, From: from, Until: all[17].InitiatedAt},
 		{AccountID: "fund-2", Status: sim.StatusPending}, {Symbol: "BTC-USD", Type: sim.Withdrawal, Status: sim.StatusCancelled},
 	}
 	for _, kind := range sim.SettlementTypes() {

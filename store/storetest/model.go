@@ -93,7 +93,7 @@ func (m *model) checkTables(t testing.TB, j *journal, limit int) {
 	settlements := sortedBy(values(m.settlements), settlementCursor)
 	sameRecords(t, "settlements", j.settlements(limit, sim.SettlementFilter{}), settlements)
 	for _, f := range []sim.SettlementFilter{
-		{AccountID: "fund-a"}, {AccountID: "x", Status: sim.StatusCompleted}, {Status: sim.StatusPending}, {Symbol: "EUR", Type: sim.Transfer},
+		{AccountID: "fund-a"}, {AccountID: "x", Status: sim.StatusCompleted}, {Status: sim.StatusPending}, {Symbol: "EUR", Type: sim.Internal},
 	} {
 		sameRecords(t, "settlements filtered", j.settlements(limit, f), keep(settlements, func(s *sim.Settlement) bool { return fits(f, s) }))
 	}

@@ -132,7 +132,7 @@ func (r *randomBooks) command() {
 	case 9:
 		r.opened(r.try(key, sim.Instruct{Type: sim.Withdrawal, AccountID: account(), Symbol: symbol, Quantity: r.amount(), ExternalID: external, Hold: r.hold()}))
 	case 10:
-		r.opened(r.try(key, sim.Instruct{Type: sim.Transfer, SourceAccount: account(), DestinationAccount: account(), Symbol: symbol, Quantity: r.amount(), ExternalID: external, Hold: r.hold()}))
+		r.opened(r.try(key, sim.Instruct{Type: sim.Internal, SourceAccount: account(), DestinationAccount: account(), Symbol: symbol, Quantity: r.amount(), ExternalID: external, Hold: r.hold()}))
 	case 11:
 		if len(r.held) > 0 {
 			id := r.held[r.IntN(len(r.held))]
