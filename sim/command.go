@@ -31,10 +31,15 @@ type OpenAccount struct {
 	Metadata  []byte
 }
 
-// UpdateAccount changes an account's metadata.
+// UpdateAccount changes an account's metadata, its status, or both. Nil metadata
+// and an empty status stay as they are.
 type UpdateAccount struct {
 	AccountID string
-	Metadata  []byte
+	// Status freezes an active account, makes a frozen one active again, or
+	// closes an active one for good, which must hold nothing and have nothing
+	// under way.
+	Status   AccountStatus
+	Metadata []byte
 }
 
 // OpenHolding opens a position, or with Cash a balance, with what it holds
@@ -167,7 +172,7 @@ func (c OpenAccount) appendCanonical(dst []byte) []byte {
 }
 
 func (c UpdateAccount) appendCanonical(dst []byte) []byte {
-	return canonical(dst, "update-account", c.AccountID, string(c.Metadata))
+	return canonical(dst, "update-account", c.AccountID, string(c.Status), string(c.Metadata))
 }
 
 func (c OpenHolding) appendCanonical(dst []byte) []byte {

@@ -139,6 +139,14 @@ func (t *Transfer) decode(field protowire.Number, v value) error {
 		t.DueAt = v.time()
 	case 30:
 		t.ReturnDue = v.number != 0
+	case 31:
+		t.CreditAccount = string(v.data)
+	case 32:
+		t.ExpiresAt = v.time()
+	case 33:
+		t.Reorgs = int(v.number)
+	case 34:
+		return v.amount(&t.Shortfall)
 	}
 	return nil
 }

@@ -280,6 +280,10 @@ func (t *Transfer) encode(e *encoder) {
 	e.bytes(28, t.Metadata)
 	e.time(29, t.DueAt)
 	e.bool(30, t.ReturnDue)
+	e.text(31, t.CreditAccount)
+	e.time(32, t.ExpiresAt)
+	e.uint(33, uint64(t.Reorgs))
+	e.amount(34, t.Shortfall)
 }
 
 func (v *Document) encode(e *encoder) {
