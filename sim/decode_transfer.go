@@ -168,3 +168,17 @@ func (d *Document) decode(field protowire.Number, v value) error {
 	}
 	return nil
 }
+
+func (c *Course) decode(field protowire.Number, v value) error {
+	switch field {
+	case 1:
+		return v.amount(&c.UnderWay)
+	case 2:
+		c.ReadyAt = v.time()
+	case 3:
+		c.CutOffAt = v.time()
+	case 4:
+		c.LinksDone = uint32(v.number)
+	}
+	return nil
+}

@@ -202,6 +202,16 @@ func (s *Settlement) encode(e *encoder) {
 	e.amount(23, s.Reserved)
 	e.amount(24, s.Penalty)
 	e.time(25, s.DueAt)
+	if !s.Course.IsZero() {
+		e.message(26, s.Course.encode)
+	}
+}
+
+func (c *Course) encode(e *encoder) {
+	e.amount(1, c.UnderWay)
+	e.time(2, c.ReadyAt)
+	e.time(3, c.CutOffAt)
+	e.uint(4, uint64(c.LinksDone))
 }
 
 func (t *Transition) encode(e *encoder) {

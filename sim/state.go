@@ -8,6 +8,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 )
 
 // Rules are the settings of an instance that decide how commands are answered.
@@ -21,6 +22,9 @@ type Rules struct {
 	MaxAccounts        int
 	MaxHoldings        int
 	MaxOpenSettlements int
+	// Profile says when things settle and what goes wrong; nil means the instant
+	// profile, under which nothing waits.
+	Profile *profile.Resolved
 }
 
 // State is an instance's books in memory: accounts, holdings, mirror accounts,

@@ -820,7 +820,9 @@ type Settlement struct {
 	Reserved       string     `protobuf:"bytes,23,opt,name=reserved,proto3" json:"reserved,omitempty"`
 	Penalty        string     `protobuf:"bytes,24,opt,name=penalty,proto3" json:"penalty,omitempty"`
 	// When the settlement is looked at next; absent where it waits for an event.
-	DueAt         int64 `protobuf:"varint,25,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	DueAt int64 `protobuf:"varint,25,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// Absent once the settlement is final, and while there is nothing to keep.
+	Course        *Course `protobuf:"bytes,26,opt,name=course,proto3" json:"course,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1030,6 +1032,82 @@ func (x *Settlement) GetDueAt() int64 {
 	return 0
 }
 
+func (x *Settlement) GetCourse() *Course {
+	if x != nil {
+		return x.Course
+	}
+	return nil
+}
+
+type Course struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	UnderWay string                 `protobuf:"bytes,1,opt,name=under_way,json=underWay,proto3" json:"under_way,omitempty"`
+	ReadyAt  int64                  `protobuf:"varint,2,opt,name=ready_at,json=readyAt,proto3" json:"ready_at,omitempty"`
+	CutOffAt int64                  `protobuf:"varint,3,opt,name=cut_off_at,json=cutOffAt,proto3" json:"cut_off_at,omitempty"`
+	// The n-th bit stands for the n-th link.
+	LinksDone     uint32 `protobuf:"varint,4,opt,name=links_done,json=linksDone,proto3" json:"links_done,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Course) Reset() {
+	*x = Course{}
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Course) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Course) ProtoMessage() {}
+
+func (x *Course) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Course.ProtoReflect.Descriptor instead.
+func (*Course) Descriptor() ([]byte, []int) {
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Course) GetUnderWay() string {
+	if x != nil {
+		return x.UnderWay
+	}
+	return ""
+}
+
+func (x *Course) GetReadyAt() int64 {
+	if x != nil {
+		return x.ReadyAt
+	}
+	return 0
+}
+
+func (x *Course) GetCutOffAt() int64 {
+	if x != nil {
+		return x.CutOffAt
+	}
+	return 0
+}
+
+func (x *Course) GetLinksDone() uint32 {
+	if x != nil {
+		return x.LinksDone
+	}
+	return 0
+}
+
 type Terms struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
 	PaymentCurrency     string                 `protobuf:"bytes,1,opt,name=payment_currency,json=paymentCurrency,proto3" json:"payment_currency,omitempty"`
@@ -1049,7 +1127,7 @@ type Terms struct {
 
 func (x *Terms) Reset() {
 	*x = Terms{}
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[10]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1139,7 @@ func (x *Terms) String() string {
 func (*Terms) ProtoMessage() {}
 
 func (x *Terms) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[10]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1152,7 @@ func (x *Terms) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Terms.ProtoReflect.Descriptor instead.
 func (*Terms) Descriptor() ([]byte, []int) {
-	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{10}
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Terms) GetPaymentCurrency() string {
@@ -1164,7 +1242,7 @@ type Link struct {
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[11]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1254,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[11]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1267,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{11}
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Link) GetType() string {
@@ -1219,7 +1297,7 @@ type Beneficiary struct {
 
 func (x *Beneficiary) Reset() {
 	*x = Beneficiary{}
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[12]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1309,7 @@ func (x *Beneficiary) String() string {
 func (*Beneficiary) ProtoMessage() {}
 
 func (x *Beneficiary) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[12]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1322,7 @@ func (x *Beneficiary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beneficiary.ProtoReflect.Descriptor instead.
 func (*Beneficiary) Descriptor() ([]byte, []int) {
-	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{12}
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Beneficiary) GetName() string {
@@ -1293,7 +1371,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[13]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1383,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[13]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1396,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{13}
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Approval) GetBy() string {
@@ -1386,7 +1464,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[14]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1398,7 +1476,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[14]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1411,7 +1489,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{14}
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Transfer) GetId() []byte {
@@ -1667,7 +1745,7 @@ type Document struct {
 
 func (x *Document) Reset() {
 	*x = Document{}
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[15]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1679,7 +1757,7 @@ func (x *Document) String() string {
 func (*Document) ProtoMessage() {}
 
 func (x *Document) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[15]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1692,7 +1770,7 @@ func (x *Document) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Document.ProtoReflect.Descriptor instead.
 func (*Document) Descriptor() ([]byte, []int) {
-	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{15}
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Document) GetKind() string {
@@ -1748,7 +1826,7 @@ type IdempotencyKey struct {
 
 func (x *IdempotencyKey) Reset() {
 	*x = IdempotencyKey{}
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[16]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1760,7 +1838,7 @@ func (x *IdempotencyKey) String() string {
 func (*IdempotencyKey) ProtoMessage() {}
 
 func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[16]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1773,7 +1851,7 @@ func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdempotencyKey.ProtoReflect.Descriptor instead.
 func (*IdempotencyKey) Descriptor() ([]byte, []int) {
-	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{16}
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IdempotencyKey) GetKey() string {
@@ -1870,7 +1948,7 @@ const file_custodianpb_journalpb_journal_proto_rawDesc = "" +
 	"\vreason_code\x18\x03 \x01(\tR\n" +
 	"reasonCode\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1a\n" +
-	"\bsequence\x18\x05 \x01(\x04R\bsequence\"\xb1\a\n" +
+	"\bsequence\x18\x05 \x01(\x04R\bsequence\"\xe7\a\n" +
 	"\n" +
 	"Settlement\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1f\n" +
@@ -1904,7 +1982,15 @@ const file_custodianpb_journalpb_journal_proto_rawDesc = "" +
 	"\x0fsettled_payment\x18\x16 \x01(\tR\x0esettledPayment\x12\x1a\n" +
 	"\breserved\x18\x17 \x01(\tR\breserved\x12\x18\n" +
 	"\apenalty\x18\x18 \x01(\tR\apenalty\x12\x15\n" +
-	"\x06due_at\x18\x19 \x01(\x03R\x05dueAt\"\xa7\x03\n" +
+	"\x06due_at\x18\x19 \x01(\x03R\x05dueAt\x124\n" +
+	"\x06course\x18\x1a \x01(\v2\x1c.custodian.journal.v1.CourseR\x06course\"}\n" +
+	"\x06Course\x12\x1b\n" +
+	"\tunder_way\x18\x01 \x01(\tR\bunderWay\x12\x19\n" +
+	"\bready_at\x18\x02 \x01(\x03R\areadyAt\x12\x1c\n" +
+	"\n" +
+	"cut_off_at\x18\x03 \x01(\x03R\bcutOffAt\x12\x1d\n" +
+	"\n" +
+	"links_done\x18\x04 \x01(\rR\tlinksDone\"\xa7\x03\n" +
 	"\x05Terms\x12)\n" +
 	"\x10payment_currency\x18\x01 \x01(\tR\x0fpaymentCurrency\x12%\n" +
 	"\x0epayment_amount\x18\x02 \x01(\tR\rpaymentAmount\x121\n" +
@@ -2001,7 +2087,7 @@ func file_custodianpb_journalpb_journal_proto_rawDescGZIP() []byte {
 	return file_custodianpb_journalpb_journal_proto_rawDescData
 }
 
-var file_custodianpb_journalpb_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_custodianpb_journalpb_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_custodianpb_journalpb_journal_proto_goTypes = []any{
 	(*Batch)(nil),          // 0: custodian.journal.v1.Batch
 	(*Event)(nil),          // 1: custodian.journal.v1.Event
@@ -2013,13 +2099,14 @@ var file_custodianpb_journalpb_journal_proto_goTypes = []any{
 	(*Dimension)(nil),      // 7: custodian.journal.v1.Dimension
 	(*Transition)(nil),     // 8: custodian.journal.v1.Transition
 	(*Settlement)(nil),     // 9: custodian.journal.v1.Settlement
-	(*Terms)(nil),          // 10: custodian.journal.v1.Terms
-	(*Link)(nil),           // 11: custodian.journal.v1.Link
-	(*Beneficiary)(nil),    // 12: custodian.journal.v1.Beneficiary
-	(*Approval)(nil),       // 13: custodian.journal.v1.Approval
-	(*Transfer)(nil),       // 14: custodian.journal.v1.Transfer
-	(*Document)(nil),       // 15: custodian.journal.v1.Document
-	(*IdempotencyKey)(nil), // 16: custodian.journal.v1.IdempotencyKey
+	(*Course)(nil),         // 10: custodian.journal.v1.Course
+	(*Terms)(nil),          // 11: custodian.journal.v1.Terms
+	(*Link)(nil),           // 12: custodian.journal.v1.Link
+	(*Beneficiary)(nil),    // 13: custodian.journal.v1.Beneficiary
+	(*Approval)(nil),       // 14: custodian.journal.v1.Approval
+	(*Transfer)(nil),       // 15: custodian.journal.v1.Transfer
+	(*Document)(nil),       // 16: custodian.journal.v1.Document
+	(*IdempotencyKey)(nil), // 17: custodian.journal.v1.IdempotencyKey
 }
 var file_custodianpb_journalpb_journal_proto_depIdxs = []int32{
 	1,  // 0: custodian.journal.v1.Batch.events:type_name -> custodian.journal.v1.Event
@@ -2028,9 +2115,9 @@ var file_custodianpb_journalpb_journal_proto_depIdxs = []int32{
 	4,  // 3: custodian.journal.v1.Event.mirrors:type_name -> custodian.journal.v1.Mirror
 	9,  // 4: custodian.journal.v1.Event.settlements:type_name -> custodian.journal.v1.Settlement
 	6,  // 5: custodian.journal.v1.Event.postings:type_name -> custodian.journal.v1.Posting
-	16, // 6: custodian.journal.v1.Event.key:type_name -> custodian.journal.v1.IdempotencyKey
-	14, // 7: custodian.journal.v1.Event.transfers:type_name -> custodian.journal.v1.Transfer
-	15, // 8: custodian.journal.v1.Event.documents:type_name -> custodian.journal.v1.Document
+	17, // 6: custodian.journal.v1.Event.key:type_name -> custodian.journal.v1.IdempotencyKey
+	15, // 7: custodian.journal.v1.Event.transfers:type_name -> custodian.journal.v1.Transfer
+	16, // 8: custodian.journal.v1.Event.documents:type_name -> custodian.journal.v1.Document
 	5,  // 9: custodian.journal.v1.Posting.debit:type_name -> custodian.journal.v1.LedgerAccount
 	5,  // 10: custodian.journal.v1.Posting.credit:type_name -> custodian.journal.v1.LedgerAccount
 	7,  // 11: custodian.journal.v1.Settlement.processing:type_name -> custodian.journal.v1.Dimension
@@ -2038,16 +2125,17 @@ var file_custodianpb_journalpb_journal_proto_depIdxs = []int32{
 	7,  // 13: custodian.journal.v1.Settlement.hold:type_name -> custodian.journal.v1.Dimension
 	8,  // 14: custodian.journal.v1.Settlement.history:type_name -> custodian.journal.v1.Transition
 	7,  // 15: custodian.journal.v1.Settlement.matching:type_name -> custodian.journal.v1.Dimension
-	10, // 16: custodian.journal.v1.Settlement.terms:type_name -> custodian.journal.v1.Terms
-	11, // 17: custodian.journal.v1.Terms.links:type_name -> custodian.journal.v1.Link
-	12, // 18: custodian.journal.v1.Transfer.beneficiary:type_name -> custodian.journal.v1.Beneficiary
-	8,  // 19: custodian.journal.v1.Transfer.history:type_name -> custodian.journal.v1.Transition
-	13, // 20: custodian.journal.v1.Transfer.approvals:type_name -> custodian.journal.v1.Approval
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	11, // 16: custodian.journal.v1.Settlement.terms:type_name -> custodian.journal.v1.Terms
+	10, // 17: custodian.journal.v1.Settlement.course:type_name -> custodian.journal.v1.Course
+	12, // 18: custodian.journal.v1.Terms.links:type_name -> custodian.journal.v1.Link
+	13, // 19: custodian.journal.v1.Transfer.beneficiary:type_name -> custodian.journal.v1.Beneficiary
+	8,  // 20: custodian.journal.v1.Transfer.history:type_name -> custodian.journal.v1.Transition
+	14, // 21: custodian.journal.v1.Transfer.approvals:type_name -> custodian.journal.v1.Approval
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_custodianpb_journalpb_journal_proto_init() }
@@ -2061,7 +2149,7 @@ func file_custodianpb_journalpb_journal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custodianpb_journalpb_journal_proto_rawDesc), len(file_custodianpb_journalpb_journal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
