@@ -25,6 +25,8 @@ type Rules struct {
 	// Profile says when things settle and what goes wrong; nil means the instant
 	// profile, under which nothing waits.
 	Profile *profile.Resolved
+	// Reconciliation says when the books are compared with those outside.
+	Reconciliation ReconciliationRules
 }
 
 // State is an instance's books in memory: accounts, holdings, mirror accounts,
@@ -53,9 +55,13 @@ type State struct {
 	keys      keyIndex
 
 	// What follows from the records above.
-	timers  timers
-	clock   ClockSetting
-	advance advance
+	timers timers
+	faults faults
+	books  map[string]*outsideBook // by symbol
+	// openBreaks are the ids of the breaks that are open.
+	openBreaks map[string]struct{}
+	clock      ClockSetting
+	advance    advance
 
 	deciding decision
 	// date is the text of the last day on which something was decided.
@@ -78,7 +84,8 @@ func NewState(rules Rules, generator *Generator) *State {
 		open:      make(map[uuid.UUID]*Settlement),
 		transfers: make(map[uuid.UUID]*Transfer),
 		documents: make(map[DocumentKey]*Document),
-		keys:      keyIndex{history: &KeyFilter{}},
+		books:     make(map[string]*outsideBook), openBreaks: make(map[string]struct{}),
+		keys: keyIndex{history: &KeyFilter{}},
 	}
 }
 
@@ -105,6 +112,7 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 	}
 	for _, m := range snap.Mirrors {
 		s.mirrors[m.Symbol] = m
+		s.bookOf(m.Symbol).quantity = m.Balance.Neg()
 		sums[m.Symbol] = sums[m.Symbol].Add(m.Balance)
 	}
 	for symbol, sum := range sums {
@@ -124,6 +132,7 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 		}
 	}
 	s.wakeAll()
+	s.rearmReconciliation()
 	if snap.Keyed {
 		s.keys.history = nil
 	}
