@@ -8,6 +8,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 )
 
 // Rules are the settings of an instance that decide how commands are answered.
@@ -21,6 +22,13 @@ type Rules struct {
 	MaxAccounts        int
 	MaxHoldings        int
 	MaxOpenSettlements int
+	// MaxOpenTransfers bounds them likewise; zero means MaxOpenSettlements.
+	MaxOpenTransfers int
+	// Profile says when settlements and transfers take place, what they cost and
+	// who approves; nil means the built-in profile instant.
+	Profile *profile.Resolved
+	// Policies decide on transfers when they are submitted, in their order.
+	Policies []Policy
 }
 
 // State is an instance's books in memory: accounts, holdings, mirror accounts,
