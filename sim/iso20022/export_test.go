@@ -1,0 +1,67 @@
+package iso20022
+
+import "maps"
+
+// CheckWritten compares a document with the sequences of a message definition,
+// given as path and notation. Every element that holds elements must have a
+// sequence.
+func CheckWritten(data []byte, version, messageName string, table map[string]string) error {
+	message, _, _, failure := document(data, []string{version}, messageName)
+	if failure != nil {
+		return failure
+	}
+	s := makeSchema(table)
+	if failure := s.check(message, "", NamespacePrefix+version); failure != nil {
+		return failure
+	}
+	if failure := covered(s, message, ""); failure != nil {
+		return failure
+	}
+	return nil
+}
+
+func covered(s schema, e *element, path string) *Error {
+	if _, ok := s[path]; !ok && len(e.children) > 0 {
+		return e.fail("has no sequence in the test")
+	}
+	for _, c := range e.children {
+		key := c.name.Local
+		if path != "" {
+			key = path + "/" + key
+		}
+		if failure := covered(s, c, key); failure != nil {
+			return failure
+		}
+	}
+	return nil
+}
+
+// InstructionSequences are the sequences that the reader of instructions has.
+func InstructionSequences() map[string]string {
+	return notation(instructionSchema)
+}
+
+func notation(s schema) map[string]string {
+	table := make(map[string]string, len(s))
+	for path, seq := range maps.All(s) {
+		text := ""
+		if seq.choice {
+			text = "|"
+		}
+		for _, it := range seq.items {
+			name := it.name
+			if it.anywhere {
+				name = "~" + name
+			}
+			if it.required {
+				name += "!"
+			}
+			if it.many {
+				name += "*"
+			}
+			text += name + " "
+		}
+		table[path] = text
+	}
+	return table
+}
