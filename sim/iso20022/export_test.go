@@ -1,7 +1,5 @@
 package iso20022
 
-import "maps"
-
 // CheckWritten compares a document with the sequences of a message definition,
 // given as path and notation. Every element that holds elements must have a
 // sequence.
@@ -34,34 +32,4 @@ func covered(s schema, e *element, path string) *Error {
 		}
 	}
 	return nil
-}
-
-// InstructionSequences are the sequences that the reader of instructions has.
-func InstructionSequences() map[string]string {
-	return notation(instructionSchema)
-}
-
-func notation(s schema) map[string]string {
-	table := make(map[string]string, len(s))
-	for path, seq := range maps.All(s) {
-		text := ""
-		if seq.choice {
-			text = "|"
-		}
-		for _, it := range seq.items {
-			name := it.name
-			if it.anywhere {
-				name = "~" + name
-			}
-			if it.required {
-				name += "!"
-			}
-			if it.many {
-				name += "*"
-			}
-			text += name + " "
-		}
-		table[path] = text
-	}
-	return table
 }

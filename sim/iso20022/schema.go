@@ -113,7 +113,7 @@ func (s *sequence) check(e *element) *Error {
 			return c.fail("is not an element of this message; %s may hold: %s", e.name.Local, s.names())
 		case s.items[at].anywhere:
 			continue
-		case s.choice && last >= 0:
+		case s.choice && last >= 0 && (at != last || !s.items[at].many):
 			return c.fail("is one too many; %s holds exactly one of: %s", e.name.Local, s.names())
 		case at < last:
 			return c.fail("comes too late; it must come before %s", s.items[last].name)
