@@ -13,6 +13,7 @@ import (
 // it returns, the place in the event log where the endpoint begins is durable.
 // Errors are [sim.Error]: of code [sim.CodeInvalid] with the field, or
 // [sim.CodeAlreadyExists], [sim.CodeLimitReached], [sim.CodeDraining],
+// [sim.CodeOverloaded] where others change endpoints for long,
 // [sim.CodeUnavailable] where the cursor could not be saved.
 func (m *Manager) Add(ctx context.Context, e Endpoint) error {
 	ctx, done, err := m.changing(ctx)
@@ -27,7 +28,7 @@ func (m *Manager) Add(ctx context.Context, e Endpoint) error {
 	if err := m.room(e.ID); err != nil {
 		return err
 	}
-	if m.runs() {
+	if m.current() == running {
 		d.startAt = m.opts.Source.Durable()
 		if err := d.open(ctx); err != nil {
 			m.opts.Logger.Warn("webhook endpoint could not be added", "endpoint", e.ID, "error", err)
@@ -48,12 +49,6 @@ func (m *Manager) room(id string) error {
 		return sim.Errorf(sim.CodeLimitReached, "there are %d webhook endpoints, which is the limit; remove one", m.opts.MaxEndpoints)
 	}
 	return nil
-}
-
-func (m *Manager) runs() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.phase == running
 }
 
 func unavailable(message string) error {
@@ -101,8 +96,8 @@ func (m *Manager) replace(ctx context.Context, id string, with func(Endpoint) En
 }
 
 // Remove ends deliveries to an endpoint and forgets how far it has come. Errors
-// are [sim.Error] of code [sim.CodeNotFound], [sim.CodeDraining], or
-// [sim.CodeUnavailable] where the cursor could not be deleted and the endpoint
+// are [sim.Error] of code [sim.CodeNotFound], [sim.CodeDraining],
+// [sim.CodeOverloaded], or [sim.CodeUnavailable] where the cursor could not be deleted and the endpoint
 // stays.
 func (m *Manager) Remove(ctx context.Context, id string) error {
 	ctx, done, err := m.changing(ctx)

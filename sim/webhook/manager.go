@@ -30,9 +30,9 @@ type Manager struct {
 	opts   Options
 	sender *sender
 
-	// change is held while the endpoints are being changed, which may take
+	// change is full while the endpoints are being changed, which may take
 	// until a deliverer has ended.
-	change sync.Mutex
+	change chan struct{}
 
 	mu          sync.Mutex
 	phase       phase
@@ -50,7 +50,7 @@ func New(opts Options) (*Manager, error) {
 	opts = opts.withDefaults()
 	m := &Manager{
 		opts: opts, sender: newSender(opts.Targets, opts.RootCAs, opts.Timeout, max(1, opts.MaxConcurrent)),
-		endpoints: make(map[string]*deliverer), dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
+		endpoints: make(map[string]*deliverer), change: make(chan struct{}, 1), dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 	}
 	if len(opts.Endpoints) > opts.MaxEndpoints {
 		err = errors.Join(err, sim.Invalid("endpoints", "has %d entries; at most %d are allowed", len(opts.Endpoints), opts.MaxEndpoints))
@@ -120,8 +120,8 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	m.mu.Lock()
 	m.phase = ended
 	m.mu.Unlock()
-	m.change.Lock() // the last change is done
-	defer m.change.Unlock()
+	m.change <- struct{}{} // the last change is done
+	defer func() { <-m.change }()
 	for _, d := range m.sorted() {
 		d.end()
 	}
@@ -133,8 +133,8 @@ func (m *Manager) Run(stop, abort context.Context) error {
 
 // begin launches what serves the endpoints.
 func (m *Manager) begin(stop, abort context.Context) error {
-	m.change.Lock()
-	defer m.change.Unlock()
+	m.change <- struct{}{}
+	defer func() { <-m.change }()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.phase != waiting {
@@ -245,20 +245,35 @@ func (m *Manager) started(d *deliverer) {
 // changing begins a change of the endpoints. The context that it returns ends
 // with ctx, and in time.
 func (m *Manager) changing(ctx context.Context) (_ context.Context, done func(), _ error) {
+	if m.current() == ended { // which holds change until all deliveries have ended
+		return nil, nil, errDraining
+	}
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
-	m.change.Lock()
+	select {
+	case m.change <- struct{}{}:
+	case <-ctx.Done():
+		cancel()
+		return nil, nil, &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
+			Message: "the webhook endpoints are being changed by others for long"}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.phase == ended {
-		m.change.Unlock()
 		cancel()
+		<-m.change
 		return nil, nil, errDraining
 	}
 	unlink := func() bool { return true }
 	if m.phase == running {
 		unlink = context.AfterFunc(m.abort, cancel)
 	}
-	return ctx, func() { unlink(); cancel(); m.change.Unlock() }, nil
+	return ctx, func() { unlink(); cancel(); <-m.change }, nil
+}
+
+func (m *Manager) current() phase {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.phase
 }
 
 var errDraining = &sim.Error{Code: sim.CodeDraining, RetryAfter: 5 * time.Second, Message: "webhooks have stopped, this custodian is shutting down"}

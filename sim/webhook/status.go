@@ -56,12 +56,12 @@ func (m *Manager) Status(id string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	return d.status(m.runs()), nil
+	return d.status(m.current() == running), nil
 }
 
 // List returns how all endpoints stand, by their ids.
 func (m *Manager) List() []Status {
-	runs := m.runs()
+	runs := m.current() == running
 	all := m.sorted()
 	statuses := make([]Status, len(all))
 	for i, d := range all {
