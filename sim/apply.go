@@ -26,15 +26,10 @@ func (s *State) apply(e *Event) error {
 	}
 	s.sequence, s.time = e.Sequence, e.Time
 	for _, a := range e.Accounts {
-		s.accounts[a.AccountID] = a
+		s.putAccount(a)
 	}
 	for _, h := range e.Holdings {
-		if h.Removed {
-			delete(s.holdings, h.Key())
-			delete(s.byID, h.ID)
-			continue
-		}
-		s.holdings[h.Key()], s.byID[h.ID] = h, h
+		s.putHolding(h)
 	}
 	for _, m := range e.Mirrors {
 		s.mirrors[m.Symbol] = m

@@ -209,10 +209,10 @@ func (e *Engine) recall(ctx context.Context, deadline time.Time, sequence uint64
 	return result, nil
 }
 
-// explain completes a refusal: the state does not know settlements that are
-// final, the tables do.
+// explain completes a refusal: the state does not know settlements and transfers
+// that are final, the tables do.
 func (e *Engine) explain(ctx context.Context, command sim.Command, refusal *sim.Error) error {
-	var id uuid.UUID
+	var id, transfer uuid.UUID
 	switch c := command.(type) {
 	case sim.CancelSettlement:
 		id = c.ID
@@ -220,8 +220,23 @@ func (e *Engine) explain(ctx context.Context, command sim.Command, refusal *sim.
 		id = c.ID
 	case sim.ReleaseSettlement:
 		id = c.ID
+	case sim.ApproveTransfer:
+		transfer = c.ID
+	case sim.RejectTransfer:
+		transfer = c.ID
+	case sim.CancelTransfer:
+		transfer = c.ID
 	}
-	if id == (uuid.UUID{}) || refusal.Code != sim.CodeNotFound {
+	switch {
+	case refusal.Code != sim.CodeNotFound:
+		return refusal
+	case transfer != (uuid.UUID{}):
+		t, err := e.Transfer(ctx, transfer)
+		if err != nil {
+			return err
+		}
+		return sim.Errorf(sim.CodeWrongState, "transfer %s is %s, which is final", transfer, t.Stage)
+	case id == (uuid.UUID{}):
 		return refusal
 	}
 	st, err := e.Settlement(ctx, id)
