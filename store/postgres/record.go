@@ -51,6 +51,12 @@ func put(w rowWriter, c *tables.Column, v any) {
 		}
 	case tables.Embedded:
 		w.json(v.Encode())
+	case *tables.Bits:
+		if *v == 0 {
+			w.optional("")
+		} else {
+			w.int8(uint64(*v))
+		}
 	case *uint64:
 		w.int8(*v)
 	case *int:
@@ -92,6 +98,8 @@ func destination(c *tables.Column, v any) any {
 	switch v := v.(type) {
 	case *string, *uint64, *int, *bool:
 		return v
+	case *tables.Bits:
+		return (*uint32)(v)
 	case *money.Amount:
 		return (*amountColumn)(v)
 	case *tables.Total:

@@ -71,6 +71,11 @@ func fields(schema string, t *tables.Table) string {
 			return "coalesce(" + c.Name + "::text, '')"
 		case tables.Date:
 			return "coalesce(to_char(" + c.Name + ", 'YYYY-MM-DD'), '')"
+		case tables.Int8:
+			if c.Null {
+				return "coalesce(" + c.Name + ", 0)"
+			}
+			return c.Name
 		case tables.Joined:
 			return strings.ReplaceAll(joined[c.Name], "{schema}", schema)
 		default:

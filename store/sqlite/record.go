@@ -45,6 +45,12 @@ func (w *row) put(c *tables.Column, v any) {
 		w.optional(string(*v))
 	case tables.Embedded:
 		w.optional(string(v.Encode()))
+	case *tables.Bits:
+		if *v == 0 {
+			w.add(nil)
+		} else {
+			w.add(int64(*v))
+		}
 	case *uint64:
 		w.add(int64(*v))
 	case *int:
@@ -78,6 +84,8 @@ func destination(c *tables.Column, v any) any {
 	switch v := v.(type) {
 	case *string, *uint64, *int, *bool:
 		return v
+	case *tables.Bits:
+		return (*uint32)(v)
 	case *sim.Fingerprint:
 		return (*fingerprintColumn)(v)
 	case *money.Amount:

@@ -52,7 +52,9 @@ func selects(t *tables.Table) string {
 	for i, c := range t.Columns {
 		switch c.Kind {
 		case tables.Int4, tables.Int8, tables.Bool, tables.Bytes:
-			columns[i] = c.Name
+			if columns[i] = c.Name; c.Null {
+				columns[i] = "coalesce(" + c.Name + ", 0)"
+			}
 		case tables.Joined:
 			columns[i] = joined[c.Name]
 		default:

@@ -53,6 +53,10 @@ func newSettlements() *Records[sim.Settlement] {
 		seldom(date("trade_date", terms(func(t *sim.Terms) *string { return &t.TradeDate }))),
 		seldom(text("rail", terms(func(t *sim.Terms) *string { return &t.Rail }))),
 		seldom(moment("due_at", func(s *sim.Settlement) *time.Time { return &s.DueAt })),
+		seldom(number("under_way", func(s *sim.Settlement) *money.Amount { return &s.Course.UnderWay })),
+		seldom(moment("ready_at", func(s *sim.Settlement) *time.Time { return &s.Course.ReadyAt })),
+		seldom(moment("cut_off_at", func(s *sim.Settlement) *time.Time { return &s.Course.CutOffAt })),
+		seldom(bits("links_done", func(s *sim.Settlement) *uint32 { return &s.Course.LinksDone })),
 		seldom(encoded("terms", func(s *sim.Settlement) Embedded { return (*Terms)(s) })),
 	)
 	t.begin = func(s *sim.Settlement) { s.Terms = &sim.Terms{} }
@@ -104,6 +108,10 @@ var Transfers = newRecords("transfers", 1,
 	document("metadata", JSONB, func(t *sim.Transfer) *[]byte { return &t.Metadata }),
 	moment("due_at", func(t *sim.Transfer) *time.Time { return &t.DueAt }),
 	flag("return_due", func(t *sim.Transfer) *bool { return &t.ReturnDue }),
+	optional(text("credit_account", func(t *sim.Transfer) *string { return &t.CreditAccount })),
+	moment("expires_at", func(t *sim.Transfer) *time.Time { return &t.ExpiresAt }),
+	count("reorgs", func(t *sim.Transfer) *int { return &t.Reorgs }),
+	number("shortfall", func(t *sim.Transfer) *money.Amount { return &t.Shortfall }),
 	field[sim.Transfer]{Column{Name: "approvals", Kind: Joined}, func(t *sim.Transfer) any { return (*JoinedApprovals)(&t.Approvals) }},
 )
 

@@ -70,6 +70,9 @@ type Records[R any] struct {
 	finish func(*R) error
 }
 
+// Bits is a small set, stored as a number or NULL.
+type Bits uint32
+
 // field is a column and a function that returns a pointer to its value; nil
 // where the record lacks the part that has it.
 type field[R any] struct {
@@ -137,6 +140,8 @@ func empty(v any) bool {
 		return *v == 0
 	case *bool:
 		return !*v
+	case *Bits:
+		return *v == 0
 	case Embedded:
 		return v.Encode() == nil
 	default:
@@ -176,6 +181,11 @@ func encoded[R any](name string, at func(*R) Embedded) field[R] {
 
 func count[R any](name string, at func(*R) *int) field[R] {
 	return field[R]{Column{Name: name, Kind: Int4}, func(r *R) any { return at(r) }}
+}
+
+// bits is for small sets. They are NULL where empty.
+func bits[R any](name string, at func(*R) *uint32) field[R] {
+	return field[R]{Column{Name: name, Kind: Int8, Null: true}, func(r *R) any { return (*Bits)(at(r)) }}
 }
 
 func place[R any](name string, at func(*R) *uint64) field[R] {

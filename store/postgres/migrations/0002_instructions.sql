@@ -26,6 +26,10 @@ ALTER TABLE {schema}.settlements
 	ADD COLUMN trade_date           date,
 	ADD COLUMN rail                 text,
 	ADD COLUMN due_at               timestamptz,
+	ADD COLUMN under_way            numeric,
+	ADD COLUMN ready_at             timestamptz,
+	ADD COLUMN cut_off_at           timestamptz,
+	ADD COLUMN links_done           int8, -- one bit per link
 	ADD COLUMN terms                json;
 
 CREATE TABLE {schema}.transfers (
@@ -57,7 +61,11 @@ CREATE TABLE {schema}.transfers (
 	expected_completion    timestamptz,
 	metadata               jsonb,
 	due_at                 timestamptz,
-	return_due             bool NOT NULL
+	return_due             bool NOT NULL,
+	credit_account         text,
+	expires_at             timestamptz,
+	reorgs                 int4 NOT NULL,
+	shortfall              numeric NOT NULL
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX transfers_external ON {schema}.transfers (external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX transfers_account ON {schema}.transfers (account_id, transfer_id);

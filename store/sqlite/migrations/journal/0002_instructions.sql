@@ -23,6 +23,10 @@ ALTER TABLE settlements ADD COLUMN penalty              TEXT;
 ALTER TABLE settlements ADD COLUMN trade_date           TEXT;
 ALTER TABLE settlements ADD COLUMN rail                 TEXT;
 ALTER TABLE settlements ADD COLUMN due_at               TEXT;
+ALTER TABLE settlements ADD COLUMN under_way            TEXT;
+ALTER TABLE settlements ADD COLUMN ready_at             TEXT;
+ALTER TABLE settlements ADD COLUMN cut_off_at           TEXT;
+ALTER TABLE settlements ADD COLUMN links_done           INTEGER; -- one bit per link
 ALTER TABLE settlements ADD COLUMN terms                TEXT;
 
 CREATE TABLE transfers (
@@ -54,7 +58,11 @@ CREATE TABLE transfers (
 	expected_completion    TEXT,
 	metadata               TEXT,
 	due_at                 TEXT,
-	return_due             INTEGER NOT NULL
+	return_due             INTEGER NOT NULL,
+	credit_account         TEXT,
+	expires_at             TEXT,
+	reorgs                 INTEGER NOT NULL,
+	shortfall              TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX transfers_external ON transfers (external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX transfers_account ON transfers (account_id, transfer_id);
