@@ -13,10 +13,13 @@ import (
 	"reflect"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 )
 
 // Info describes the document as a whole.
@@ -108,7 +111,7 @@ func (Object) Schema(huma.Registry) *huma.Schema {
 // Build returns the document as JSON. It panics on a table that contradicts
 // itself, which is a defect.
 func Build(info Info, operations []Operation) ([]byte, error) {
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry := huma.NewMapRegistry(schemas, huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[Object]())
 	doc := &huma.OpenAPI{
 		OpenAPI:    "3.1.0",
@@ -125,10 +128,36 @@ func Build(info Info, operations []Operation) ([]byte, error) {
 	if info.Problem == nil {
 		info.Problem = problem.Problem{}
 	}
+	for _, decimal := range []reflect.Type{reflect.TypeFor[money.Amount](), reflect.TypeFor[sim.Sum]()} {
+		registry.RegisterTypeAlias(decimal, reflect.TypeFor[Decimal]())
+	}
 	for i := range operations {
 		doc.AddOperation(convert(registry, &operations[i], info.Problem))
 	}
+	allowNull(registry)
 	return json.MarshalIndent(doc, "", "  ")
+}
+
+const schemas = "#/components/schemas/"
+
+// allowNull documents that members which are pointers to objects may be null.
+// For other pointers the schemas say so already.
+func allowNull(registry huma.Registry) {
+	for name, schema := range registry.Map() {
+		t := registry.TypeFromRef(schemas + name)
+		if t == nil || t.Kind() != reflect.Struct {
+			continue
+		}
+		for i := range t.NumField() {
+			member, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			property := schema.Properties[member]
+			if property == nil || property.Ref == "" || t.Field(i).Type.Kind() != reflect.Pointer || options != "" {
+				continue
+			}
+			schema.Properties[member] = &huma.Schema{Description: t.Field(i).Tag.Get("doc"),
+				AnyOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}}
+		}
+	}
 }
 
 var pathParameter = regexp.MustCompile(`\{([a-z_]+)\}`)
