@@ -94,7 +94,7 @@ func (s *session) loop(stop context.Context) error {
 // room for it, or the clock stands still, nothing is to be waited for.
 func (s *session) setTimer(t *time.Timer, g *group) {
 	t.Stop()
-	if g.requests >= s.cfg.Limits.Batch || s.held != nil || s.resting() {
+	if g.requests >= max(1, s.cfg.Limits.Batch/2) || s.held != nil || s.resting() {
 		return
 	}
 	next, any := s.state.NextDue()
@@ -121,7 +121,9 @@ func (s *session) work(g *group) error {
 		}
 	}
 	if _, any := s.state.NextDue(); any && s.held == nil && !s.resting() {
-		if _, err := s.fire(g, s.state.Now(s.cfg.Clock.Now())); err != nil {
+		// Half of the group is left to callers, who otherwise would never be heard
+		// where work becomes due as fast as it is done.
+		if _, err := s.fire(g, s.state.Now(s.cfg.Clock.Now()), max(1, s.cfg.Limits.Batch/2)); err != nil {
 			return err
 		}
 	}
@@ -129,10 +131,10 @@ func (s *session) work(g *group) error {
 	return nil
 }
 
-// fire does the work that is due by an instance time, as far as the group has
-// room, and reports whether all of it is done.
-func (s *session) fire(g *group, until time.Time) (done bool, err error) {
-	for g.requests < s.cfg.Limits.Batch {
+// fire does the work that is due by an instance time, until the group has grown
+// to a bound, and reports whether all of it is done.
+func (s *session) fire(g *group, until time.Time, bound int) (done bool, err error) {
+	for g.requests < bound {
 		events, fired, err := s.state.FireDue(until)
 		if err != nil {
 			return false, err
@@ -209,7 +211,7 @@ func (s *session) decide(g *group, c *call) (whole bool, err error) {
 			return false, err
 		}
 		if d.Outcome == sim.NeedsDueWork {
-			if done, err := s.fire(g, d.Until); !done || err != nil {
+			if done, err := s.fire(g, d.Until, s.cfg.Limits.Batch); !done || err != nil {
 				c.real = real
 				return false, err
 			}
