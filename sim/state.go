@@ -52,7 +52,9 @@ type State struct {
 	documents map[DocumentKey]*Document
 	keys      keyIndex
 
-	// What follows from the records above.
+	// What follows from the records above, and from the rules.
+	index   settlementIndex
+	instant bool // nothing waits
 	timers  timers
 	clock   ClockSetting
 	advance advance
@@ -79,6 +81,7 @@ func NewState(rules Rules, generator *Generator) *State {
 		transfers: make(map[uuid.UUID]*Transfer),
 		documents: make(map[DocumentKey]*Document),
 		keys:      keyIndex{history: &KeyFilter{}},
+		index:     newSettlementIndex(), instant: isInstant(rules.Profile),
 	}
 }
 
