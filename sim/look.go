@@ -1,8 +1,5 @@
 package sim
 
-// lookAtSettlement moves an open settlement on as far as it can come now.
-func (d *decision) lookAtSettlement(*Settlement) {}
-
 // lookAtTransfer moves a transfer on as far as it can come now.
 func (d *decision) lookAtTransfer(*Transfer) {}
 
@@ -11,4 +8,6 @@ func (d *decision) lookAtDocument(*Document) {}
 
 // wakeAll brings a look at everything forward that may have been woken before
 // the state was loaded: wake-ups are not journaled.
-func (s *State) wakeAll() {}
+func (s *State) wakeAll() {
+	s.wakeSettlements()
+}
