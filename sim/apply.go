@@ -214,6 +214,15 @@ func (s *State) putDocument(v *Document) error {
 		s.documents[v.Key()] = v
 		s.timers.set(key, v.DueAt)
 	}
+	if v.Kind == DocumentVelocity && !v.Removed {
+		sent, err := valueOf[velocityBook](v)
+		if err != nil {
+			return err
+		}
+		if err := sent.check(); err != nil {
+			return err
+		}
+	}
 	if v.Kind == DocumentClock && !v.Removed {
 		clock, err := v.Clock()
 		if err != nil {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -9,24 +8,6 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/calendar"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 )
-
-// instantProfile is the profile of an instance that names none.
-var instantProfile = sync.OnceValue(func() *profile.Resolved {
-	p, _ := profile.Builtin(profile.Instant)
-	r, err := p.Resolve()
-	if err != nil {
-		panic("sim: the instant profile does not resolve: " + err.Error()) // tests rule it out
-	}
-	return r
-})
-
-// profile returns the instance's profile.
-func (s *State) profile() *profile.Resolved {
-	if s.rules.Profile != nil {
-		return s.rules.Profile
-	}
-	return instantProfile()
-}
 
 // settlementRules returns the rules by which instructions settle.
 func (s *State) settlementRules() *profile.SettlementRules { return s.profile().Settlement() }
