@@ -27,6 +27,7 @@ type rowWriter interface {
 	int8(uint64)
 	int4(int)
 	bytes([]byte)
+	bool(bool)
 }
 
 var (
@@ -146,6 +147,15 @@ func (c *copyRows) bytes(v []byte) {
 	c.b = append(c.b, v...)
 }
 
+func (c *copyRows) bool(v bool) {
+	c.size(1)
+	if v {
+		c.b = append(c.b, 1)
+		return
+	}
+	c.b = append(c.b, 0)
+}
+
 // appendNumeric appends the binary form of a plain decimal: the number of
 // base-10000 digits, the weight of the first, the sign, the digits after the
 // point that are shown, and the digits.
@@ -244,3 +254,4 @@ func (c *columnRows) jsonb(d []byte)       { c.optional(string(d)) }
 func (c *columnRows) int8(v uint64)        { c.text(strconv.FormatUint(v, 10)) }
 func (c *columnRows) int4(v int)           { c.text(strconv.Itoa(v)) }
 func (c *columnRows) bytes(v []byte)       { c.text(`\x` + hex.EncodeToString(v)) }
+func (c *columnRows) bool(v bool)          { c.text(strconv.FormatBool(v)) }

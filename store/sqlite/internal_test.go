@@ -17,6 +17,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 // loaded opens a new journal and claims it.
@@ -201,7 +202,7 @@ func TestErrorsOfTheSystemSayWhatToDo(t *testing.T) {
 func TestAnotherToolsLockIsReported(t *testing.T) {
 	t.Parallel()
 	j := loaded(t)
-	tool, err := pool(j.path, 1)
+	tool, err := pool(j.path, 1, idleTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,17 +267,17 @@ func TestQueriesUseIndexes(t *testing.T) {
 			"settlements_account (account_id=? AND settlement_id>?)", "settlements_source (source_account=? AND settlement_id>?)",
 			"settlements_destination (destination_account=? AND settlement_id>?)",
 		}},
-		"settlements open at load": {plan(t, j, planned{settlementTable.selects() + openSettlements, nil}), []string{"settlements_status (status=?)"}},
+		"settlements open at load": {plan(t, j, planned{selects(&tables.Settlements.Table) + openSettlements, nil}), []string{"settlements_status (status=?)"}},
 		"entries behind":           {entries(sim.EntryFilter{}, sim.Page{After: "7-0", Limit: 10}), []string{"USING PRIMARY KEY"}},
 		"entries after":            {entries(sim.EntryFilter{AfterSequence: 7}, page), []string{"USING PRIMARY KEY (sequence>?)"}},
 		"entries of an account": {entries(sim.EntryFilter{AccountID: "a"}, page), []string{
 			"ledger_entries_debit (debit_account=?)", "ledger_entries_credit (credit_account=?)",
 		}},
 		"entries of a settlement": {entries(sim.EntryFilter{SettlementID: id}, page), []string{"ledger_entries_settlement (settlement_id=?)"}},
-		"key lookup":              {plan(t, j, planned{findIdempotency, []any{`["a"]`}}), []string{"(key=?)"}},
-		"external lookup":         {plan(t, j, planned{findExternal, []any{`["a"]`}}), []string{"settlements_external (external_id=?)"}},
-		"key scan":                {plan(t, j, planned{scanIdempotency, []any{"", 1}}), []string{"(key>?)"}},
-		"external scan":           {plan(t, j, planned{scanExternal, []any{"", 1}}), []string{"settlements_external (external_id>?)"}},
+		"key lookup":              {plan(t, j, planned{allKeys[0].find, []any{`["a"]`}}), []string{"(key=?)"}},
+		"external lookup":         {plan(t, j, planned{allKeys[1].find, []any{`["a"]`}}), []string{"settlements_external (external_id=?)"}},
+		"key scan":                {plan(t, j, planned{allKeys[0].scan, []any{"", 1}}), []string{"(key>?)"}},
+		"external scan":           {plan(t, j, planned{allKeys[1].scan, []any{"", 1}}), []string{"settlements_external (external_id>?)"}},
 	} {
 		for _, part := range c.uses {
 			if !strings.Contains(c.plan, part) {

@@ -146,8 +146,8 @@ func TestNewerFilesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	execute(t, path, `PRAGMA user_version = 99`)
-	refused(t, path, sqlite.ErrNewerSchema, "version 99", "up to 1")
-	execute(t, path, `PRAGMA user_version = 1`)
+	refused(t, path, sqlite.ErrNewerSchema, "version 99", "up to 2")
+	execute(t, path, `PRAGMA user_version = 2`)
 	open(t, path)
 }
 
