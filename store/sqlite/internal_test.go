@@ -201,7 +201,7 @@ func TestErrorsOfTheSystemSayWhatToDo(t *testing.T) {
 func TestAnotherToolsLockIsReported(t *testing.T) {
 	t.Parallel()
 	j := loaded(t)
-	tool, err := pool(j.path, 1)
+	tool, err := pool(j.path, 1, idleTime)
 	if err != nil {
 		t.Fatal(err)
 	}
