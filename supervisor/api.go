@@ -197,7 +197,10 @@ func (s *Supervisor) free(name string) (*instance, error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	busy := i.busy
+	busy := ""
+	if i.busy != nil {
+		busy = i.busy.with
+	}
 	if i.want == wantRemoved {
 		busy = "removed"
 	}
