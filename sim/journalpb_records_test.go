@@ -32,6 +32,7 @@ func recordBatch(first uint64) *sim.Batch {
 		},
 		Matching: sim.Dimension{Status: "MATCHED", ReasonCode: "X", Reason: "y"}, History: history, MatchedWith: id(4),
 		SettledPayment: amount("7600"), Reserved: amount("60"), Penalty: amount("1.9"), DueAt: at(4), InitiatedAt: at(0), ExpectedDate: "2026-11-24",
+		Course: sim.Course{UnderWay: amount("60"), ReadyAt: at(14), CutOffAt: at(15), LinksDone: 3},
 	}}
 	e.Transfers = []*sim.Transfer{{
 		ID: id(5), ExternalID: "T-1", Rail: "crypto_external", Direction: sim.DirectionOut, AccountID: "a", Symbol: "BTC", Quantity: amount("1.5"),
@@ -102,4 +103,8 @@ func (r reader) transfer(t *journalpb.Transfer) *sim.Transfer {
 		out.Approvals = append(out.Approvals, sim.Approval{By: a.GetBy(), At: r.time(a.GetAt()), Decision: sim.ApprovalDecision(a.GetDecision())})
 	}
 	return out
+}
+
+func (r reader) course(c *journalpb.Course) sim.Course {
+	return sim.Course{UnderWay: r.amount(c.GetUnderWay()), ReadyAt: r.time(c.GetReadyAt()), CutOffAt: r.time(c.GetCutOffAt()), LinksDone: c.GetLinksDone()}
 }

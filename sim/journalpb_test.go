@@ -331,7 +331,7 @@ func (r reader) settlement(s *journalpb.Settlement) *sim.Settlement {
 		ExpectedDate: s.GetExpectedDate(), Metadata: s.GetMetadata(),
 		Matching: dimension(s.GetMatching()), Terms: r.terms(s.GetTerms()), MatchedWith: r.optionalID(s.GetMatchedWith()),
 		SettledPayment: r.amount(s.GetSettledPayment()), Reserved: r.amount(s.GetReserved()), Penalty: r.amount(s.GetPenalty()),
-		DueAt: r.time(s.GetDueAt()), History: r.history(s.GetHistory()),
+		DueAt: r.time(s.GetDueAt()), Course: r.course(s.GetCourse()), History: r.history(s.GetHistory()),
 	}
 	return out
 }

@@ -58,14 +58,16 @@ type State struct {
 	documents map[DocumentKey]*Document
 	keys      keyIndex
 
-	// What follows from the records above.
-	timers timers
-	faults faults
-	books  map[string]*outsideBook // by symbol
+	// What follows from the records above, and from the rules.
+	index   settlementIndex
+	instant bool // nothing waits
+	timers  timers
+	clock   ClockSetting
+	advance advance
+	faults  faults
+	books   map[string]*outsideBook // by symbol
 	// openBreaks are the ids of the breaks that are open.
 	openBreaks map[string]struct{}
-	clock      ClockSetting
-	advance    advance
 
 	deciding decision
 	// date is the text of the last day on which something was decided.
@@ -88,8 +90,9 @@ func NewState(rules Rules, generator *Generator) *State {
 		open:      make(map[uuid.UUID]*Settlement),
 		transfers: make(map[uuid.UUID]*Transfer),
 		documents: make(map[DocumentKey]*Document),
-		books:     make(map[string]*outsideBook), openBreaks: make(map[string]struct{}),
-		keys: keyIndex{history: &KeyFilter{}},
+		keys:      keyIndex{history: &KeyFilter{}},
+		index:     newSettlementIndex(), instant: isInstant(rules.Profile),
+		books: make(map[string]*outsideBook), openBreaks: make(map[string]struct{}),
 	}
 }
 

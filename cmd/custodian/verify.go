@@ -71,7 +71,7 @@ func printVerifications(w io.Writer, list []supervisor.Verification) error {
 	for _, v := range list {
 		r := v.Report
 		if r == nil {
-			t.row(v.Instance, result(v), v.Storage)
+			t.row(v.Instance, result(v), v.Storage, dash(""), dash(""), dash(""), dash(""), dash(""), dash(""), dash(""))
 			continue
 		}
 		t.row(v.Instance, result(v), v.Storage, strconv.Itoa(r.Batches), strconv.FormatUint(r.Events, 10),

@@ -53,6 +53,8 @@ func TestBrokenInstructionsAreRefusedWithTheElementAtFault(t *testing.T) {
 		"an unknown element":        {"<TradDtls>", "<TradDtls><Foo/>", top + "/TradDtls/Foo", "TradDtls may hold: TradId"},
 		"an element out of order":   {"<Pmt>APMT</Pmt>\n      <CmonId>COMMON-7</CmonId>", "<CmonId>COMMON-7</CmonId><Pmt>APMT</Pmt>", top + "/SttlmTpAndAddtlParams/Pmt", "it must come before CmonId"},
 		"an unknown movement":       {"DELI", "SEND", top + "/SttlmTpAndAddtlParams/SctiesMvmntTp", "allowed are: DELI, RECE"},
+		"a movement of many words":  {"DELI", strings.Repeat("é ", 100), top + "/SttlmTpAndAddtlParams/SctiesMvmntTp", "…; allowed are: DELI, RECE"},
+		"text after elements":       {"</Dt></SttlmDt>", "</Dt>soon</SttlmDt>", top + "/TradDtls/SttlmDt", `has the text "soon" among its elements`},
 		"an unknown payment":        {"APMT", "apmt", top + "/SttlmTpAndAddtlParams/Pmt", "allowed are: FREE, APMT"},
 		"no settlement date":        {"<SttlmDt><Dt><Dt>2026-11-24</Dt></Dt></SttlmDt>", "", top + "/TradDtls/SttlmDt", "is missing"},
 		"a day that is none":        {"2026-11-24", "2026-02-30", top + "/TradDtls/SttlmDt/Dt/Dt", "write it as 2026-11-24"},
@@ -224,6 +226,8 @@ func TestWhatXMLAllowsIsAccepted(t *testing.T) {
 		"a truth by number":        {"<Ind>true</Ind>", "<Ind> 1 </Ind>"},
 		"the version before":       {"sese.023.001.11", "sese.023.001.10"},
 		"white space in the dates": {"2026-11-24", " 2026-11-24\n"},
+		"a number without a head":  {">19000.00<", ">.5<"},
+		"a time without a zone":    {"<Dt>2026-11-24</Dt>", "<DtTm>2026-11-24T23:59:59.5</DtTm>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -239,6 +243,19 @@ func TestWhatXMLAllowsIsAccepted(t *testing.T) {
 				t.Errorf("got %+v", in)
 			}
 		})
+	}
+}
+
+func TestAHeaderMayNameItsPartiesByOtherMeans(t *testing.T) {
+	t.Parallel()
+	message := strings.Replace(string(input(t, "instruction_envelope.xml")),
+		"<h:FIId><h:FinInstnId><h:BICFI>FUNDUS33</h:BICFI></h:FinInstnId></h:FIId>", "<h:OrgId><h:Nm>Fund A</h:Nm></h:OrgId>", 1)
+	in, err := iso20022.ParseInstruction([]byte(message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.Header.From != "" || in.Header.To != "CUSTUS33XXX" || in.Header.BusinessMessageID != "MSG-42" {
+		t.Errorf("got %+v", in.Header)
 	}
 }
 

@@ -45,11 +45,20 @@ const cancellationElement = "SctiesTxCxlReq"
 // ParseCancellationRequest reads a sese.020 message, alone or in an envelope
 // beside a business application header. The error is an [*Error].
 func ParseCancellationRequest(data []byte) (*CancellationRequest, error) {
-	message, version, header, failure := document(data, cancellationVersions, cancellationElement)
+	d, failure := readDocument(data, cancellationVersions)
 	if failure != nil {
 		return nil, failure
 	}
-	if failure := cancellationSchema.check(message, "", message.name.Space); failure != nil {
+	c, failure := d.cancellation()
+	if failure != nil {
+		return nil, failure
+	}
+	return c, nil
+}
+
+func (d document) cancellation() (*CancellationRequest, *Error) {
+	message, failure := d.message(cancellationElement, cancellationSchema)
+	if failure != nil {
 		return nil, failure
 	}
 	r := &reader{}
@@ -59,8 +68,8 @@ func ParseCancellationRequest(data []byte) (*CancellationRequest, error) {
 		return nil, reference.fail("names no settlement instruction; SctiesSttlmTxId is needed")
 	}
 	c := &CancellationRequest{
-		Header:            header,
-		Version:           version,
+		Header:            d.header,
+		Version:           d.version,
 		Reference:         r.text(id.child("TxId"), 35),
 		Movement:          code(r, id.child("SctiesMvmntTp"), Deliver, Receive),
 		Payment:           code(r, id.child("Pmt"), FreeOfPayment, AgainstPayment),
@@ -89,30 +98,18 @@ func (*CancellationRequest) received() {}
 // Parse reads any message that a custodian takes, by the namespace of its
 // document. The error is an [*Error].
 func Parse(data []byte) (Message, error) {
-	root, failure := readTree(data)
+	d, failure := readDocument(data, slices.Concat(instructionVersions, cancellationVersions))
 	if failure != nil {
 		return nil, failure
 	}
-	doc := root
-	if root.name.Local != "Document" {
-		if doc, _, failure = unwrap(root); failure != nil {
-			return nil, failure
-		}
+	var message Message
+	if slices.Contains(cancellationVersions, d.version) {
+		message, failure = d.cancellation()
+	} else {
+		message, failure = d.instruction()
 	}
-	version, failure := versionOf(doc, slices.Concat(instructionVersions, cancellationVersions))
 	if failure != nil {
 		return nil, failure
 	}
-	if slices.Contains(cancellationVersions, version) {
-		c, err := ParseCancellationRequest(data)
-		if err != nil {
-			return nil, err
-		}
-		return c, nil
-	}
-	in, err := ParseInstruction(data)
-	if err != nil {
-		return nil, err
-	}
-	return in, nil
+	return message, nil
 }

@@ -4,12 +4,13 @@ package iso20022
 // given as path and notation. Every element that holds elements must have a
 // sequence.
 func CheckWritten(data []byte, version, messageName string, table map[string]string) error {
-	message, _, _, failure := document(data, []string{version}, messageName)
+	d, failure := readDocument(data, []string{version})
 	if failure != nil {
 		return failure
 	}
 	s := makeSchema(table)
-	if failure := s.check(message, "", NamespacePrefix+version); failure != nil {
+	message, failure := d.message(messageName, s)
+	if failure != nil {
 		return failure
 	}
 	if failure := covered(s, message, ""); failure != nil {

@@ -130,3 +130,35 @@ func FuzzParseAgreesWithTheParserOfTheMessage(f *testing.F) {
 		}
 	})
 }
+
+// FuzzFieldsOfAnInstruction puts text, markup included, where an instruction
+// says something: mutating whole messages rarely gets that far.
+func FuzzFieldsOfAnInstruction(f *testing.F) {
+	f.Add("A-1", "100", "19000.00", "USD", "<Dt>2026-11-24</Dt>", "US0378331005", "DTCYUS33", "<Cd>AFTE</Cd>", "true", "<Cd>TRAD</Cd>")
+	f.Add("&#13;", "+.5", "5.", "EUR", "<DtTm>2026-11-24T23:59:59.999-12:00</DtTm>", "XS0000000009", "AAAABBCC123", "<Prtry/>", " 0\n", "<Prtry/>")
+	f.Add("<![CDATA[<]]>", "-0", "1e1", "", "<Dt>0000-01-01</Dt>", "", "", "", "", "")
+	f.Add("é", "123456789012345678", "0.00001", "USDC", "<Dt>9999-12-31</Dt>", "us0378331005", "x", "<Cd>INFO</Cd><Cd/>", "1", "<Cd>A</Cd>")
+	template, err := os.ReadFile("testdata/instruction_dvp.xml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, reference, quantity, amount, currency, date, isin, bic, position, hold, kind string) {
+		data := strings.NewReplacer(
+			"A-1", reference, ">100<", ">"+quantity+"<", "19000.00", amount, `"USD"`, `"`+currency+`"`, "<Dt>2026-11-24</Dt>", date,
+			"US0378331005", isin, "DTCYUS33", bic, "<Cd>AFTE</Cd>", position, ">true<", ">"+hold+"<", "<Cd>TRAD</Cd>", kind,
+		).Replace(string(template))
+		in, err := iso20022.ParseInstruction([]byte(data))
+		if err != nil {
+			sound(t, err)
+			return
+		}
+		again := rewrittenInstruction(t, in)
+		if in.Type == "" {
+			in.Type = "TRAD"
+		}
+		in.Ignored = again.Ignored
+		if !reflect.DeepEqual(in, again) {
+			t.Fatalf("%+v became %+v", in, again)
+		}
+	})
+}

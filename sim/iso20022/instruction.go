@@ -107,11 +107,20 @@ const instructionElement = "SctiesSttlmTxInstr"
 // ParseInstruction reads a sese.023 message, alone or in an envelope beside a
 // business application header. The error is an [*Error].
 func ParseInstruction(data []byte) (*Instruction, error) {
-	message, version, header, failure := document(data, instructionVersions, instructionElement)
+	d, failure := readDocument(data, instructionVersions)
 	if failure != nil {
 		return nil, failure
 	}
-	if failure := instructionSchema.check(message, "", message.name.Space); failure != nil {
+	in, failure := d.instruction()
+	if failure != nil {
+		return nil, failure
+	}
+	return in, nil
+}
+
+func (d document) instruction() (*Instruction, *Error) {
+	message, failure := d.message(instructionElement, instructionSchema)
+	if failure != nil {
 		return nil, failure
 	}
 	r := &reader{}
@@ -119,7 +128,7 @@ func ParseInstruction(data []byte) (*Instruction, error) {
 	if r.failure != nil {
 		return nil, r.failure
 	}
-	in.Header, in.Version, in.Ignored = header, version, message.ignored(nil)
+	in.Header, in.Version, in.Ignored = d.header, d.version, message.ignored(nil)
 	return in, nil
 }
 

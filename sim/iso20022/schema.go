@@ -151,33 +151,50 @@ func checkAttributes(e *element) *Error {
 	return nil
 }
 
-// document finds the document in a message, which may come alone or beside a
-// business application header, checks that it is one of the given versions and
-// returns its one element and its header.
-func document(data []byte, versions []string, messageName string) (message *element, version string, header *Header, failure *Error) {
+// document is a document that has been found in a message and whose version is
+// known.
+type document struct {
+	element *element
+	version string
+	// header is nil where the document came alone.
+	header *Header
+}
+
+// readDocument finds the document in a message, which may come alone or beside
+// a business application header, and checks that it is one of the versions.
+func readDocument(data []byte, versions []string) (document, *Error) {
 	root, failure := readTree(data)
 	if failure != nil {
-		return nil, "", nil, failure
+		return document{}, failure
 	}
-	doc, headerElement := root, (*element)(nil)
+	d, header := document{element: root}, (*element)(nil)
 	if root.name.Local != "Document" {
-		if doc, headerElement, failure = unwrap(root); failure != nil {
-			return nil, "", nil, failure
+		if d.element, header, failure = unwrap(root); failure != nil {
+			return document{}, failure
 		}
 	}
-	if version, failure = versionOf(doc, versions); failure != nil {
-		return nil, "", nil, failure
+	if d.version, failure = versionOf(d.element, versions); failure != nil {
+		return document{}, failure
 	}
-	if headerElement != nil {
-		if header, failure = readHeader(headerElement, version); failure != nil {
-			return nil, "", nil, failure
-		}
+	if header != nil {
+		d.header, failure = readHeader(header, d.version)
 	}
-	top := schema{"": parseSequence(messageName + "!")}
-	if failure := top.check(doc, "", NamespacePrefix+version); failure != nil {
-		return nil, "", nil, failure
+	return d, failure
+}
+
+// message returns the one element of the document, which must have the name and
+// follow the schema.
+func (d document) message(name string, s schema) (*element, *Error) {
+	namespace := NamespacePrefix + d.version
+	top := schema{"": parseSequence(name + "!")}
+	if failure := top.check(d.element, "", namespace); failure != nil {
+		return nil, failure
 	}
-	return doc.child(messageName), version, header, nil
+	message := d.element.child(name)
+	if failure := s.check(message, "", namespace); failure != nil {
+		return nil, failure
+	}
+	return message, nil
 }
 
 // versionOf takes the message definition from the namespace of a document.

@@ -211,7 +211,8 @@ type Transaction struct {
 	SettlementDate Date
 	// Type is the kind of transaction as a code of ISO, such as TRAD; empty
 	// where a message names it in the sender's words. TRAD is written where
-	// it is empty.
+	// it is empty. Only the form of the code is checked, not that the code
+	// set of the message has it.
 	Type    string
 	Partial Partial
 	// Delivering and Receiving are the chains of the two sides; nil where the
