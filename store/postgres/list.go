@@ -136,15 +136,19 @@ func (j *Journal) ListDocuments(ctx context.Context, kind sim.DocumentKind, p si
 	if strings.ContainsRune(p.After, 0) {
 		return nil, badCursor(p.After)
 	}
+	sql, args := j.sql.listDocuments(kind, p)
+	out, err := query(ctx, j, sql, args, read(tables.Documents))
+	if err != nil {
+		return nil, fmt.Errorf("listing documents: %w", err)
+	}
+	return out, nil
+}
+
+func (q *statements) listDocuments(kind sim.DocumentKind, p sim.Page) (sql string, args []any) {
 	var c conditions
 	c.add("kind = ?::text", string(kind))
 	if p.After != "" {
 		c.add("id > ?::text", p.After)
 	}
-	sql := selectFrom(j.sql.schema, &tables.Documents.Table) + c.where() + " ORDER BY kind, id LIMIT " + c.value(p.Limit) + "::int8"
-	out, err := query(ctx, j, sql, c.args, read(tables.Documents))
-	if err != nil {
-		return nil, fmt.Errorf("listing documents: %w", err)
-	}
-	return out, nil
+	return selectFrom(q.schema, &tables.Documents.Table) + c.where() + " ORDER BY kind, id LIMIT " + c.value(p.Limit) + "::int8", c.args
 }
