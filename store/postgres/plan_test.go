@@ -63,8 +63,11 @@ func TestListsWalkTheirIndexes(t *testing.T) {
 		}
 		checkPlan(t, c, sql, args)
 	}
-	for _, after := range []string{"", "id-3"} {
-		sql, args := j.sql.listDocuments(sim.DocumentFault, sim.Page{After: after, Limit: 50})
+	for _, list := range []sim.DocumentKey{{Kind: sim.DocumentFault}, {Kind: sim.DocumentFault, ID: "id-3"}, {}, {ID: "fault id-3"}} {
+		sql, args, err := j.sql.listDocuments(list.Kind, sim.Page{After: list.ID, Limit: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
 		checkPlan(t, c, sql, args)
 	}
 	checkPlan(t, c, selectFrom(j.sql.schema, &tables.Transfers.Table)+" WHERE "+openTransfers+" ORDER BY transfer_id", nil)

@@ -253,10 +253,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		return plan(t, j, planned{query, args})
 	}
 	transfers := func(f sim.TransferFilter, p sim.Page) string { return plan(t, j, must(transfersQuery(f, p))) }
-	documents := func(p sim.Page) string {
-		query, args := documentsQuery(sim.DocumentFault, p)
-		return plan(t, j, planned{query, args})
-	}
+	documents := func(kind sim.DocumentKind, p sim.Page) string { return plan(t, j, must(documentsQuery(kind, p))) }
 	for name, c := range map[string]struct {
 		plan string
 		uses []string
@@ -270,8 +267,9 @@ func TestQueriesUseIndexes(t *testing.T) {
 		"transfers open at load":   {plan(t, j, planned{selects(&tables.Transfers.Table) + openTransfers, nil}), []string{"transfers_open"}},
 		"transfer lookup":          {plan(t, j, planned{allKeys[2].find, []any{`["a"]`}}), []string{"transfers_external (external_id=?)"}},
 		"transfer scan":            {plan(t, j, planned{allKeys[2].scan, []any{"", 1}}), []string{"transfers_external (external_id>?)"}},
-		"documents":                {documents(page), []string{"PRIMARY KEY (kind=?)"}},
-		"documents behind":         {documents(sim.Page{After: "a", Limit: 10}), []string{"PRIMARY KEY (kind=? AND id>?)"}},
+		"documents":                {documents(sim.DocumentFault, page), []string{"PRIMARY KEY (kind=?)"}},
+		"all documents behind":     {documents("", sim.Page{After: "fault a", Limit: 10}), []string{"PRIMARY KEY ((kind,id)>(?,?))"}},
+		"documents behind":         {documents(sim.DocumentFault, sim.Page{After: "a", Limit: 10}), []string{"PRIMARY KEY (kind=? AND id>?)"}},
 		"accounts behind":          {accounts(sim.AccountFilter{}, sim.Page{After: "a", Limit: 10}), []string{"(account_id>?)"}},
 		"positions behind":         {holdings(sim.HoldingFilter{}, behind), []string{"(position_id>?)"}},
 		"balance of an account":    {holdings(sim.HoldingFilter{Cash: true, AccountID: "a", Symbol: "USD"}, page), []string{"(account_id=? AND currency=?)"}},
