@@ -124,7 +124,11 @@ func (t transferRow) AppendCanonical(dst []byte) []byte {
 }
 
 // String shows the row in a report.
-func (t transferRow) String() string { return describe(t.Transfer) }
+func (t transferRow) String() string {
+	row := *t.Transfer
+	row.Approvals = nil
+	return describe(&row)
+}
 
 // approvalRow is an approval of a transfer.
 type approvalRow struct {
