@@ -47,7 +47,7 @@ const (
 	allReorg  = `{"rails":{"crypto_external":{"reorg_rate":"1"}}}`
 	allReturn = `{"rails":{"ach_transfer":{"return_rate":"1","return_window":2}}}`
 	mayReturn = `{"rails":{"ach_transfer":{"return_rate":"0.000000000000000001","return_window":2}}}`
-	approvals = `{"approvals":{"required_out":true,"timeout":"24h","tiers":[{"below":"10","required":1},{"below":"100","required":2},{"required":3}]}}`
+	approvals = `{"approvals":{"required_out":true,"timeout":"24h","tiers":[{"below":"10","required":1},{"below":"100","required":2},{"below":"0","required":3}]}}`
 )
 
 func simulatedApprovers(rate string) string {
