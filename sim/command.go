@@ -126,8 +126,8 @@ type Instruct struct {
 	Partial     PartialIndicator
 	MinQuantity money.Amount
 	// Links are at most [MaxLinks], each to an instruction given before.
-	Links []Link
-	Metadata       []byte
+	Links    []Link
+	Metadata []byte
 }
 
 // CancelSettlement cancels a settlement that is not final. Once it is matched it

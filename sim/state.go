@@ -22,9 +22,13 @@ type Rules struct {
 	MaxAccounts        int
 	MaxHoldings        int
 	MaxOpenSettlements int
-	// Profile says when things settle and what goes wrong; nil means the instant
-	// profile, under which nothing waits.
+	// MaxOpenTransfers bounds them likewise; zero means MaxOpenSettlements.
+	MaxOpenTransfers int
+	// Profile says when settlements and transfers take place, what they cost and
+	// who approves; nil means the built-in profile instant.
 	Profile *profile.Resolved
+	// Policies decide on transfers when they are submitted, in their order.
+	Policies []Policy
 }
 
 // State is an instance's books in memory: accounts, holdings, mirror accounts,
@@ -52,7 +56,9 @@ type State struct {
 	documents map[DocumentKey]*Document
 	keys      keyIndex
 
-	// What follows from the records above.
+	// What follows from the records above, and from the rules.
+	index   settlementIndex
+	instant bool // nothing waits
 	timers  timers
 	clock   ClockSetting
 	advance advance
@@ -79,6 +85,7 @@ func NewState(rules Rules, generator *Generator) *State {
 		transfers: make(map[uuid.UUID]*Transfer),
 		documents: make(map[DocumentKey]*Document),
 		keys:      keyIndex{history: &KeyFilter{}},
+		index:     newSettlementIndex(), instant: isInstant(rules.Profile),
 	}
 }
 
