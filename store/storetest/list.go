@@ -44,7 +44,7 @@ func testListAccounts(t *testing.T, s *store) {
 	// prefix comes before what it begins.
 	for i, id := range []string{"b", "B", "a-10", "a-9", "a", "ä", "日本", "Z", "0", "a b", "𝔘"} {
 		open := sim.OpenAccount{AccountID: id, ClientID: fmt.Sprintf("client-%d", i%3)}
-		if i%2 == 0 {
+		if i%2 == 0 || i > 5 { // each client has one master account
 			open.Type = sim.AccountSegregated
 		}
 		b.do("", open)
@@ -207,6 +207,10 @@ func testMalformedCursors(t *testing.T, s *store) {
 		refused("settlements", cursor, err)
 		_, err = j.ListTransfers(j.ctx, sim.TransferFilter{}, p)
 		refused("transfers", cursor, err)
+	}
+	for _, cursor := range []string{"x", " x", "日本"} {
+		_, err := j.ListDocuments(j.ctx, "", sim.Page{After: cursor, Limit: 10})
+		refused("documents of all kinds", cursor, err)
 	}
 	for _, cursor := range []string{"x", "1", "-", "1-", "-1", "1-2-3", "a-b", "1-b", "-1-2", " 1-2", "1-2 ", "+1-2", "0x1-2", "99999999999999999999-0", "1-99999999999999999999", "019ab0de-0000-7000-8000-000000000001"} {
 		_, err := j.ListEntries(j.ctx, sim.EntryFilter{}, sim.Page{After: cursor, Limit: 10})
