@@ -162,7 +162,7 @@ func TestTransfersUnderWayWaitWhileTheirAccountIsFrozen(t *testing.T) {
 // snapshot.
 func (b *books) reload(rules sim.Rules) {
 	b.t.Helper()
-	loaded, err := sim.LoadState(rules, sim.NewGenerator("other", 9), b.state.Snapshot())
+	loaded, err := sim.LoadState(rules, sim.NewGenerator("books", 1), b.state.Snapshot())
 	if err != nil {
 		b.t.Fatalf("%v", err)
 	}
