@@ -88,9 +88,9 @@ type Clock struct {
 	Now    time.Time `json:"now,omitempty" doc:"The instance time to begin with, not before the present one; the present one by default."`
 }
 
-// Command returns the command to set the clock. Real is the real time.
-func (c *Clock) Command(real time.Time) sim.SetClock {
-	return sim.SetClock{Mode: sim.ClockMode(c.Mode), Factor: c.Factor, Instant: c.Now, Real: real}
+// Command returns the command to set the clock. The engine adds the real time.
+func (c *Clock) Command() sim.SetClock {
+	return sim.SetClock{Mode: sim.ClockMode(c.Mode), Factor: c.Factor, Instant: c.Now}
 }
 
 // Advance moves a manual clock forward. Exactly one of its fields is given.
