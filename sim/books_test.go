@@ -31,6 +31,7 @@ type books struct {
 	now     time.Time
 	open    []*sim.Event
 	batches []*sim.Batch
+	given   sim.Rules
 }
 
 func wideRules() sim.Rules {
@@ -43,7 +44,7 @@ func wideRules() sim.Rules {
 func newBooks(t failer) *books { return newBooksWith(t, wideRules()) }
 
 func newBooksWith(t failer, rules sim.Rules) *books {
-	return &books{t: t, now: start, state: sim.NewState(rules, sim.NewGenerator("books", 1))}
+	return &books{t: t, now: start, given: rules, state: sim.NewState(rules, sim.NewGenerator("books", 1))}
 }
 
 // decide answers a request a second later than the one before.
