@@ -16,7 +16,7 @@ func (c Instruct) decide(d *decision) *Error {
 		return err
 	}
 	parties := c.parties()
-	if err := d.checkParties(c.partyFields(), parties); err != nil {
+	if err := d.checkKnown(c.partyFields(), parties); err != nil {
 		return err
 	}
 	if err := c.checkTerms(d, a); err != nil {
