@@ -81,7 +81,7 @@ func CheckUpgraded(t testing.TB, opened sim.Journal) {
 	changed.Terms, changed.Reserved, changed.DueAt = &sim.Terms{Payment: sim.Cash{Currency: "USD", Amount: amount("5")}, Rail: "wire"}, amount("1"), at.Add(time.Hour)
 	position.Reserved, position.Transit = amount("0.5"), amount("2")
 	p.Settlements, p.Holdings = []*sim.Settlement{&changed}, []*sim.Holding{&position}
-	p.Documents = []*sim.Document{{Kind: sim.DocumentBook, ID: "USD", Body: []byte(`{ "held" : "99.95" }`), UpdatedAt: at}}
+	p.Documents = []*sim.Document{{Kind: sim.DocumentBreak, ID: "USD", Body: []byte(`{ "held" : "99.95" }`), UpdatedAt: at}}
 	j.append(batch)
 	j.project(p)
 	want.Projected, want.Head = p.Through, batch.Last
