@@ -24,6 +24,7 @@ func (s *State) apply(e *Event) error {
 	if err := s.checkPostings(e); err != nil {
 		return fmt.Errorf("%w: event %d (%s): %w", ErrBrokenInvariant, e.Sequence, e.Type, err)
 	}
+	s.confirmOutside(e)
 	s.sequence, s.time = e.Sequence, e.Time
 	for _, a := range e.Accounts {
 		before := s.accounts[a.AccountID]
@@ -74,10 +75,11 @@ func (s *State) apply(e *Event) error {
 	for _, key := range grown {
 		s.wakeWaiting(key)
 	}
+	s.armReconciliation(e.Time, e.Type)
 	if e.Key != nil {
 		s.keys.add(KeyRecord{Key: Key{KeyIdempotency, e.Key.Key}, Fingerprint: e.Key.Fingerprint, Sequence: e.Sequence})
 	}
-	return nil
+	return s.checkBooks(e)
 }
 
 // checkPostings checks double entry for records that [State.checkRecords] has
@@ -223,12 +225,5 @@ func (s *State) putDocument(v *Document) error {
 			return err
 		}
 	}
-	if v.Kind == DocumentClock && !v.Removed {
-		clock, err := v.Clock()
-		if err != nil {
-			return err
-		}
-		s.clock = clock
-	}
-	return nil
+	return s.takeOver(v)
 }

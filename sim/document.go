@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -13,16 +14,13 @@ type DocumentKind string
 const (
 	// DocumentClock is the instance's clock, a [ClockSetting] with id "clock".
 	DocumentClock DocumentKind = "clock"
-	// DocumentFault is a fault rule.
+	// DocumentFault is a fault rule, a [FaultRule].
 	DocumentFault DocumentKind = "fault"
-	// DocumentBook is what the depository and the venues say they hold for us,
-	// per symbol.
-	DocumentBook DocumentKind = "book"
-	// DocumentReconciliation is the result of a reconciliation.
+	// DocumentReconciliation is the result of a reconciliation, a [Reconciliation].
 	DocumentReconciliation DocumentKind = "reconciliation"
-	// DocumentBreak is a difference that a reconciliation found.
+	// DocumentBreak is a difference that a reconciliation found, a [Break].
 	DocumentBreak DocumentKind = "break"
-	// DocumentCorporateAction is an announced corporate action.
+	// DocumentCorporateAction is an announced corporate action, a [CorporateAction].
 	DocumentCorporateAction DocumentKind = "corporate_action"
 	// DocumentVelocity is what left an account lately, for velocity limits.
 	DocumentVelocity DocumentKind = "velocity"
@@ -34,6 +32,22 @@ const (
 type DocumentKey struct {
 	Kind DocumentKind
 	ID   string
+}
+
+// Cursor returns the key's cursor in the list of documents of all kinds.
+func (k DocumentKey) Cursor() string { return string(k.Kind) + " " + k.ID }
+
+// ParseDocumentCursor reads what [DocumentKey.Cursor] wrote; "" is the zero
+// key. Anything else is an [Error] on field cursor.
+func ParseDocumentCursor(cursor string) (DocumentKey, error) {
+	if cursor == "" {
+		return DocumentKey{}, nil
+	}
+	kind, id, ok := strings.Cut(cursor, " ")
+	if !ok || kind == "" {
+		return DocumentKey{}, Invalid("cursor", "is not one that this list has given out; leave it out to start from the beginning")
+	}
+	return DocumentKey{DocumentKind(kind), id}, nil
 }
 
 // Document is a record of one of the smaller kinds. All documents are in

@@ -29,6 +29,8 @@ type Rules struct {
 	Profile *profile.Resolved
 	// Policies decide on transfers when they are submitted, in their order.
 	Policies []Policy
+	// Reconciliation says when the books are compared with those outside.
+	Reconciliation ReconciliationRules
 }
 
 // State is an instance's books in memory: accounts, holdings, mirror accounts,
@@ -62,6 +64,10 @@ type State struct {
 	timers  timers
 	clock   ClockSetting
 	advance advance
+	faults  faults
+	books   map[string]*outsideBook // by symbol
+	// openBreaks are the ids of the breaks that are open.
+	openBreaks map[string]struct{}
 
 	deciding decision
 	// date is the text of the last day on which something was decided.
@@ -86,6 +92,7 @@ func NewState(rules Rules, generator *Generator) *State {
 		documents: make(map[DocumentKey]*Document),
 		keys:      keyIndex{history: &KeyFilter{}},
 		index:     newSettlementIndex(), instant: isInstant(rules.Profile),
+		books: make(map[string]*outsideBook), openBreaks: make(map[string]struct{}),
 	}
 }
 
@@ -112,6 +119,7 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 	}
 	for _, m := range snap.Mirrors {
 		s.mirrors[m.Symbol] = m
+		s.bookOf(m.Symbol).quantity = m.Balance.Neg()
 		sums[m.Symbol] = sums[m.Symbol].Add(m.Balance)
 	}
 	for symbol, sum := range sums {
@@ -136,6 +144,7 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 		}
 	}
 	s.wakeAll()
+	s.rearmReconciliation()
 	if snap.Keyed {
 		s.keys.history = nil
 	}
