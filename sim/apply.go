@@ -24,6 +24,7 @@ func (s *State) apply(e *Event) error {
 	if err := s.checkPostings(e); err != nil {
 		return fmt.Errorf("%w: event %d (%s): %w", ErrBrokenInvariant, e.Sequence, e.Type, err)
 	}
+	s.confirmOutside(e)
 	s.sequence, s.time = e.Sequence, e.Time
 	for _, a := range e.Accounts {
 		s.putAccount(a)
@@ -51,10 +52,11 @@ func (s *State) apply(e *Event) error {
 			return err
 		}
 	}
+	s.armReconciliation(e.Time, e.Type)
 	if e.Key != nil {
 		s.keys.add(KeyRecord{Key: Key{KeyIdempotency, e.Key.Key}, Fingerprint: e.Key.Fingerprint, Sequence: e.Sequence})
 	}
-	return nil
+	return s.checkBooks(e)
 }
 
 // checkPostings checks double entry for records that [State.checkRecords] has
@@ -181,21 +183,5 @@ func (s *State) putDocument(v *Document) error {
 		s.documents[v.Key()] = v
 		s.timers.set(key, v.DueAt)
 	}
-	if v.Kind == DocumentVelocity && !v.Removed {
-		sent, err := valueOf[velocityBook](v)
-		if err != nil {
-			return err
-		}
-		if err := sent.check(); err != nil {
-			return err
-		}
-	}
-	if v.Kind == DocumentClock && !v.Removed {
-		clock, err := v.Clock()
-		if err != nil {
-			return err
-		}
-		s.clock = clock
-	}
-	return nil
+	return s.takeOver(v)
 }

@@ -89,6 +89,9 @@ func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
 	if s.dueBy(now) {
 		return Decision{Outcome: NeedsDueWork, Until: now}, nil
 	}
+	if err := s.refuseOffline(r.Command); err != nil {
+		return refused(err), nil
+	}
 	var key *IdempotencyKey
 	if r.IdempotencyKey != "" {
 		if err := CheckIdempotencyKey(r.IdempotencyKey); err != nil {

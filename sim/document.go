@@ -13,16 +13,13 @@ type DocumentKind string
 const (
 	// DocumentClock is the instance's clock, a [ClockSetting] with id "clock".
 	DocumentClock DocumentKind = "clock"
-	// DocumentFault is a fault rule.
+	// DocumentFault is a fault rule, a [FaultRule].
 	DocumentFault DocumentKind = "fault"
-	// DocumentBook is what the depository and the venues say they hold for us,
-	// per symbol.
-	DocumentBook DocumentKind = "book"
-	// DocumentReconciliation is the result of a reconciliation.
+	// DocumentReconciliation is the result of a reconciliation, a [Reconciliation].
 	DocumentReconciliation DocumentKind = "reconciliation"
-	// DocumentBreak is a difference that a reconciliation found.
+	// DocumentBreak is a difference that a reconciliation found, a [Break].
 	DocumentBreak DocumentKind = "break"
-	// DocumentCorporateAction is an announced corporate action.
+	// DocumentCorporateAction is an announced corporate action, a [CorporateAction].
 	DocumentCorporateAction DocumentKind = "corporate_action"
 	// DocumentVelocity is what left an account lately, for velocity limits.
 	DocumentVelocity DocumentKind = "velocity"

@@ -45,9 +45,10 @@ func (s *State) FireDue(until time.Time) (events []*Event, fired bool, err error
 		return nil, true, err
 	}
 	// Events have set the timers of what they changed. A record that was looked
-	// at without effect goes back to its own time, which must be ahead.
+	// at without effect goes back to its own time, which must be ahead; one that
+	// has made progress may have more to do at the same instant.
 	if own := s.dueOf(due.key); !own.IsZero() {
-		if !own.After(now) {
+		if !own.After(now) && len(d.events) == 0 {
 			return nil, true, fmt.Errorf("%w: %v is due at %s and stays so", ErrBrokenInvariant, due.key, own)
 		}
 		s.timers.wake(due.key, own)
@@ -70,6 +71,8 @@ func (s *State) look(d *decision, key timerKey) {
 		if v := s.documents[key.document]; v != nil {
 			d.lookAtDocument(v)
 		}
+	case timerReconciliation:
+		d.lookAtBooks()
 	}
 }
 

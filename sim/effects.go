@@ -30,7 +30,3 @@ type effects struct {
 	// holiday reports that the present day is no business day for the matter.
 	holiday bool
 }
-
-// faultsOn returns what the active fault rules do to a matter. It draws chances
-// where rules have a rate, so it is asked once where something is decided.
-func (d *decision) faultsOn(matter) effects { return effects{} }

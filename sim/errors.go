@@ -22,10 +22,12 @@ const (
 	CodeLimitReached         Code = "limit_reached"          // 429, RESOURCE_EXHAUSTED
 	CodeOverloaded           Code = "overloaded"             // 429, RESOURCE_EXHAUSTED
 	CodePaused               Code = "paused"                 // 503, UNAVAILABLE
+	CodeOffline              Code = "custodian_offline"      // 503, UNAVAILABLE: a fault on purpose
 	CodeUnavailable          Code = "unavailable"            // 503, UNAVAILABLE
 	CodeDraining             Code = "draining"               // 503, UNAVAILABLE
 	CodeTooLarge             Code = "too_large"              // 413, RESOURCE_EXHAUSTED
 	CodeInternal             Code = "internal"               // 500, INTERNAL
+	CodeFault                Code = "fault_injected"         // as the fault rule says
 )
 
 // Error is a refusal of the custodian, in words that tell the caller what to

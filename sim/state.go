@@ -29,6 +29,8 @@ type Rules struct {
 	Profile *profile.Resolved
 	// Policies decide on transfers when they are submitted, in their order.
 	Policies []Policy
+	// Reconciliation says when the books are compared with those outside.
+	Reconciliation ReconciliationRules
 }
 
 // State is an instance's books in memory: accounts, holdings, mirror accounts,
@@ -57,9 +59,13 @@ type State struct {
 	keys      keyIndex
 
 	// What follows from the records above.
-	timers  timers
-	clock   ClockSetting
-	advance advance
+	timers timers
+	faults faults
+	books  map[string]*outsideBook // by symbol
+	// openBreaks are the ids of the breaks that are open.
+	openBreaks map[string]struct{}
+	clock      ClockSetting
+	advance    advance
 
 	deciding decision
 	// date is the text of the last day on which something was decided.
@@ -82,7 +88,8 @@ func NewState(rules Rules, generator *Generator) *State {
 		open:      make(map[uuid.UUID]*Settlement),
 		transfers: make(map[uuid.UUID]*Transfer),
 		documents: make(map[DocumentKey]*Document),
-		keys:      keyIndex{history: &KeyFilter{}},
+		books:     make(map[string]*outsideBook), openBreaks: make(map[string]struct{}),
+		keys: keyIndex{history: &KeyFilter{}},
 	}
 }
 
@@ -109,6 +116,7 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 	}
 	for _, m := range snap.Mirrors {
 		s.mirrors[m.Symbol] = m
+		s.bookOf(m.Symbol).quantity = m.Balance.Neg()
 		sums[m.Symbol] = sums[m.Symbol].Add(m.Balance)
 	}
 	for symbol, sum := range sums {
@@ -128,6 +136,7 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 		}
 	}
 	s.wakeAll()
+	s.rearmReconciliation()
 	if snap.Keyed {
 		s.keys.history = nil
 	}

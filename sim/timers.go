@@ -11,13 +11,14 @@ import (
 
 // timerKind says what a timer is about. The order of kinds decides between
 // timers of the same instant: faults and corporate actions come and go before
-// anything that they bear on.
+// anything that they bear on, and reconciliation looks at what all of it led to.
 type timerKind uint8
 
 const (
 	timerDocument timerKind = iota
 	timerSettlement
 	timerTransfer
+	timerReconciliation
 )
 
 // timerKey identifies a timer: a record has at most one.
@@ -36,20 +37,41 @@ func compareTimerKeys(a, b timerKey) int {
 	)
 }
 
+// fault reports whether the timer is that of a fault rule, which runs whatever
+// the faults are.
+func (k timerKey) fault() bool { return k.document.Kind == DocumentFault }
+
 // timer is when a record is looked at next. Timers are no records: they follow
 // from the DueAt of open records, and from wake-ups, which only make a look
 // earlier.
 type timer struct {
 	at    time.Time
 	key   timerKey
-	index int // in the heap
+	index int // in its heap
 }
 
-// timers is a heap of timers, the earliest first; timers of one instant are
-// ordered by key, so that a reload does not change their order.
+func (t *timer) before(other *timer) bool {
+	if c := t.at.Compare(other.at); c != 0 {
+		return c < 0
+	}
+	return compareTimerKeys(t.key, other.key) < 0
+}
+
+// timers has the earliest timer at hand; timers of one instant are ordered by
+// key, so that a reload does not change their order.
 type timers struct {
-	heap  []*timer
-	byKey map[timerKey]*timer
+	// faults are the timers of fault rules, work all others. While suspended, the
+	// work waits, and is due at once when it goes on.
+	faults, work timerHeap
+	suspended    bool
+	byKey        map[timerKey]*timer
+}
+
+func (t *timers) heapOf(key timerKey) *timerHeap {
+	if key.fault() {
+		return &t.faults
+	}
+	return &t.work
 }
 
 // set moves a record's timer; a zero time takes it away.
@@ -58,7 +80,7 @@ func (t *timers) set(key timerKey, at time.Time) {
 	switch {
 	case at.IsZero() && known == nil:
 	case at.IsZero():
-		heap.Remove(t, known.index)
+		heap.Remove(t.heapOf(key), known.index)
 		delete(t.byKey, key)
 	case known == nil:
 		known = &timer{at: at, key: key}
@@ -66,12 +88,15 @@ func (t *timers) set(key timerKey, at time.Time) {
 			t.byKey = make(map[timerKey]*timer)
 		}
 		t.byKey[key] = known
-		heap.Push(t, known)
+		heap.Push(t.heapOf(key), known)
 	case !known.at.Equal(at):
 		known.at = at
-		heap.Fix(t, known.index)
+		heap.Fix(t.heapOf(key), known.index)
 	}
 }
+
+// has reports whether a timer is set.
+func (t *timers) has(key timerKey) bool { return t.byKey[key] != nil }
 
 // wake makes a look at a record due by at, unless it is due earlier.
 func (t *timers) wake(key timerKey, at time.Time) {
@@ -80,47 +105,50 @@ func (t *timers) wake(key timerKey, at time.Time) {
 	}
 }
 
-// next returns the earliest timer, or nil.
+// next returns the earliest timer that runs, or nil.
 func (t *timers) next() *timer {
-	if len(t.heap) == 0 {
+	switch {
+	case len(t.faults) == 0 && (t.suspended || len(t.work) == 0):
 		return nil
+	case len(t.faults) == 0:
+		return t.work[0]
+	case t.suspended || len(t.work) == 0 || t.faults[0].before(t.work[0]):
+		return t.faults[0]
+	default:
+		return t.work[0]
 	}
-	return t.heap[0]
 }
 
-// take removes the earliest timer.
+// take removes the earliest timer that runs, which there must be.
 func (t *timers) take() timer {
-	first := *t.heap[0]
+	first := *t.next()
 	t.set(first.key, time.Time{})
 	return first
 }
 
-// Len, Less, Swap, Push and Pop make the timers a [heap.Interface].
+// timerHeap is a [heap.Interface], the earliest timer first.
+type timerHeap []*timer
 
-func (t *timers) Len() int { return len(t.heap) }
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Less(i, j int) bool { return h[i].before(h[j]) }
 
-func (t *timers) Less(i, j int) bool {
-	a, b := t.heap[i], t.heap[j]
-	if c := a.at.Compare(b.at); c != 0 {
-		return c < 0
-	}
-	return compareTimerKeys(a.key, b.key) < 0
+func (h timerHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
 }
 
-func (t *timers) Swap(i, j int) {
-	t.heap[i], t.heap[j] = t.heap[j], t.heap[i]
-	t.heap[i].index, t.heap[j].index = i, j
-}
-
-func (t *timers) Push(x any) {
+// Push adds a timer at the end.
+func (h *timerHeap) Push(x any) {
 	v := x.(*timer)
-	v.index = len(t.heap)
-	t.heap = append(t.heap, v)
+	v.index = len(*h)
+	*h = append(*h, v)
 }
 
-func (t *timers) Pop() any {
-	last := t.heap[len(t.heap)-1]
-	t.heap[len(t.heap)-1] = nil
-	t.heap = t.heap[:len(t.heap)-1]
+// Pop removes the timer at the end.
+func (h *timerHeap) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
 	return last
 }

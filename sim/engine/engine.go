@@ -123,6 +123,7 @@ type Engine struct {
 	nudge     chan struct{} // asks the projector not to wait for more
 	resumed   chan struct{} // asks the loop to look at the clock again
 	tail      tail
+	faults    faceFaults
 }
 
 // New returns an engine that is not running yet.
@@ -133,6 +134,7 @@ func New(cfg Config) *Engine {
 		serving: make(chan struct{}),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
+		faults:  faceFaults{generator: sim.NewGenerator(cfg.Instance+"/faces", cfg.Seed)},
 	}
 }
 

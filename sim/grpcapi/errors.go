@@ -31,6 +31,7 @@ var statusCodes = map[sim.Code]codes.Code{
 	sim.CodeLimitReached:         codes.ResourceExhausted,
 	sim.CodeOverloaded:           codes.ResourceExhausted,
 	sim.CodePaused:               codes.Unavailable,
+	sim.CodeOffline:              codes.Unavailable,
 	sim.CodeUnavailable:          codes.Unavailable,
 	sim.CodeDraining:             codes.Unavailable,
 	sim.CodeTooLarge:             codes.ResourceExhausted,

@@ -112,7 +112,7 @@ func (s *settlementService) CreateSettlements(ctx context.Context, req *pb.Creat
 func unserved(answers []engine.Answer) error {
 	for _, answer := range answers {
 		switch sim.CodeOf(answer.Err) {
-		case sim.CodeOverloaded, sim.CodePaused, sim.CodeUnavailable, sim.CodeDraining:
+		case sim.CodeOverloaded, sim.CodePaused, sim.CodeOffline, sim.CodeUnavailable, sim.CodeDraining:
 		default:
 			return nil
 		}

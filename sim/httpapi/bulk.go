@@ -107,7 +107,7 @@ func (c *call) bulkRequests(instructions []sim.Instruct, failures []error) ([]si
 func unserved(answers []engine.Answer) error {
 	for _, answer := range answers {
 		switch sim.CodeOf(answer.Err) {
-		case sim.CodeOverloaded, sim.CodePaused, sim.CodeUnavailable, sim.CodeDraining:
+		case sim.CodeOverloaded, sim.CodePaused, sim.CodeOffline, sim.CodeUnavailable, sim.CodeDraining:
 		default:
 			return nil
 		}

@@ -28,6 +28,7 @@ var statuses = map[sim.Code]int{
 	sim.CodeLimitReached:         http.StatusTooManyRequests,
 	sim.CodeOverloaded:           http.StatusTooManyRequests,
 	sim.CodePaused:               http.StatusServiceUnavailable,
+	sim.CodeOffline:              http.StatusServiceUnavailable,
 	sim.CodeUnavailable:          http.StatusServiceUnavailable,
 	sim.CodeDraining:             http.StatusServiceUnavailable,
 	sim.CodeTooLarge:             http.StatusRequestEntityTooLarge,

@@ -1,0 +1,140 @@
+package sim
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// reconcileKey is the timer of the next reconciliation. It belongs to no record:
+// it is armed by the first event behind the last reconciliation, and while
+// breaks are open.
+var reconcileKey = timerKey{kind: timerReconciliation}
+
+// armReconciliation sets the timer of the next reconciliation after an event at
+// an instance time, unless it is set.
+func (s *State) armReconciliation(at time.Time, event EventType) {
+	interval := s.rules.Reconciliation.Interval.Microseconds()
+	if interval <= 0 || len(s.books) == 0 || s.timers.has(reconcileKey) || (event == EventReconciled && len(s.openBreaks) == 0) {
+		return
+	}
+	next := (at.UnixMicro()/interval + 1) * interval
+	s.timers.set(reconcileKey, time.UnixMicro(next).UTC())
+}
+
+// rearmReconciliation sets the timer as it was, where a state is loaded: since
+// the last reconciliation all events were in one interval, else it would have
+// been made.
+func (s *State) rearmReconciliation() {
+	event := EventType("")
+	if last := s.lastReconciliation(); last != nil && last.sequence == s.sequence {
+		event = EventReconciled
+	}
+	s.armReconciliation(s.time, event)
+}
+
+// reconciled is what is remembered of a reconciliation.
+type reconciled struct {
+	id       string
+	at       time.Time
+	sequence uint64
+}
+
+// reconciliations lists the results that are kept, the oldest first.
+func (s *State) reconciliations() []reconciled {
+	var list []reconciled
+	for _, v := range s.documents {
+		if v.Kind != DocumentReconciliation {
+			continue
+		}
+		if r, err := v.Reconciliation(); err == nil {
+			list = append(list, reconciled{r.ID, r.At, r.Sequence})
+		}
+	}
+	slices.SortFunc(list, func(a, b reconciled) int { return cmp.Compare(a.sequence, b.sequence) })
+	return list
+}
+
+func (s *State) lastReconciliation() *reconciled {
+	list := s.reconciliations()
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[len(list)-1]
+}
+
+// breaks lists the breaks that are kept, by id, which is the order in which they
+// were opened.
+func (s *State) breaks() []*Break {
+	var list []*Break
+	for _, v := range s.documents {
+		if v.Kind != DocumentBreak {
+			continue
+		}
+		if b, err := v.Break(); err == nil {
+			list = append(list, b)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Break) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+// OpenBreaks returns how many breaks are open.
+func (s *State) OpenBreaks() int { return len(s.openBreaks) }
+
+// takeOver notes what follows from a document's content, and refuses content
+// that is none of its kind's. Its errors wrap [ErrBrokenInvariant].
+func (s *State) takeOver(v *Document) error {
+	switch v.Kind {
+	case DocumentFault:
+		return s.putFault(v)
+	case DocumentClock:
+		if v.Removed {
+			return nil
+		}
+		clock, err := v.Clock()
+		if err != nil {
+			return err
+		}
+		s.clock = clock
+		s.rememberFaces()
+	case DocumentBreak:
+		delete(s.openBreaks, v.ID)
+		b, err := content(v, v.Break)
+		if err != nil {
+			return err
+		}
+		if b != nil && b.Status == BreakOpen {
+			s.openBreaks[v.ID] = struct{}{}
+		}
+	case DocumentReconciliation:
+		_, err := content(v, v.Reconciliation)
+		return err
+	case DocumentCorporateAction:
+		_, err := content(v, v.CorporateAction)
+		return err
+	case DocumentVelocity:
+		sent, err := content(v, func() (*velocityBook, error) { b, err := valueOf[velocityBook](v); return &b, err })
+		if err != nil || sent == nil {
+			return err
+		}
+		return sent.check()
+	case DocumentEntitlement:
+		_, err := content(v, v.Entitlements)
+		return err
+	}
+	return nil
+}
+
+// content returns what a document holds, nil where it was removed.
+func content[T any](v *Document, read func() (*T, error)) (*T, error) {
+	if v.Removed {
+		return nil, nil
+	}
+	t, err := read()
+	if err == nil && t == nil {
+		err = fmt.Errorf("%w: document %s %s is empty", ErrBrokenInvariant, v.Kind, v.ID)
+	}
+	return t, err
+}
