@@ -262,7 +262,7 @@ func TestWhatInstructionsReservedIsLeftAndSaid(t *testing.T) {
 		announce                        sim.AnnounceCorporateAction
 		available, locked, change, less string
 	}{
-		{"redemption", sim.AnnounceCorporateAction{Type: sim.Redemption, Rate: amount("1"), Currency: "USD"}, "0", "6", "-4", "6"},
+		{"redemption", sim.AnnounceCorporateAction{Type: sim.Redemption, Rate: amount("1"), Currency: "USD"}, "0", "0", "-10", "0"}, // its instructions are cancelled before
 		{"one for five", sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("1"), OldUnits: amount("5")}, "0", "6", "-4", "4"},
 		{"four for five", sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("4"), OldUnits: amount("5")}, "1.2", "6.8", "-2", "0"},
 		{"two for one", sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("2"), OldUnits: amount("1")}, "12", "8", "10", "0"},
