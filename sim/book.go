@@ -117,7 +117,8 @@ func (s *State) confirmSettlement(before, st *Settlement) {
 
 // outsideOf returns what a transfer has brought in so far, or below zero taken
 // out. What has arrived without being final is there as well; a transfer that
-// failed may have cost its fee.
+// failed may have cost its fee, and what a return could not take back from its
+// account the custodian has paid in. A book transfer stays in the house.
 func outsideOf(t *Transfer) money.Amount {
 	settled := t.Stage == StageSettled
 	switch {
