@@ -98,7 +98,7 @@ func (w *writer) project() {
 // transfer returns a transfer with twice as many approvals as its number.
 func transfer(w *writer, n byte) *sim.Transfer {
 	t := &sim.Transfer{
-		ID: uuid.UUID{0x01, 6: 0x70, 8: 0x80, 15: n}, Rail: "wire", Direction: sim.DirectionOut, AccountID: "a", Symbol: "USD", Quantity: amount("5"),
+		ID: uuid.UUID{0x01, 6: 0x70, 8: 0x80, 15: n}, Rail: "wire", Direction: sim.DirectionOut, AccountID: "a", Symbol: "EUR", Quantity: amount("5"),
 		Beneficiary: sim.Beneficiary{Name: "b"}, Status: sim.StatusPending, Stage: sim.StageAwaitingApproval, ApprovalsRequired: 2, InitiatedAt: w.now,
 		History: []sim.Transition{{At: w.now, Status: "SUBMITTED", Sequence: w.state.Progress().Sequence + 1}},
 	}
