@@ -27,24 +27,36 @@ func (s *State) apply(e *Event) error {
 	s.confirmOutside(e)
 	s.sequence, s.time = e.Sequence, e.Time
 	for _, a := range e.Accounts {
-		s.accounts[a.AccountID] = a
-	}
-	for _, h := range e.Holdings {
-		if h.Removed {
-			delete(s.holdings, h.Key())
-			delete(s.byID, h.ID)
-			continue
+		before := s.accounts[a.AccountID]
+		s.putAccount(a)
+		if before != nil && before.Status != a.Status {
+			s.wakeAccount(a.AccountID)
 		}
-		s.holdings[h.Key()], s.byID[h.ID] = h, h
+	}
+	var grown []HoldingKey
+	for _, h := range e.Holdings {
+		if len(s.index.waiting) > 0 {
+			if before := s.holdings[h.Key()]; before == nil || before.Available.Less(h.Available) {
+				grown = append(grown, h.Key())
+			}
+		}
+		s.putHolding(h)
 	}
 	for _, m := range e.Mirrors {
 		s.mirrors[m.Symbol] = m
 	}
+	var room [4]*Settlement
+	before := room[:0]
 	for _, st := range e.Settlements {
-		if _, known := s.open[st.ID]; !known && st.ExternalID != "" {
+		known := s.open[st.ID]
+		if known == nil && st.ExternalID != "" {
 			s.keys.add(KeyRecord{Key: Key{KeyExternal, st.ExternalID}, Sequence: e.Sequence})
 		}
+		before = append(before, known)
 		s.putSettlement(st)
+	}
+	for i, st := range e.Settlements {
+		s.wakeRelated(before[i], st)
 	}
 	for _, t := range e.Transfers {
 		if _, known := s.transfers[t.ID]; !known && t.ExternalID != "" {
@@ -58,6 +70,12 @@ func (s *State) apply(e *Event) error {
 		}
 	}
 	s.armReconciliation(e.Time, e.Type)
+	if err := s.checkReserved(e); err != nil {
+		return err
+	}
+	for _, key := range grown {
+		s.wakeWaiting(key)
+	}
 	if e.Key != nil {
 		s.keys.add(KeyRecord{Key: Key{KeyIdempotency, e.Key.Key}, Fingerprint: e.Key.Fingerprint, Sequence: e.Sequence})
 	}
@@ -154,13 +172,16 @@ func (h *Holding) check() error {
 
 // putSettlement takes over a settlement, with its timer.
 func (s *State) putSettlement(st *Settlement) {
+	before := s.open[st.ID]
 	if st.Status.Final() {
-		if _, known := s.open[st.ID]; known {
+		if before != nil {
+			s.index.change(before, nil)
 			delete(s.open, st.ID)
 			s.timers.set(timerKey{kind: timerSettlement, id: st.ID}, time.Time{})
 		}
 		return
 	}
+	s.index.change(before, st)
 	s.open[st.ID] = st
 	s.timers.set(timerKey{kind: timerSettlement, id: st.ID}, st.DueAt)
 }
@@ -168,6 +189,13 @@ func (s *State) putSettlement(st *Settlement) {
 // putTransfer takes over a transfer, with its timer.
 func (s *State) putTransfer(t *Transfer) {
 	key := timerKey{kind: timerTransfer, id: t.ID}
+	reserved := HoldingKey{t.AccountID, t.Symbol}
+	if before := s.transfers[t.ID]; before != nil {
+		s.index.reserve(reserved, before.Reserved.Neg())
+	}
+	if !t.Done() {
+		s.index.reserve(reserved, t.Reserved)
+	}
 	if t.Done() {
 		delete(s.transfers, t.ID)
 		s.timers.set(key, time.Time{})

@@ -116,20 +116,25 @@ func (s *State) confirmSettlement(before, st *Settlement) {
 }
 
 // outsideOf returns what a transfer has brought in so far, or below zero taken
-// out. What has arrived without being final is there as well; a transfer that
-// failed may have cost its fee.
+// out. What has arrived without being final is there as well. A transfer that
+// failed on its way may have cost its fee. Of one that was returned to its
+// sender, what the account no longer had was made good by the custodian.
 func outsideOf(t *Transfer) money.Amount {
 	settled := t.Stage == StageSettled
-	if t.Direction == DirectionIn {
-		if settled {
-			return t.PendingIn.Add(t.Quantity)
-		}
-		return t.PendingIn
-	}
-	if settled {
+	switch {
+	case t.CreditAccount != "":
+		return money.Zero // within the house
+	case t.Direction == DirectionIn && settled:
+		return t.Quantity
+	case t.Direction == DirectionIn:
+		return t.PendingIn.Add(t.Shortfall)
+	case settled:
 		return t.Quantity.Add(t.Fee).Neg()
+	case t.Status.Final():
+		return t.Fee.Neg()
+	default:
+		return money.Zero
 	}
-	return t.Fee.Neg()
 }
 
 // checkBooks checks, after an event was applied, that the books of what it moved

@@ -47,6 +47,16 @@ func (s *State) checkRecords(e *Event) error {
 			return err
 		}
 	}
+	for i, t := range e.Transfers {
+		for _, other := range e.Transfers[:i] {
+			if other.ID == t.ID {
+				return fmt.Errorf("transfer %s is there twice", t.ID)
+			}
+		}
+		if err := s.checkTransfer(t); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -31,10 +31,15 @@ type OpenAccount struct {
 	Metadata  []byte
 }
 
-// UpdateAccount changes an account's metadata.
+// UpdateAccount changes an account's metadata, its status, or both. Nil metadata
+// and an empty status stay as they are.
 type UpdateAccount struct {
 	AccountID string
-	Metadata  []byte
+	// Status freezes an active account, makes a frozen one active again, or
+	// closes an active one for good, which must hold nothing and have nothing
+	// under way.
+	Status   AccountStatus
+	Metadata []byte
 }
 
 // OpenHolding opens a position, or with Cash a balance, with what it holds
@@ -88,8 +93,9 @@ type UnlockHolding struct {
 	Amount money.Amount
 }
 
-// Instruct records a settlement instruction and, unless it is held, settles it
-// at once.
+// Instruct records a settlement instruction. Under the instant profile deposits,
+// withdrawals and transfers settle at once unless they are held or linked;
+// whatever else waits for its counterparty, its value date and its holdings.
 type Instruct struct {
 	Type       SettlementType
 	AccountID  string
@@ -101,20 +107,55 @@ type Instruct struct {
 	// names the account outside the house.
 	SourceAccount      string
 	DestinationAccount string
-	// SettlementDate is the value date, YYYY-MM-DD; empty means today.
+	// SettlementDate is the value date, YYYY-MM-DD; empty means that of the
+	// profile's cycle. TradeDate may be empty.
 	SettlementDate string
+	TradeDate      string
 	Hold           bool
-	Metadata       []byte
+	// Payment is the cash leg: required for DVP and RVP, refused for the others.
+	Payment Cash
+	// CounterpartyAccount names the counterparty's account where it is in the
+	// house, Counterparty the party where it is not. DVP, RVP, DFP and RFP need
+	// exactly one of them.
+	CounterpartyAccount string
+	Counterparty        Party
+	// Rail names how a deposit or withdrawal travels; empty for none.
+	Rail string
+	// Partial says whether it may settle in parts; empty means NPAR. MinQuantity
+	// belongs to PARC and PARQ.
+	Partial     PartialIndicator
+	MinQuantity money.Amount
+	// Links are at most [MaxLinks], each to an instruction given before.
+	Links    []Link
+	Metadata []byte
 }
 
-// CancelSettlement cancels a settlement that is not final.
+// CancelSettlement cancels a settlement that is not final. Once it is matched it
+// only asks: the other side must ask, too.
 type CancelSettlement struct{ ID uuid.UUID }
 
 // HoldSettlement holds a settlement that is not final.
 type HoldSettlement struct{ ID uuid.UUID }
 
-// ReleaseSettlement releases a held settlement, which then settles.
+// ReleaseSettlement releases a held settlement, which then settles as soon as
+// nothing else keeps it.
 type ReleaseSettlement struct{ ID uuid.UUID }
+
+// ReverseSettlement takes back what a final settlement moved: it records the
+// opposite settlement, which must itself have the holdings, and for both sides
+// where both are in the house. Its external id is [ReversalID], so a settlement
+// is reversed at most once. Nothing is ever deleted.
+type ReverseSettlement struct {
+	ID uuid.UUID
+	// Reason is free text that goes into the metadata of the reversal, or empty.
+	Reason string
+}
+
+// ReversalID returns the external id of the reversal of a settlement. Callers
+// cannot give such ids themselves.
+func ReversalID(id uuid.UUID) string { return reversalPrefix + id.String() }
+
+const reversalPrefix = "reversal-of-"
 
 // Result is what a command made: the record it is about, as it is afterwards.
 // Exactly one field besides Sequence and Replayed is set.
@@ -167,7 +208,7 @@ func (c OpenAccount) appendCanonical(dst []byte) []byte {
 }
 
 func (c UpdateAccount) appendCanonical(dst []byte) []byte {
-	return canonical(dst, "update-account", c.AccountID, string(c.Metadata))
+	return canonical(dst, "update-account", c.AccountID, string(c.Status), string(c.Metadata))
 }
 
 func (c OpenHolding) appendCanonical(dst []byte) []byte {
@@ -197,8 +238,23 @@ func (c UnlockHolding) appendCanonical(dst []byte) []byte {
 }
 
 func (c Instruct) appendCanonical(dst []byte) []byte {
-	return canonical(dst, "instruct", string(c.Type), c.AccountID, c.Symbol, c.Quantity.String(), c.ExternalID,
+	dst = canonical(dst, "instruct", string(c.Type), c.AccountID, c.Symbol, c.Quantity.String(), c.ExternalID,
 		c.SourceAccount, c.DestinationAccount, c.SettlementDate, flag(c.Hold), string(c.Metadata))
+	if !c.saysMore() {
+		return dst // as before there were terms, so that keys of old requests stay good
+	}
+	dst = canonical(dst, "terms", c.Payment.Currency, c.Payment.Amount.String(), c.CounterpartyAccount, c.Counterparty.Name,
+		c.Counterparty.BIC, c.TradeDate, c.Rail, string(c.Partial), c.MinQuantity.String())
+	for _, l := range c.Links {
+		dst = canonical(dst, "link", string(l.Type), l.ExternalID)
+	}
+	return dst
+}
+
+// saysMore reports whether the instruction has terms.
+func (c *Instruct) saysMore() bool {
+	return !c.Payment.IsZero() || !c.Payment.Amount.IsZero() || c.CounterpartyAccount != "" || !c.Counterparty.IsZero() ||
+		c.TradeDate != "" || c.Rail != "" || c.Partial != "" || !c.MinQuantity.IsZero() || len(c.Links) > 0
 }
 
 func (c CancelSettlement) appendCanonical(dst []byte) []byte {
@@ -212,6 +268,12 @@ func (c HoldSettlement) appendCanonical(dst []byte) []byte {
 func (c ReleaseSettlement) appendCanonical(dst []byte) []byte {
 	return canonical(dst, "release-settlement", c.ID.String())
 }
+
+func (c ReverseSettlement) appendCanonical(dst []byte) []byte {
+	return canonical(dst, "reverse-settlement", c.ID.String(), c.Reason)
+}
+
+func (c ReverseSettlement) externalKey() Key { return Key{KeyExternal, ReversalID(c.ID)} }
 
 func (OpenAccount) externalKey() Key       { return Key{} }
 func (UpdateAccount) externalKey() Key     { return Key{} }

@@ -14,7 +14,8 @@ import (
 //
 // Dividends and coupons are paid on the positions at the end of the record date.
 // Splits and redemptions change the units themselves, so they take those that
-// are there when the payment date begins: positions are recorded once more.
+// are there when the payment date begins: open instructions on the symbol are
+// cancelled, and positions are recorded once more.
 func (d *decision) lookAtCorporateAction(v *Document) {
 	ca, err := v.CorporateAction()
 	if err != nil {
@@ -25,7 +26,10 @@ func (d *decision) lookAtCorporateAction(v *Document) {
 	case ca.Status == CorporateAnnounced:
 		d.entitle(&after, CorporateEntitled)
 	case ca.Status == CorporateEntitled && (ca.Type == Split || ca.Type == Redemption):
-		d.entitle(&after, CorporatePaying)
+		d.cancelForCorporateAction(ca.Symbol, "corporate action "+quote(ca.ID), entitlementsPerPart)
+		if len(d.events) == 0 { // else it is looked at again, at the same instant
+			d.entitle(&after, CorporatePaying)
+		}
 	case ca.Status == CorporateEntitled || ca.Status == CorporatePaying:
 		d.payPart(&after)
 	}

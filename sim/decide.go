@@ -16,7 +16,7 @@ type Request struct {
 	Lookup *KeyLookup
 }
 
-// Keys returns the keys that the request claims.
+// Keys returns the keys that the request claims, and those that it links to.
 func (r *Request) Keys() []Key {
 	var keys []Key
 	if r.IdempotencyKey != "" {
@@ -25,7 +25,7 @@ func (r *Request) Keys() []Key {
 	if key := r.Command.externalKey(); key.Value != "" {
 		keys = append(keys, key)
 	}
-	return keys
+	return append(keys, linkKeys(r.Command)...)
 }
 
 // Outcome says what [State.Decide] did.
@@ -40,8 +40,9 @@ const (
 	// Repeated: the idempotency key was used for the same command before; the
 	// answer is that of the event with the returned sequence number.
 	Repeated
-	// NeedsLookup: whether a key is unused can only be told with a lookup of
-	// the request's keys in the tables; repeat the call with it.
+	// NeedsLookup: whether a key is unused, or what became of a settlement, can
+	// only be told with a lookup of the request's keys and settlements in the
+	// tables; repeat the call with it.
 	NeedsLookup
 	// NeedsDueWork: work is due before the request; call [State.FireDue] with
 	// Until while there is more, then repeat the call.
@@ -69,6 +70,8 @@ type decision struct {
 	*State
 	now    time.Time
 	events []*Event
+	// lookup is what the tables knew about the command's keys and settlements.
+	lookup *KeyLookup
 }
 
 // beginning is the first instance time. Identifiers cannot carry an earlier one,
@@ -129,8 +132,11 @@ func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
 		}
 	}
 	d := &s.deciding
-	*d = decision{State: s, now: now}
-	if err := r.Command.decide(d); err != nil {
+	*d = decision{State: s, now: now, lookup: r.Lookup}
+	switch err := r.Command.decide(d); {
+	case err == errNeedsLookup:
+		return Decision{Outcome: NeedsLookup}, nil
+	case err != nil:
 		return refused(err), nil
 	}
 	last := d.events[len(d.events)-1]

@@ -20,6 +20,9 @@ func (c OpenAccount) decide(d *decision) *Error {
 	if d.accounts[c.AccountID] != nil {
 		return &Error{Code: CodeAlreadyExists, Field: "account_id", Message: "account " + quote(c.AccountID) + " exists already"}
 	}
+	if err := d.checkMaster(c); err != nil {
+		return err
+	}
 	if err := d.checkAccountRoom(1); err != nil {
 		return err
 	}
@@ -48,8 +51,19 @@ func (d *decision) openAccount(c OpenAccount) {
 	}}
 }
 
-// checkParties checks that the named accounts are open or may be opened.
+// checkParties checks that the named accounts are in use or may be opened.
 func (d *decision) checkParties(fields, ids []string) *Error {
+	for i, id := range ids {
+		if a := d.accounts[id]; a != nil && a.Status != AccountActive {
+			return d.checkUsable(fields[i], id)
+		}
+	}
+	return d.checkKnown(fields, ids)
+}
+
+// checkKnown checks that the named accounts are there, whatever their status, or
+// may be opened.
+func (d *decision) checkKnown(fields, ids []string) *Error {
 	unknown := 0
 	for i, id := range ids {
 		if err := checkAccountID(fields[i], id); err != nil {
@@ -70,11 +84,17 @@ func (d *decision) checkParties(fields, ids []string) *Error {
 	return d.checkAccountRoom(unknown)
 }
 
-// openParties opens those of the accounts that are named for the first time.
+// openParties opens those of the accounts that are named for the first time: as
+// the master account of a client of the same name, or where that client has one
+// already, as a segregated account.
 func (d *decision) openParties(ids ...string) {
 	for _, id := range ids {
 		if d.accounts[id] == nil {
-			d.openAccount(OpenAccount{AccountID: id})
+			c := OpenAccount{AccountID: id}
+			if d.checkMaster(c) != nil {
+				c.Type = AccountSegregated
+			}
+			d.openAccount(c)
 		}
 	}
 }
@@ -84,14 +104,26 @@ func (c UpdateAccount) decide(d *decision) *Error {
 	if before == nil {
 		return Errorf(CodeNotFound, "account %s does not exist", quote(c.AccountID))
 	}
+	if before.Status == AccountClosed {
+		return Errorf(CodeWrongState, "account %s is %s, which is final", quote(c.AccountID), AccountClosed)
+	}
+	if err := d.checkStatus(before, c.Status); err != nil {
+		return err
+	}
 	if err := checkMetadata(c.Metadata); err != nil {
 		return err
 	}
 	after := *before
 	after.UpdatedAt = d.now
+	if c.Status != "" {
+		after.Status = c.Status
+	}
 	if c.Metadata != nil {
 		after.Metadata = c.Metadata
 	}
 	d.emit(EventAccountUpdated).Accounts = []*Account{&after}
+	if before.Status == AccountFrozen && after.Status == AccountActive {
+		d.wakeTransfers(after.AccountID)
+	}
 	return nil
 }

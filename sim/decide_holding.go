@@ -103,6 +103,11 @@ func (c UpdateHolding) decide(d *decision) *Error {
 	if err != nil {
 		return err
 	}
+	if c.Available != nil || c.Total != nil {
+		if err := d.checkUsable("", before.AccountID); err != nil {
+			return err
+		}
+	}
 	t := termsOf(c.Cash)
 	available := before.Available
 	if c.Available != nil {
@@ -168,6 +173,9 @@ func (c CloseHolding) decide(d *decision) *Error {
 	if err != nil {
 		return err
 	}
+	if err := d.checkUsable("", before.AccountID); err != nil {
+		return err
+	}
 	t := termsOf(c.Cash)
 	if !before.Locked.IsZero() {
 		return Errorf(CodeWrongState, "%s %s has %s locked; unlock it before deleting", t.noun, c.ID, before.Locked)
@@ -188,6 +196,9 @@ func (c LockHolding) decide(d *decision) *Error {
 	if err != nil {
 		return err
 	}
+	if err := d.checkUsable("", before.AccountID); err != nil {
+		return err
+	}
 	field := lockField(c.Cash)
 	if err := checkPositive(field, a, c.Amount); err != nil {
 		return err
@@ -205,6 +216,9 @@ func (c LockHolding) decide(d *decision) *Error {
 func (c UnlockHolding) decide(d *decision) *Error {
 	before, a, err := d.change(c.Cash, c.ID)
 	if err != nil {
+		return err
+	}
+	if err := d.checkUsable("", before.AccountID); err != nil {
 		return err
 	}
 	field := lockField(c.Cash)

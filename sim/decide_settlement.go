@@ -1,11 +1,8 @@
 package sim
 
 import (
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 )
@@ -19,38 +16,70 @@ func (c Instruct) decide(d *decision) *Error {
 		return err
 	}
 	parties := c.parties()
-	if err := d.checkParties(c.partyFields(), parties); err != nil {
+	if err := d.checkKnown(c.partyFields(), parties); err != nil {
+		return err
+	}
+	if err := c.checkTerms(d, a); err != nil {
+		return err
+	}
+	terms := c.terms()
+	date, err := c.valueDates(d, d.timingOf(&Settlement{Type: c.Type, Terms: terms}))
+	if err != nil {
 		return err
 	}
 	if c.Hold && len(d.open) >= d.rules.MaxOpenSettlements {
-		return Errorf(CodeLimitReached, "this custodian has its limit of %d open settlements; cancel or release some", d.rules.MaxOpenSettlements)
+		return d.openLimit()
 	}
 	if err := d.checkReceiverRoom(c.Type, c.DestinationAccount, c.Symbol); err != nil {
 		return err
 	}
-	d.openParties(parties...)
-	c.nameOutside(a.IsCash())
+	if terms == nil && d.instant && !c.Hold && d.active(parties) {
+		found := d.faultsOn(matter{settlementType: c.Type, account: c.AccountID, symbol: c.Symbol, amount: c.Quantity})
+		if found == (effects{}) {
+			d.openParties(parties...)
+			c.nameOutside(a.IsCash())
+			s := c.settlement(d, date, terms)
+			s.step(d, ProcessingAcknowledged, "", "")
+			d.settle(s, a.IsCash())
+			return nil
+		}
+		return c.record(d, a, date, terms, &found)
+	}
+	return c.record(d, a, date, terms, nil)
+}
+
+// settlement returns the record of the instruction, with room for the history
+// that most have: taken, and settled or refused or held.
+func (c *Instruct) settlement(d *decision, date string, terms *Terms) *Settlement {
 	room := &struct {
 		Settlement
-		history [2]Transition // at least: taken, and settled or refused or held
+		history [2]Transition
 	}{Settlement: Settlement{
 		ID: d.generator.ID(d.now), ExternalID: c.ExternalID, Type: c.Type, AccountID: c.AccountID, Symbol: c.Symbol,
 		Quantity: c.Quantity, Status: StatusPending,
-		SourceAccount: c.SourceAccount, DestinationAccount: c.DestinationAccount,
+		SourceAccount: c.SourceAccount, DestinationAccount: c.DestinationAccount, Terms: terms,
 		Processing:  Dimension{Status: ProcessingAcknowledged},
 		Settlement:  Dimension{Status: SettlementPending},
 		Hold:        Dimension{Status: HoldReleased},
-		InitiatedAt: d.now, ExpectedDate: d.today(), Metadata: c.Metadata,
+		InitiatedAt: d.now, ExpectedDate: date, Metadata: c.Metadata,
 	}}
 	s := &room.Settlement
 	s.History = room.history[:0]
-	s.step(d, ProcessingAcknowledged, "", "")
-	if c.Hold {
-		d.holdSettlement(s)
-		return nil
+	return s
+}
+
+// active reports whether none of the accounts is frozen or closed.
+func (d *decision) active(ids []string) bool {
+	for _, id := range ids {
+		if a := d.accounts[id]; a != nil && a.Status != AccountActive {
+			return false
+		}
 	}
-	d.settle(s, a.IsCash())
-	return nil
+	return true
+}
+
+func (d *decision) openLimit() *Error {
+	return Errorf(CodeLimitReached, "this custodian has its limit of %d open settlements; cancel or release some", d.rules.MaxOpenSettlements)
 }
 
 // resolve fills in the accounts that follow from the type, and refuses
@@ -86,6 +115,7 @@ func (c *Instruct) resolve() *Error {
 		if c.AccountID != c.SourceAccount && c.AccountID != c.DestinationAccount {
 			return Invalid("account_id", "of a TRANSFER must be source_account or destination_account")
 		}
+	case DVP, RVP, DFP, RFP:
 	case "":
 		return Invalid("settlement_type", "is required; allowed: %s", strings.Join(SettlementTypes(), ", "))
 	default:
@@ -102,6 +132,25 @@ func (c *Instruct) nameOutside(cash bool) {
 	}
 	if c.Type == Withdrawal && c.DestinationAccount == "" {
 		c.DestinationAccount = MirrorOf(cash)
+	}
+	if !c.Type.NeedsMatch() {
+		return
+	}
+	c.SourceAccount, c.DestinationAccount = c.AccountID, c.otherSide()
+	if c.Type == RVP || c.Type == RFP {
+		c.SourceAccount, c.DestinationAccount = c.DestinationAccount, c.SourceAccount
+	}
+}
+
+// otherSide names the counterparty.
+func (c *Instruct) otherSide() string {
+	switch {
+	case c.CounterpartyAccount != "":
+		return c.CounterpartyAccount
+	case c.Counterparty.BIC != "":
+		return c.Counterparty.BIC
+	default:
+		return c.Counterparty.Name
 	}
 }
 
@@ -139,18 +188,12 @@ func (c *Instruct) check(d *decision) (asset.Asset, *Error) {
 			return a, err
 		}
 	}
-	if today := d.today(); c.SettlementDate != "" && c.SettlementDate != today {
-		if _, err := time.Parse(time.DateOnly, c.SettlementDate); err != nil {
-			return a, Invalid("settlement_date", "%s is no date; write YYYY-MM-DD", quote(c.SettlementDate))
-		}
-		return a, Invalid("settlement_date", "%s is not today (%s, UTC): this profile settles on the same day", c.SettlementDate, today)
-	}
 	return a, checkMetadata(c.Metadata)
 }
 
 // checkReceiverRoom checks that the receiver has a holding or may get one.
 func (d *decision) checkReceiverRoom(t SettlementType, receiver, symbol string) *Error {
-	if t == Withdrawal || d.holdings[HoldingKey{receiver, symbol}] != nil {
+	if t == Withdrawal || receiver == "" || d.holdings[HoldingKey{receiver, symbol}] != nil {
 		return nil
 	}
 	return d.checkHoldingRoom(1)
@@ -175,12 +218,6 @@ func (d *decision) emitSettlement(t EventType, s *Settlement) *Event {
 	e := d.emit(t)
 	e.Settlements = append(e.Settlements, s)
 	return e
-}
-
-func (d *decision) holdSettlement(s *Settlement) {
-	s.Hold = Dimension{Status: HoldHeld, ReasonCode: ReasonHeldOwn, Reason: "held by the account owner"}
-	s.step(d, HoldHeld, s.Hold.ReasonCode, s.Hold.Reason)
-	d.emitSettlement(EventSettlementHeld, s)
 }
 
 // settle completes the settlement with its postings, or fails it for want of
@@ -223,58 +260,4 @@ func (d *decision) fail(s *Settlement, cash bool, from *Holding) {
 		Reason: "account " + quote(s.SourceAccount) + " has " + available + " " + s.Symbol + " available, " + s.Quantity.String() + " is needed"}
 	s.step(d, ProcessingRejected, code, s.Processing.Reason)
 	d.emitSettlement(EventSettlementFailed, s)
-}
-
-// changeSettlement returns a copy of a settlement that is not final.
-func (d *decision) changeSettlement(id uuid.UUID) (*Settlement, *Error) {
-	before := d.open[id]
-	if before == nil {
-		// Whether it is final or never existed is in the tables; the engine
-		// tells the two apart for the caller.
-		return nil, Errorf(CodeNotFound, "settlement %s does not exist", id)
-	}
-	after := *before
-	after.History = slices.Clip(after.History)
-	return &after, nil
-}
-
-func (c CancelSettlement) decide(d *decision) *Error {
-	s, err := d.changeSettlement(c.ID)
-	if err != nil {
-		return err
-	}
-	s.Status, s.CompletedAt = StatusCancelled, d.now
-	s.Processing = Dimension{Status: ProcessingCancelled, ReasonCode: ReasonCancelledByOwner, Reason: "cancelled by the account owner"}
-	s.step(d, ProcessingCancelled, s.Processing.ReasonCode, s.Processing.Reason)
-	d.emitSettlement(EventSettlementCancelled, s)
-	return nil
-}
-
-func (c HoldSettlement) decide(d *decision) *Error {
-	s, err := d.changeSettlement(c.ID)
-	if err != nil {
-		return err
-	}
-	if s.Hold.Status == HoldHeld {
-		return Errorf(CodeWrongState, "settlement %s is held already", c.ID)
-	}
-	d.holdSettlement(s)
-	return nil
-}
-
-func (c ReleaseSettlement) decide(d *decision) *Error {
-	s, err := d.changeSettlement(c.ID)
-	if err != nil {
-		return err
-	}
-	if s.Hold.Status != HoldHeld {
-		return Errorf(CodeWrongState, "settlement %s is not held", c.ID)
-	}
-	if err := d.checkReceiverRoom(s.Type, s.DestinationAccount, s.Symbol); err != nil {
-		return err
-	}
-	s.Hold = Dimension{Status: HoldReleased}
-	s.step(d, HoldReleased, "", "")
-	d.settle(s, d.rules.Assets.Lookup(s.Symbol).IsCash())
-	return nil
 }

@@ -342,6 +342,8 @@ func (s *Settlement) decode(field protowire.Number, v value) error {
 		return v.amount(&s.Penalty)
 	case 25:
 		s.DueAt = v.time()
+	case 26:
+		return fields(v.data, s.Course.decode)
 	}
 	return nil
 }

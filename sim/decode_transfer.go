@@ -139,6 +139,14 @@ func (t *Transfer) decode(field protowire.Number, v value) error {
 		t.DueAt = v.time()
 	case 30:
 		t.ReturnDue = v.number != 0
+	case 31:
+		t.CreditAccount = string(v.data)
+	case 32:
+		t.ExpiresAt = v.time()
+	case 33:
+		t.Reorgs = int(v.number)
+	case 34:
+		return v.amount(&t.Shortfall)
 	}
 	return nil
 }
@@ -157,6 +165,20 @@ func (d *Document) decode(field protowire.Number, v value) error {
 		d.UpdatedAt = v.time()
 	case 6:
 		d.Removed = v.number != 0
+	}
+	return nil
+}
+
+func (c *Course) decode(field protowire.Number, v value) error {
+	switch field {
+	case 1:
+		return v.amount(&c.UnderWay)
+	case 2:
+		c.ReadyAt = v.time()
+	case 3:
+		c.CutOffAt = v.time()
+	case 4:
+		c.LinksDone = uint32(v.number)
 	}
 	return nil
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
 
-// fire does all work that is due by an instance time, as an engine does, and
+// work does all work that is due by an instance time, as an engine does, and
 // returns its events.
-func (b *books) fire(until time.Time) []*sim.Event {
+func (b *books) work(until time.Time) []*sim.Event {
 	b.t.Helper()
 	var all []*sim.Event
 	for {

@@ -202,6 +202,16 @@ func (s *Settlement) encode(e *encoder) {
 	e.amount(23, s.Reserved)
 	e.amount(24, s.Penalty)
 	e.time(25, s.DueAt)
+	if !s.Course.IsZero() {
+		e.message(26, s.Course.encode)
+	}
+}
+
+func (c *Course) encode(e *encoder) {
+	e.amount(1, c.UnderWay)
+	e.time(2, c.ReadyAt)
+	e.time(3, c.CutOffAt)
+	e.uint(4, uint64(c.LinksDone))
 }
 
 func (t *Transition) encode(e *encoder) {
@@ -280,6 +290,10 @@ func (t *Transfer) encode(e *encoder) {
 	e.bytes(28, t.Metadata)
 	e.time(29, t.DueAt)
 	e.bool(30, t.ReturnDue)
+	e.text(31, t.CreditAccount)
+	e.time(32, t.ExpiresAt)
+	e.uint(33, uint64(t.Reorgs))
+	e.amount(34, t.Shortfall)
 }
 
 func (v *Document) encode(e *encoder) {

@@ -84,7 +84,8 @@ func journalBatches(t *testing.T) []*sim.Batch {
 	b.do("", sim.CancelSettlement{ID: held.ID})
 	b.do("", sim.CloseHolding{ID: position.ID})
 	b.do("", sim.UpdateAccount{AccountID: "fund-a", Metadata: []byte(`{}`)})
-	return append(batches, b.seal())
+	last := b.seal()
+	return append(batches, last, recordBatch(last.Last+1))
 }
 
 func TestGeneratedCodeReadsWhatTheJournalCodecWrote(t *testing.T) {
@@ -211,7 +212,15 @@ func describe(events []*sim.Event) string {
 			fmt.Fprintf(&out, "\n  mirror %+v", *m)
 		}
 		for _, s := range e.Settlements {
-			fmt.Fprintf(&out, "\n  settlement %+v", *s)
+			plain := *s
+			plain.Terms = nil // a pointer: its content is written behind
+			fmt.Fprintf(&out, "\n  settlement %+v, terms %+v", plain, s.Terms)
+		}
+		for _, t := range e.Transfers {
+			fmt.Fprintf(&out, "\n  transfer %+v", *t)
+		}
+		for _, v := range e.Documents {
+			fmt.Fprintf(&out, "\n  document %+v", *v)
 		}
 		for _, p := range e.Postings {
 			fmt.Fprintf(&out, "\n  posting %+v", p)
@@ -242,6 +251,7 @@ func eventsOf(t *testing.T, pb *journalpb.Batch) []*sim.Event {
 				ID: r.id(h.GetId()), AccountID: h.GetAccountId(), Symbol: h.GetSymbol(), Cash: h.GetCash(),
 				Available: r.amount(h.GetAvailable()), Locked: r.amount(h.GetLocked()),
 				AverageCost: r.amount(h.GetAverageCost()), MarketValue: r.amount(h.GetMarketValue()),
+				Reserved: r.amount(h.GetReserved()), PendingIn: r.amount(h.GetPendingIn()), Transit: r.amount(h.GetTransit()),
 				Currency: h.GetCurrency(), Metadata: h.GetMetadata(),
 				CreatedAt: r.time(h.GetCreatedAt()), UpdatedAt: r.time(h.GetUpdatedAt()), Removed: h.GetRemoved(),
 			})
@@ -257,6 +267,15 @@ func eventsOf(t *testing.T, pb *journalpb.Batch) []*sim.Event {
 				Symbol: p.GetSymbol(), Amount: r.amount(p.GetAmount()),
 				Debit:  sim.LedgerAccount{AccountID: p.GetDebit().GetAccountId(), Bucket: sim.Bucket(p.GetDebit().GetBucket())},
 				Credit: sim.LedgerAccount{AccountID: p.GetCredit().GetAccountId(), Bucket: sim.Bucket(p.GetCredit().GetBucket())},
+			})
+		}
+		for _, t := range e.GetTransfers() {
+			out.Transfers = append(out.Transfers, r.transfer(t))
+		}
+		for _, v := range e.GetDocuments() {
+			out.Documents = append(out.Documents, &sim.Document{
+				Kind: sim.DocumentKind(v.GetKind()), ID: v.GetId(), Body: v.GetBody(),
+				DueAt: r.time(v.GetDueAt()), UpdatedAt: r.time(v.GetUpdatedAt()), Removed: v.GetRemoved(),
 			})
 		}
 		if k := e.GetKey(); k != nil {
@@ -310,11 +329,9 @@ func (r reader) settlement(s *journalpb.Settlement) *sim.Settlement {
 		Processing: dimension(s.GetProcessing()), Settlement: dimension(s.GetSettlement()), Hold: dimension(s.GetHold()),
 		InitiatedAt: r.time(s.GetInitiatedAt()), CompletedAt: r.time(s.GetCompletedAt()),
 		ExpectedDate: s.GetExpectedDate(), Metadata: s.GetMetadata(),
-	}
-	for _, h := range s.GetHistory() {
-		out.History = append(out.History, sim.Transition{
-			At: r.time(h.GetAt()), Status: h.GetStatus(), ReasonCode: h.GetReasonCode(), Reason: h.GetReason(), Sequence: h.GetSequence(),
-		})
+		Matching: dimension(s.GetMatching()), Terms: r.terms(s.GetTerms()), MatchedWith: r.optionalID(s.GetMatchedWith()),
+		SettledPayment: r.amount(s.GetSettledPayment()), Reserved: r.amount(s.GetReserved()), Penalty: r.amount(s.GetPenalty()),
+		DueAt: r.time(s.GetDueAt()), Course: r.course(s.GetCourse()), History: r.history(s.GetHistory()),
 	}
 	return out
 }

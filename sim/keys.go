@@ -55,6 +55,9 @@ type KeyLookup struct {
 	// were asked.
 	Through uint64
 	Found   []KeyRecord
+	// Settlements are those that [Request.Settlements] names, as far as the
+	// tables hold them.
+	Settlements []*Settlement
 }
 
 // keyIndex knows which keys were used. Recent ones are in memory; of older ones

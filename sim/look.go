@@ -1,11 +1,8 @@
 package sim
 
-// lookAtSettlement moves an open settlement on as far as it can come now.
-func (d *decision) lookAtSettlement(*Settlement) {}
-
-// lookAtTransfer moves a transfer on as far as it can come now.
-func (d *decision) lookAtTransfer(*Transfer) {}
-
 // wakeAll brings a look at everything forward that may have been woken before
 // the state was loaded: wake-ups are not journaled.
-func (s *State) wakeAll() {}
+func (s *State) wakeAll() {
+	s.wakeSettlements()
+	s.wakeTransfers("")
+}

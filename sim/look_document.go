@@ -7,5 +7,7 @@ func (d *decision) lookAtDocument(v *Document) {
 		d.lookAtFault(v)
 	case DocumentCorporateAction:
 		d.lookAtCorporateAction(v)
+	case DocumentVelocity:
+		d.lookAtVelocity(v)
 	}
 }

@@ -26,7 +26,7 @@ const (
 // SettlementTypes lists every type on offer, for messages that say what is
 // allowed.
 func SettlementTypes() []string {
-	return []string{string(Deposit), string(Withdrawal), string(Internal)}
+	return []string{string(Deposit), string(Withdrawal), string(Internal), string(DVP), string(RVP), string(DFP), string(RFP)}
 }
 
 // SettlementStatus is the plain status by which callers filter.
@@ -54,19 +54,6 @@ func (s SettlementStatus) Final() bool {
 	return s == StatusCompleted || s == StatusFailed || s == StatusCancelled
 }
 
-// Reason codes of the ISO 20022 external code lists for settlement status,
-// as far as immediate settlement uses them.
-const (
-	// ReasonLack: the deliverer lacks the securities.
-	ReasonLack = "LACK"
-	// ReasonMoney: the payer lacks the cash.
-	ReasonMoney = "MONY"
-	// ReasonHeldOwn: held by the account owner's preadvice.
-	ReasonHeldOwn = "PREA"
-	// ReasonCancelledByOwner: cancelled as the account owner instructed.
-	ReasonCancelledByOwner = "CANI"
-)
-
 // Dimension is one of the four independent views of a settlement that
 // ISO 20022 sese.024 reports.
 type Dimension struct {
@@ -75,13 +62,24 @@ type Dimension struct {
 	Reason     string
 }
 
-// Statuses of the processing, settlement and hold dimensions.
+// Statuses of the processing, matching, settlement and hold dimensions.
 const (
 	ProcessingAcknowledged = "ACKNOWLEDGED"
-	ProcessingRejected     = "REJECTED"
-	ProcessingCancelled    = "CANCELLED"
+	// ProcessingPending: taken, but not worked on before its cause is gone.
+	ProcessingPending  = "PENDING_PROCESSING"
+	ProcessingRejected = "REJECTED"
+	// ProcessingCancelRequested: one side asked to cancel; the other must, too.
+	ProcessingCancelRequested = "CANCEL_REQUESTED"
+	ProcessingCancelled       = "CANCELLED"
+
+	MatchingUnmatched = "UNMATCHED"
+	MatchingMatched   = "MATCHED"
 
 	SettlementPending = "PENDING"
+	// SettlementFailing: not settled by the last cut-off of its value date.
+	SettlementFailing = "FAILING"
+	// SettlementPartial: a part has settled, the rest may.
+	SettlementPartial = "PARTIALLY_SETTLED"
 	SettlementSettled = "SETTLED"
 
 	HoldHeld     = "HELD"
@@ -91,8 +89,8 @@ const (
 // Transition is one step in the life of a settlement.
 type Transition struct {
 	At time.Time
-	// Status is the step's name: ACKNOWLEDGED, HELD, RELEASED, SETTLED,
-	// REJECTED, CANCELLED.
+	// Status is the step's name: a status of one of the four dimensions, or one
+	// of RESERVED, UNRESERVED, CANCEL_DENIED.
 	Status     string
 	ReasonCode string
 	Reason     string
@@ -140,6 +138,8 @@ type Settlement struct {
 	// DueAt is when the instruction is looked at next without anybody asking;
 	// zero where it waits for an event alone.
 	DueAt time.Time
+	// Course is how far an open settlement is on its way; zero once it is final.
+	Course Course
 
 	InitiatedAt time.Time
 	// CompletedAt is when the settlement became final; zero before.
@@ -150,6 +150,47 @@ type Settlement struct {
 	Metadata []byte
 }
 
+// Steps of a settlement's history that are no status of a dimension.
+const (
+	StepReserved     = "RESERVED"
+	StepUnreserved   = "UNRESERVED"
+	StepCancelDenied = "CANCEL_DENIED"
+)
+
+// Course is what the custodian keeps of an open settlement to move it on.
+type Course struct {
+	// UnderWay is the quantity that is reserved, or that the depository is to
+	// confirm; it settles at ReadyAt.
+	UnderWay money.Amount
+	// ReadyAt is when what is awaited is over: processing, confirmation, the
+	// answer of a counterparty outside the house, or a delay. Zero before any.
+	ReadyAt time.Time
+	// CutOffAt is the next cut-off by which it should settle; zero where there is
+	// none that counts.
+	CutOffAt time.Time
+	// LinksDone has the n-th bit set once the instruction that the n-th link
+	// names has settled.
+	LinksDone uint32
+}
+
+// IsZero reports whether nothing is kept.
+func (c *Course) IsZero() bool {
+	return c.UnderWay.IsZero() && c.ReadyAt.IsZero() && c.CutOffAt.IsZero() && c.LinksDone == 0
+}
+
+// NeedsMatch reports whether the instruction settles only with the matching
+// instruction of a counterparty.
+func (s *Settlement) NeedsMatch() bool { return s.Type.NeedsMatch() }
+
+// NeedsMatch reports whether instructions of the type settle only with the
+// matching instruction of a counterparty.
+func (t SettlementType) NeedsMatch() bool {
+	return t == DVP || t == RVP || t == DFP || t == RFP
+}
+
+// AgainstPayment reports whether instructions of the type have a cash leg.
+func (t SettlementType) AgainstPayment() bool { return t == DVP || t == RVP }
+
 // Open returns the quantity that may still settle.
 func (s *Settlement) Open() money.Amount {
 	if s.Status.Final() {
@@ -159,13 +200,20 @@ func (s *Settlement) Open() money.Amount {
 }
 
 // Reason returns the code and text that explain the plain status: those of a
-// refusal or cancellation, else those of a hold, else none.
+// refusal or cancellation, else those of a hold, else why it does not settle,
+// else why it does not match, else none.
 func (s *Settlement) Reason() (code, text string) {
 	if s.Processing.ReasonCode != "" {
 		return s.Processing.ReasonCode, s.Processing.Reason
 	}
 	if s.Hold.Status == HoldHeld {
 		return s.Hold.ReasonCode, s.Hold.Reason
+	}
+	if s.Settlement.ReasonCode != "" {
+		return s.Settlement.ReasonCode, s.Settlement.Reason
+	}
+	if s.Matching.Status == MatchingUnmatched {
+		return s.Matching.ReasonCode, s.Matching.Reason
 	}
 	return "", ""
 }

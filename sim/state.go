@@ -8,6 +8,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 )
 
 // Rules are the settings of an instance that decide how commands are answered.
@@ -23,6 +24,13 @@ type Rules struct {
 	MaxOpenSettlements int
 	// Reconciliation says when the books are compared with those outside.
 	Reconciliation ReconciliationRules
+	// MaxOpenTransfers bounds them likewise; zero means MaxOpenSettlements.
+	MaxOpenTransfers int
+	// Profile says when settlements and transfers take place, what they cost and
+	// who approves; nil means the built-in profile instant.
+	Profile *profile.Resolved
+	// Policies decide on transfers when they are submitted, in their order.
+	Policies []Policy
 }
 
 // State is an instance's books in memory: accounts, holdings, mirror accounts,
@@ -41,17 +49,21 @@ type State struct {
 	accounts map[string]*Account
 	holdings map[HoldingKey]*Holding
 	byID     map[uuid.UUID]*Holding
-	mirrors  map[string]*Mirror // by symbol
+	clients  map[string]*client
+	held     map[string][]string // by account: the symbols that it has a holding of
+	mirrors  map[string]*Mirror  // by symbol
 	open     map[uuid.UUID]*Settlement
 	// transfers are those that are not done.
 	transfers map[uuid.UUID]*Transfer
 	documents map[DocumentKey]*Document
 	keys      keyIndex
 
-	// What follows from the records above.
-	timers timers
-	faults faults
-	books  map[string]*outsideBook // by symbol
+	// What follows from the records above, and from the rules.
+	index   settlementIndex
+	instant bool // nothing waits
+	timers  timers
+	faults  faults
+	books   map[string]*outsideBook // by symbol
 	// openBreaks are the ids of the breaks that are open.
 	openBreaks map[string]struct{}
 	clock      ClockSetting
@@ -72,12 +84,15 @@ func NewState(rules Rules, generator *Generator) *State {
 		accounts:  make(map[string]*Account),
 		holdings:  make(map[HoldingKey]*Holding),
 		byID:      make(map[uuid.UUID]*Holding),
+		clients:   make(map[string]*client),
+		held:      make(map[string][]string),
 		mirrors:   make(map[string]*Mirror),
 		open:      make(map[uuid.UUID]*Settlement),
 		transfers: make(map[uuid.UUID]*Transfer),
 		documents: make(map[DocumentKey]*Document),
 		books:     make(map[string]*outsideBook), openBreaks: make(map[string]struct{}),
-		keys: keyIndex{history: &KeyFilter{}},
+		keys:  keyIndex{history: &KeyFilter{}},
+		index: newSettlementIndex(), instant: isInstant(rules.Profile),
 	}
 }
 
@@ -93,13 +108,13 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 	s.sequence, s.time, s.hash = snap.Projected.Sequence, snap.Projected.Time, snap.Projected.Hash
 	sums := make(map[string]money.Amount)
 	for _, a := range snap.Accounts {
-		s.accounts[a.AccountID] = a
+		s.putAccount(a)
 	}
 	for _, h := range snap.Holdings {
 		if err := h.check(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrBrokenInvariant, err)
 		}
-		s.holdings[h.Key()], s.byID[h.ID] = h, h
+		s.putHolding(h)
 		sums[h.Symbol] = sums[h.Symbol].Add(h.Sum())
 	}
 	for _, m := range snap.Mirrors {

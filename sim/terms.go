@@ -80,6 +80,27 @@ const (
 	LinkInfo LinkType = "INFO"
 )
 
+// Bounds of links.
+const (
+	// MaxLinks is how many links one instruction may have.
+	MaxLinks = 16
+	// MaxGroup is how many instructions may settle in one journal because links
+	// of type WITH hold them together, and MaxDependents how many open
+	// instructions may link to the same one.
+	MaxGroup      = 16
+	MaxDependents = 64
+)
+
+// LinkTypes lists every link type.
+func LinkTypes() []string {
+	return []string{string(LinkWith), string(LinkAfter), string(LinkBefore), string(LinkInfo)}
+}
+
+// PartialIndicators lists every partial settlement indicator.
+func PartialIndicators() []string {
+	return []string{string(PartialNotAllowed), string(PartialAllowed), string(PartialByCash), string(PartialByQuantity)}
+}
+
 // Link is a dependency on the instruction with an external id.
 type Link struct {
 	Type       LinkType

@@ -123,6 +123,17 @@ type Transfer struct {
 	// ReturnDue marks a settled transfer that may still be returned: it stays
 	// open in memory until DueAt.
 	ReturnDue bool
+	// CreditAccount is the account of this house that a book transfer goes to;
+	// empty for transfers that leave the house or enter it.
+	CreditAccount string
+	// ExpiresAt is when a transfer that awaits approval expires.
+	ExpiresAt time.Time
+	// Reorgs is how often a reorganisation of the chain has taken the transfer back.
+	Reorgs int
+	// Shortfall is what a return could not take back from the account, because
+	// it was no longer available. The custodian makes it good from its own money,
+	// which these books do not hold.
+	Shortfall money.Amount
 }
 
 // Done reports whether nothing about the transfer can change any more.

@@ -17,6 +17,7 @@ package main
 import (
 	"context"
 	"os"
+	_ "time/tzdata" // cut-offs need time zones wherever the program runs
 )
 
 // version is set at build time: -ldflags '-X main.version=v1.2.3'.

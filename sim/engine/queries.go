@@ -79,6 +79,34 @@ func (e *Engine) Transfer(ctx context.Context, id uuid.UUID) (*sim.Transfer, err
 	return found, err
 }
 
+// MasterBalance returns a client's master account with the sums over all of the
+// client's accounts, or [sim.CodeNotFound].
+func (e *Engine) MasterBalance(ctx context.Context, clientID string) (*sim.MasterBalance, error) {
+	var found *sim.MasterBalance
+	var refusal *sim.Error
+	if err := e.read(ctx, func(s *sim.State) { found, refusal = s.MasterBalance(clientID) }); err != nil {
+		return nil, err
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	return found, nil
+}
+
+// SegregatedBalances returns a client's segregated accounts with what each
+// holds, or [sim.CodeNotFound].
+func (e *Engine) SegregatedBalances(ctx context.Context, clientID string) ([]sim.AccountBalances, error) {
+	var found []sim.AccountBalances
+	var refusal *sim.Error
+	if err := e.read(ctx, func(s *sim.State) { found, refusal = s.SegregatedBalances(clientID) }); err != nil {
+		return nil, err
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	return found, nil
+}
+
 // Clock returns the clock's setting, the instance time that it shows, and when
 // work is due next; zero where nothing is.
 func (e *Engine) Clock(ctx context.Context) (setting sim.ClockSetting, now, next time.Time, err error) {

@@ -152,6 +152,15 @@ func (e *Engine) interrupted(err error) error {
 
 // lookup asks the tables for the keys of requests.
 func (e *Engine) lookup(ctx context.Context, deadline time.Time, requests []sim.Request) error {
+	for i := range requests {
+		// What became of settlements is only good once the tables have it.
+		if ids, externalIDs := requests[i].Settlements(); len(ids)+len(externalIDs) > 0 {
+			if err := e.visible(ctx, deadline); err != nil {
+				return err
+			}
+			break
+		}
+	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	through := e.projected.value()
@@ -165,7 +174,34 @@ func (e *Engine) lookup(ctx context.Context, deadline time.Time, requests []sim.
 	}
 	lookup := &sim.KeyLookup{Through: through, Found: found}
 	for i := range requests {
+		if err := e.lookupSettlements(ctx, &requests[i], lookup); err != nil {
+			return e.storeError(ctx, "looking up settlements", err)
+		}
+	}
+	for i := range requests {
 		requests[i].Lookup = lookup
+	}
+	return nil
+}
+
+// lookupSettlements adds the settlements that a request names to a lookup.
+func (e *Engine) lookupSettlements(ctx context.Context, r *sim.Request, lookup *sim.KeyLookup) error {
+	ids, externalIDs := r.Settlements()
+	for _, id := range ids {
+		st, err := e.cfg.Journal.FindSettlement(ctx, id)
+		if err != nil {
+			return err
+		}
+		if st != nil {
+			lookup.Settlements = append(lookup.Settlements, st)
+		}
+	}
+	for _, externalID := range externalIDs {
+		found, err := e.cfg.Journal.ListSettlements(ctx, sim.SettlementFilter{ExternalID: externalID}, sim.Page{Limit: 1})
+		if err != nil {
+			return err
+		}
+		lookup.Settlements = append(lookup.Settlements, found...)
 	}
 	return nil
 }
@@ -209,10 +245,10 @@ func (e *Engine) recall(ctx context.Context, deadline time.Time, sequence uint64
 	return result, nil
 }
 
-// explain completes a refusal: the state does not know settlements that are
-// final, the tables do.
+// explain completes a refusal: the state does not know settlements and transfers
+// that are final, the tables do.
 func (e *Engine) explain(ctx context.Context, command sim.Command, refusal *sim.Error) error {
-	var id uuid.UUID
+	var id, transfer uuid.UUID
 	switch c := command.(type) {
 	case sim.CancelSettlement:
 		id = c.ID
@@ -220,8 +256,23 @@ func (e *Engine) explain(ctx context.Context, command sim.Command, refusal *sim.
 		id = c.ID
 	case sim.ReleaseSettlement:
 		id = c.ID
+	case sim.ApproveTransfer:
+		transfer = c.ID
+	case sim.RejectTransfer:
+		transfer = c.ID
+	case sim.CancelTransfer:
+		transfer = c.ID
 	}
-	if id == (uuid.UUID{}) || refusal.Code != sim.CodeNotFound {
+	switch {
+	case refusal.Code != sim.CodeNotFound:
+		return refusal
+	case transfer != (uuid.UUID{}):
+		t, err := e.Transfer(ctx, transfer)
+		if err != nil {
+			return err
+		}
+		return sim.Errorf(sim.CodeWrongState, "transfer %s is %s, which is final", transfer, t.Stage)
+	case id == (uuid.UUID{}):
 		return refusal
 	}
 	st, err := e.Settlement(ctx, id)

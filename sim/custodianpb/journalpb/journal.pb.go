@@ -111,6 +111,8 @@ type Event struct {
 	Settlements   []*Settlement   `protobuf:"bytes,6,rep,name=settlements,proto3" json:"settlements,omitempty"`
 	Postings      []*Posting      `protobuf:"bytes,7,rep,name=postings,proto3" json:"postings,omitempty"`
 	Key           *IdempotencyKey `protobuf:"bytes,8,opt,name=key,proto3" json:"key,omitempty"`
+	Transfers     []*Transfer     `protobuf:"bytes,9,rep,name=transfers,proto3" json:"transfers,omitempty"`
+	Documents     []*Document     `protobuf:"bytes,10,rep,name=documents,proto3" json:"documents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,6 +199,20 @@ func (x *Event) GetPostings() []*Posting {
 func (x *Event) GetKey() *IdempotencyKey {
 	if x != nil {
 		return x.Key
+	}
+	return nil
+}
+
+func (x *Event) GetTransfers() []*Transfer {
+	if x != nil {
+		return x.Transfers
+	}
+	return nil
+}
+
+func (x *Event) GetDocuments() []*Document {
+	if x != nil {
+		return x.Documents
 	}
 	return nil
 }
@@ -309,6 +325,9 @@ type Holding struct {
 	CreatedAt     int64  `protobuf:"varint,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	UpdatedAt     int64  `protobuf:"varint,12,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	Removed       bool   `protobuf:"varint,13,opt,name=removed,proto3" json:"removed,omitempty"`
+	Reserved      string `protobuf:"bytes,14,opt,name=reserved,proto3" json:"reserved,omitempty"`
+	PendingIn     string `protobuf:"bytes,15,opt,name=pending_in,json=pendingIn,proto3" json:"pending_in,omitempty"`
+	Transit       string `protobuf:"bytes,16,opt,name=transit,proto3" json:"transit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -432,6 +451,27 @@ func (x *Holding) GetRemoved() bool {
 		return x.Removed
 	}
 	return false
+}
+
+func (x *Holding) GetReserved() string {
+	if x != nil {
+		return x.Reserved
+	}
+	return ""
+}
+
+func (x *Holding) GetPendingIn() string {
+	if x != nil {
+		return x.PendingIn
+	}
+	return ""
+}
+
+func (x *Holding) GetTransit() string {
+	if x != nil {
+		return x.Transit
+	}
+	return ""
 }
 
 type Mirror struct {
@@ -770,8 +810,19 @@ type Settlement struct {
 	// Absent while the settlement is not final.
 	CompletedAt int64 `protobuf:"varint,16,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
 	// Value date, YYYY-MM-DD.
-	ExpectedDate  string `protobuf:"bytes,17,opt,name=expected_date,json=expectedDate,proto3" json:"expected_date,omitempty"`
-	Metadata      []byte `protobuf:"bytes,18,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	ExpectedDate string `protobuf:"bytes,17,opt,name=expected_date,json=expectedDate,proto3" json:"expected_date,omitempty"`
+	Metadata     []byte `protobuf:"bytes,18,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Absent where an instruction needs no match.
+	Matching       *Dimension `protobuf:"bytes,19,opt,name=matching,proto3" json:"matching,omitempty"`
+	Terms          *Terms     `protobuf:"bytes,20,opt,name=terms,proto3" json:"terms,omitempty"`
+	MatchedWith    []byte     `protobuf:"bytes,21,opt,name=matched_with,json=matchedWith,proto3" json:"matched_with,omitempty"`
+	SettledPayment string     `protobuf:"bytes,22,opt,name=settled_payment,json=settledPayment,proto3" json:"settled_payment,omitempty"`
+	Reserved       string     `protobuf:"bytes,23,opt,name=reserved,proto3" json:"reserved,omitempty"`
+	Penalty        string     `protobuf:"bytes,24,opt,name=penalty,proto3" json:"penalty,omitempty"`
+	// When the settlement is looked at next; absent where it waits for an event.
+	DueAt int64 `protobuf:"varint,25,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// Absent once the settlement is final, and while there is nothing to keep.
+	Course        *Course `protobuf:"bytes,26,opt,name=course,proto3" json:"course,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -932,6 +983,838 @@ func (x *Settlement) GetMetadata() []byte {
 	return nil
 }
 
+func (x *Settlement) GetMatching() *Dimension {
+	if x != nil {
+		return x.Matching
+	}
+	return nil
+}
+
+func (x *Settlement) GetTerms() *Terms {
+	if x != nil {
+		return x.Terms
+	}
+	return nil
+}
+
+func (x *Settlement) GetMatchedWith() []byte {
+	if x != nil {
+		return x.MatchedWith
+	}
+	return nil
+}
+
+func (x *Settlement) GetSettledPayment() string {
+	if x != nil {
+		return x.SettledPayment
+	}
+	return ""
+}
+
+func (x *Settlement) GetReserved() string {
+	if x != nil {
+		return x.Reserved
+	}
+	return ""
+}
+
+func (x *Settlement) GetPenalty() string {
+	if x != nil {
+		return x.Penalty
+	}
+	return ""
+}
+
+func (x *Settlement) GetDueAt() int64 {
+	if x != nil {
+		return x.DueAt
+	}
+	return 0
+}
+
+func (x *Settlement) GetCourse() *Course {
+	if x != nil {
+		return x.Course
+	}
+	return nil
+}
+
+type Course struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	UnderWay string                 `protobuf:"bytes,1,opt,name=under_way,json=underWay,proto3" json:"under_way,omitempty"`
+	ReadyAt  int64                  `protobuf:"varint,2,opt,name=ready_at,json=readyAt,proto3" json:"ready_at,omitempty"`
+	CutOffAt int64                  `protobuf:"varint,3,opt,name=cut_off_at,json=cutOffAt,proto3" json:"cut_off_at,omitempty"`
+	// The n-th bit stands for the n-th link.
+	LinksDone     uint32 `protobuf:"varint,4,opt,name=links_done,json=linksDone,proto3" json:"links_done,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Course) Reset() {
+	*x = Course{}
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Course) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Course) ProtoMessage() {}
+
+func (x *Course) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Course.ProtoReflect.Descriptor instead.
+func (*Course) Descriptor() ([]byte, []int) {
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Course) GetUnderWay() string {
+	if x != nil {
+		return x.UnderWay
+	}
+	return ""
+}
+
+func (x *Course) GetReadyAt() int64 {
+	if x != nil {
+		return x.ReadyAt
+	}
+	return 0
+}
+
+func (x *Course) GetCutOffAt() int64 {
+	if x != nil {
+		return x.CutOffAt
+	}
+	return 0
+}
+
+func (x *Course) GetLinksDone() uint32 {
+	if x != nil {
+		return x.LinksDone
+	}
+	return 0
+}
+
+type Terms struct {
+	state               protoimpl.MessageState `protogen:"open.v1"`
+	PaymentCurrency     string                 `protobuf:"bytes,1,opt,name=payment_currency,json=paymentCurrency,proto3" json:"payment_currency,omitempty"`
+	PaymentAmount       string                 `protobuf:"bytes,2,opt,name=payment_amount,json=paymentAmount,proto3" json:"payment_amount,omitempty"`
+	CounterpartyAccount string                 `protobuf:"bytes,3,opt,name=counterparty_account,json=counterpartyAccount,proto3" json:"counterparty_account,omitempty"`
+	CounterpartyName    string                 `protobuf:"bytes,4,opt,name=counterparty_name,json=counterpartyName,proto3" json:"counterparty_name,omitempty"`
+	CounterpartyBic     string                 `protobuf:"bytes,5,opt,name=counterparty_bic,json=counterpartyBic,proto3" json:"counterparty_bic,omitempty"`
+	TradeDate           string                 `protobuf:"bytes,6,opt,name=trade_date,json=tradeDate,proto3" json:"trade_date,omitempty"`
+	Rail                string                 `protobuf:"bytes,7,opt,name=rail,proto3" json:"rail,omitempty"`
+	Partial             string                 `protobuf:"bytes,8,opt,name=partial,proto3" json:"partial,omitempty"`
+	MinQuantity         string                 `protobuf:"bytes,9,opt,name=min_quantity,json=minQuantity,proto3" json:"min_quantity,omitempty"`
+	Links               []*Link                `protobuf:"bytes,10,rep,name=links,proto3" json:"links,omitempty"`
+	ReversalOf          []byte                 `protobuf:"bytes,11,opt,name=reversal_of,json=reversalOf,proto3" json:"reversal_of,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *Terms) Reset() {
+	*x = Terms{}
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Terms) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Terms) ProtoMessage() {}
+
+func (x *Terms) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Terms.ProtoReflect.Descriptor instead.
+func (*Terms) Descriptor() ([]byte, []int) {
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Terms) GetPaymentCurrency() string {
+	if x != nil {
+		return x.PaymentCurrency
+	}
+	return ""
+}
+
+func (x *Terms) GetPaymentAmount() string {
+	if x != nil {
+		return x.PaymentAmount
+	}
+	return ""
+}
+
+func (x *Terms) GetCounterpartyAccount() string {
+	if x != nil {
+		return x.CounterpartyAccount
+	}
+	return ""
+}
+
+func (x *Terms) GetCounterpartyName() string {
+	if x != nil {
+		return x.CounterpartyName
+	}
+	return ""
+}
+
+func (x *Terms) GetCounterpartyBic() string {
+	if x != nil {
+		return x.CounterpartyBic
+	}
+	return ""
+}
+
+func (x *Terms) GetTradeDate() string {
+	if x != nil {
+		return x.TradeDate
+	}
+	return ""
+}
+
+func (x *Terms) GetRail() string {
+	if x != nil {
+		return x.Rail
+	}
+	return ""
+}
+
+func (x *Terms) GetPartial() string {
+	if x != nil {
+		return x.Partial
+	}
+	return ""
+}
+
+func (x *Terms) GetMinQuantity() string {
+	if x != nil {
+		return x.MinQuantity
+	}
+	return ""
+}
+
+func (x *Terms) GetLinks() []*Link {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+func (x *Terms) GetReversalOf() []byte {
+	if x != nil {
+		return x.ReversalOf
+	}
+	return nil
+}
+
+type Link struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	ExternalId    string                 `protobuf:"bytes,2,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Link) Reset() {
+	*x = Link{}
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Link) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Link) ProtoMessage() {}
+
+func (x *Link) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Link.ProtoReflect.Descriptor instead.
+func (*Link) Descriptor() ([]byte, []int) {
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Link) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Link) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+type Beneficiary struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Bank          string                 `protobuf:"bytes,3,opt,name=bank,proto3" json:"bank,omitempty"`
+	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	Network       string                 `protobuf:"bytes,5,opt,name=network,proto3" json:"network,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Beneficiary) Reset() {
+	*x = Beneficiary{}
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Beneficiary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Beneficiary) ProtoMessage() {}
+
+func (x *Beneficiary) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Beneficiary.ProtoReflect.Descriptor instead.
+func (*Beneficiary) Descriptor() ([]byte, []int) {
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Beneficiary) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Beneficiary) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *Beneficiary) GetBank() string {
+	if x != nil {
+		return x.Bank
+	}
+	return ""
+}
+
+func (x *Beneficiary) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Beneficiary) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+type Approval struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            string                 `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`
+	Decision      string                 `protobuf:"bytes,3,opt,name=decision,proto3" json:"decision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Approval) Reset() {
+	*x = Approval{}
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Approval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Approval) ProtoMessage() {}
+
+func (x *Approval) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Approval.ProtoReflect.Descriptor instead.
+func (*Approval) Descriptor() ([]byte, []int) {
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Approval) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Approval) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *Approval) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
+type Transfer struct {
+	state                 protoimpl.MessageState `protogen:"open.v1"`
+	Id                    []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	ExternalId            string                 `protobuf:"bytes,2,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	Rail                  string                 `protobuf:"bytes,3,opt,name=rail,proto3" json:"rail,omitempty"`
+	Direction             string                 `protobuf:"bytes,4,opt,name=direction,proto3" json:"direction,omitempty"`
+	AccountId             string                 `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	Symbol                string                 `protobuf:"bytes,6,opt,name=symbol,proto3" json:"symbol,omitempty"`
+	Quantity              string                 `protobuf:"bytes,7,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	Beneficiary           *Beneficiary           `protobuf:"bytes,8,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
+	RequestedBy           string                 `protobuf:"bytes,9,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	Status                string                 `protobuf:"bytes,10,opt,name=status,proto3" json:"status,omitempty"`
+	Stage                 string                 `protobuf:"bytes,11,opt,name=stage,proto3" json:"stage,omitempty"`
+	ReasonCode            string                 `protobuf:"bytes,12,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
+	Reason                string                 `protobuf:"bytes,13,opt,name=reason,proto3" json:"reason,omitempty"`
+	History               []*Transition          `protobuf:"bytes,14,rep,name=history,proto3" json:"history,omitempty"`
+	ApprovalsRequired     uint32                 `protobuf:"varint,15,opt,name=approvals_required,json=approvalsRequired,proto3" json:"approvals_required,omitempty"`
+	Approvals             []*Approval            `protobuf:"bytes,16,rep,name=approvals,proto3" json:"approvals,omitempty"`
+	Confirmations         uint32                 `protobuf:"varint,17,opt,name=confirmations,proto3" json:"confirmations,omitempty"`
+	ConfirmationsRequired uint32                 `protobuf:"varint,18,opt,name=confirmations_required,json=confirmationsRequired,proto3" json:"confirmations_required,omitempty"`
+	Fee                   string                 `protobuf:"bytes,19,opt,name=fee,proto3" json:"fee,omitempty"`
+	MaxFee                string                 `protobuf:"bytes,20,opt,name=max_fee,json=maxFee,proto3" json:"max_fee,omitempty"`
+	Reserved              string                 `protobuf:"bytes,21,opt,name=reserved,proto3" json:"reserved,omitempty"`
+	Transit               string                 `protobuf:"bytes,22,opt,name=transit,proto3" json:"transit,omitempty"`
+	PendingIn             string                 `protobuf:"bytes,23,opt,name=pending_in,json=pendingIn,proto3" json:"pending_in,omitempty"`
+	ValueDate             string                 `protobuf:"bytes,24,opt,name=value_date,json=valueDate,proto3" json:"value_date,omitempty"`
+	InitiatedAt           int64                  `protobuf:"varint,25,opt,name=initiated_at,json=initiatedAt,proto3" json:"initiated_at,omitempty"`
+	CompletedAt           int64                  `protobuf:"varint,26,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
+	ExpectedCompletion    int64                  `protobuf:"varint,27,opt,name=expected_completion,json=expectedCompletion,proto3" json:"expected_completion,omitempty"`
+	Metadata              []byte                 `protobuf:"bytes,28,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	DueAt                 int64                  `protobuf:"varint,29,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	ReturnDue             bool                   `protobuf:"varint,30,opt,name=return_due,json=returnDue,proto3" json:"return_due,omitempty"`
+	// The account of this house that a book transfer goes to.
+	CreditAccount string `protobuf:"bytes,31,opt,name=credit_account,json=creditAccount,proto3" json:"credit_account,omitempty"`
+	// When a transfer that awaits approval expires.
+	ExpiresAt     int64  `protobuf:"varint,32,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	Reorgs        uint32 `protobuf:"varint,33,opt,name=reorgs,proto3" json:"reorgs,omitempty"`
+	Shortfall     string `protobuf:"bytes,34,opt,name=shortfall,proto3" json:"shortfall,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transfer) Reset() {
+	*x = Transfer{}
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transfer) ProtoMessage() {}
+
+func (x *Transfer) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
+func (*Transfer) Descriptor() ([]byte, []int) {
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Transfer) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Transfer) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+func (x *Transfer) GetRail() string {
+	if x != nil {
+		return x.Rail
+	}
+	return ""
+}
+
+func (x *Transfer) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *Transfer) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *Transfer) GetSymbol() string {
+	if x != nil {
+		return x.Symbol
+	}
+	return ""
+}
+
+func (x *Transfer) GetQuantity() string {
+	if x != nil {
+		return x.Quantity
+	}
+	return ""
+}
+
+func (x *Transfer) GetBeneficiary() *Beneficiary {
+	if x != nil {
+		return x.Beneficiary
+	}
+	return nil
+}
+
+func (x *Transfer) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+func (x *Transfer) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Transfer) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *Transfer) GetReasonCode() string {
+	if x != nil {
+		return x.ReasonCode
+	}
+	return ""
+}
+
+func (x *Transfer) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Transfer) GetHistory() []*Transition {
+	if x != nil {
+		return x.History
+	}
+	return nil
+}
+
+func (x *Transfer) GetApprovalsRequired() uint32 {
+	if x != nil {
+		return x.ApprovalsRequired
+	}
+	return 0
+}
+
+func (x *Transfer) GetApprovals() []*Approval {
+	if x != nil {
+		return x.Approvals
+	}
+	return nil
+}
+
+func (x *Transfer) GetConfirmations() uint32 {
+	if x != nil {
+		return x.Confirmations
+	}
+	return 0
+}
+
+func (x *Transfer) GetConfirmationsRequired() uint32 {
+	if x != nil {
+		return x.ConfirmationsRequired
+	}
+	return 0
+}
+
+func (x *Transfer) GetFee() string {
+	if x != nil {
+		return x.Fee
+	}
+	return ""
+}
+
+func (x *Transfer) GetMaxFee() string {
+	if x != nil {
+		return x.MaxFee
+	}
+	return ""
+}
+
+func (x *Transfer) GetReserved() string {
+	if x != nil {
+		return x.Reserved
+	}
+	return ""
+}
+
+func (x *Transfer) GetTransit() string {
+	if x != nil {
+		return x.Transit
+	}
+	return ""
+}
+
+func (x *Transfer) GetPendingIn() string {
+	if x != nil {
+		return x.PendingIn
+	}
+	return ""
+}
+
+func (x *Transfer) GetValueDate() string {
+	if x != nil {
+		return x.ValueDate
+	}
+	return ""
+}
+
+func (x *Transfer) GetInitiatedAt() int64 {
+	if x != nil {
+		return x.InitiatedAt
+	}
+	return 0
+}
+
+func (x *Transfer) GetCompletedAt() int64 {
+	if x != nil {
+		return x.CompletedAt
+	}
+	return 0
+}
+
+func (x *Transfer) GetExpectedCompletion() int64 {
+	if x != nil {
+		return x.ExpectedCompletion
+	}
+	return 0
+}
+
+func (x *Transfer) GetMetadata() []byte {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *Transfer) GetDueAt() int64 {
+	if x != nil {
+		return x.DueAt
+	}
+	return 0
+}
+
+func (x *Transfer) GetReturnDue() bool {
+	if x != nil {
+		return x.ReturnDue
+	}
+	return false
+}
+
+func (x *Transfer) GetCreditAccount() string {
+	if x != nil {
+		return x.CreditAccount
+	}
+	return ""
+}
+
+func (x *Transfer) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *Transfer) GetReorgs() uint32 {
+	if x != nil {
+		return x.Reorgs
+	}
+	return 0
+}
+
+func (x *Transfer) GetShortfall() string {
+	if x != nil {
+		return x.Shortfall
+	}
+	return ""
+}
+
+type Document struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// A JSON object.
+	Body          []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	DueAt         int64  `protobuf:"varint,4,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	UpdatedAt     int64  `protobuf:"varint,5,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	Removed       bool   `protobuf:"varint,6,opt,name=removed,proto3" json:"removed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Document) Reset() {
+	*x = Document{}
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Document) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Document) ProtoMessage() {}
+
+func (x *Document) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Document.ProtoReflect.Descriptor instead.
+func (*Document) Descriptor() ([]byte, []int) {
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Document) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Document) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Document) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *Document) GetDueAt() int64 {
+	if x != nil {
+		return x.DueAt
+	}
+	return 0
+}
+
+func (x *Document) GetUpdatedAt() int64 {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return 0
+}
+
+func (x *Document) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
 type IdempotencyKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -943,7 +1826,7 @@ type IdempotencyKey struct {
 
 func (x *IdempotencyKey) Reset() {
 	*x = IdempotencyKey{}
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[10]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1838,7 @@ func (x *IdempotencyKey) String() string {
 func (*IdempotencyKey) ProtoMessage() {}
 
 func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[10]
+	mi := &file_custodianpb_journalpb_journal_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1851,7 @@ func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdempotencyKey.ProtoReflect.Descriptor instead.
 func (*IdempotencyKey) Descriptor() ([]byte, []int) {
-	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{10}
+	return file_custodianpb_journalpb_journal_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IdempotencyKey) GetKey() string {
@@ -994,7 +1877,7 @@ const file_custodianpb_journalpb_journal_proto_rawDesc = "" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12%\n" +
 	"\x0efirst_sequence\x18\x02 \x01(\x04R\rfirstSequence\x12\x1c\n" +
 	"\tgenerator\x18\x03 \x01(\fR\tgenerator\x123\n" +
-	"\x06events\x18\x04 \x03(\v2\x1b.custodian.journal.v1.EventR\x06events\"\x94\x03\n" +
+	"\x06events\x18\x04 \x03(\v2\x1b.custodian.journal.v1.EventR\x06events\"\x90\x04\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04time\x18\x01 \x01(\x03R\x04time\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x129\n" +
@@ -1003,7 +1886,10 @@ const file_custodianpb_journalpb_journal_proto_rawDesc = "" +
 	"\amirrors\x18\x05 \x03(\v2\x1c.custodian.journal.v1.MirrorR\amirrors\x12B\n" +
 	"\vsettlements\x18\x06 \x03(\v2 .custodian.journal.v1.SettlementR\vsettlements\x129\n" +
 	"\bpostings\x18\a \x03(\v2\x1d.custodian.journal.v1.PostingR\bpostings\x126\n" +
-	"\x03key\x18\b \x01(\v2$.custodian.journal.v1.IdempotencyKeyR\x03key\"\xcb\x01\n" +
+	"\x03key\x18\b \x01(\v2$.custodian.journal.v1.IdempotencyKeyR\x03key\x12<\n" +
+	"\ttransfers\x18\t \x03(\v2\x1e.custodian.journal.v1.TransferR\ttransfers\x12<\n" +
+	"\tdocuments\x18\n" +
+	" \x03(\v2\x1e.custodian.journal.v1.DocumentR\tdocuments\"\xcb\x01\n" +
 	"\aAccount\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1b\n" +
@@ -1014,7 +1900,7 @@ const file_custodianpb_journalpb_journal_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x06 \x01(\x03R\tcreatedAt\x12\x1d\n" +
 	"\n" +
-	"updated_at\x18\a \x01(\x03R\tupdatedAt\"\xf0\x02\n" +
+	"updated_at\x18\a \x01(\x03R\tupdatedAt\"\xc5\x03\n" +
 	"\aHolding\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1d\n" +
 	"\n" +
@@ -1032,7 +1918,11 @@ const file_custodianpb_journalpb_journal_proto_rawDesc = "" +
 	"created_at\x18\v \x01(\x03R\tcreatedAt\x12\x1d\n" +
 	"\n" +
 	"updated_at\x18\f \x01(\x03R\tupdatedAt\x12\x18\n" +
-	"\aremoved\x18\r \x01(\bR\aremoved\"T\n" +
+	"\aremoved\x18\r \x01(\bR\aremoved\x12\x1a\n" +
+	"\breserved\x18\x0e \x01(\tR\breserved\x12\x1d\n" +
+	"\n" +
+	"pending_in\x18\x0f \x01(\tR\tpendingIn\x12\x18\n" +
+	"\atransit\x18\x10 \x01(\tR\atransit\"T\n" +
 	"\x06Mirror\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
 	"\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x18\n" +
@@ -1058,7 +1948,7 @@ const file_custodianpb_journalpb_journal_proto_rawDesc = "" +
 	"\vreason_code\x18\x03 \x01(\tR\n" +
 	"reasonCode\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1a\n" +
-	"\bsequence\x18\x05 \x01(\x04R\bsequence\"\xa8\x05\n" +
+	"\bsequence\x18\x05 \x01(\x04R\bsequence\"\xe7\a\n" +
 	"\n" +
 	"Settlement\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1f\n" +
@@ -1085,7 +1975,102 @@ const file_custodianpb_journalpb_journal_proto_rawDesc = "" +
 	"\finitiated_at\x18\x0f \x01(\x03R\vinitiatedAt\x12!\n" +
 	"\fcompleted_at\x18\x10 \x01(\x03R\vcompletedAt\x12#\n" +
 	"\rexpected_date\x18\x11 \x01(\tR\fexpectedDate\x12\x1a\n" +
-	"\bmetadata\x18\x12 \x01(\fR\bmetadata\"D\n" +
+	"\bmetadata\x18\x12 \x01(\fR\bmetadata\x12;\n" +
+	"\bmatching\x18\x13 \x01(\v2\x1f.custodian.journal.v1.DimensionR\bmatching\x121\n" +
+	"\x05terms\x18\x14 \x01(\v2\x1b.custodian.journal.v1.TermsR\x05terms\x12!\n" +
+	"\fmatched_with\x18\x15 \x01(\fR\vmatchedWith\x12'\n" +
+	"\x0fsettled_payment\x18\x16 \x01(\tR\x0esettledPayment\x12\x1a\n" +
+	"\breserved\x18\x17 \x01(\tR\breserved\x12\x18\n" +
+	"\apenalty\x18\x18 \x01(\tR\apenalty\x12\x15\n" +
+	"\x06due_at\x18\x19 \x01(\x03R\x05dueAt\x124\n" +
+	"\x06course\x18\x1a \x01(\v2\x1c.custodian.journal.v1.CourseR\x06course\"}\n" +
+	"\x06Course\x12\x1b\n" +
+	"\tunder_way\x18\x01 \x01(\tR\bunderWay\x12\x19\n" +
+	"\bready_at\x18\x02 \x01(\x03R\areadyAt\x12\x1c\n" +
+	"\n" +
+	"cut_off_at\x18\x03 \x01(\x03R\bcutOffAt\x12\x1d\n" +
+	"\n" +
+	"links_done\x18\x04 \x01(\rR\tlinksDone\"\xa7\x03\n" +
+	"\x05Terms\x12)\n" +
+	"\x10payment_currency\x18\x01 \x01(\tR\x0fpaymentCurrency\x12%\n" +
+	"\x0epayment_amount\x18\x02 \x01(\tR\rpaymentAmount\x121\n" +
+	"\x14counterparty_account\x18\x03 \x01(\tR\x13counterpartyAccount\x12+\n" +
+	"\x11counterparty_name\x18\x04 \x01(\tR\x10counterpartyName\x12)\n" +
+	"\x10counterparty_bic\x18\x05 \x01(\tR\x0fcounterpartyBic\x12\x1d\n" +
+	"\n" +
+	"trade_date\x18\x06 \x01(\tR\ttradeDate\x12\x12\n" +
+	"\x04rail\x18\a \x01(\tR\x04rail\x12\x18\n" +
+	"\apartial\x18\b \x01(\tR\apartial\x12!\n" +
+	"\fmin_quantity\x18\t \x01(\tR\vminQuantity\x120\n" +
+	"\x05links\x18\n" +
+	" \x03(\v2\x1a.custodian.journal.v1.LinkR\x05links\x12\x1f\n" +
+	"\vreversal_of\x18\v \x01(\fR\n" +
+	"reversalOf\";\n" +
+	"\x04Link\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x1f\n" +
+	"\vexternal_id\x18\x02 \x01(\tR\n" +
+	"externalId\"\x83\x01\n" +
+	"\vBeneficiary\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
+	"\x04bank\x18\x03 \x01(\tR\x04bank\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x18\n" +
+	"\anetwork\x18\x05 \x01(\tR\anetwork\"F\n" +
+	"\bApproval\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\tR\x02by\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x1a\n" +
+	"\bdecision\x18\x03 \x01(\tR\bdecision\"\xf9\b\n" +
+	"\bTransfer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1f\n" +
+	"\vexternal_id\x18\x02 \x01(\tR\n" +
+	"externalId\x12\x12\n" +
+	"\x04rail\x18\x03 \x01(\tR\x04rail\x12\x1c\n" +
+	"\tdirection\x18\x04 \x01(\tR\tdirection\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x05 \x01(\tR\taccountId\x12\x16\n" +
+	"\x06symbol\x18\x06 \x01(\tR\x06symbol\x12\x1a\n" +
+	"\bquantity\x18\a \x01(\tR\bquantity\x12C\n" +
+	"\vbeneficiary\x18\b \x01(\v2!.custodian.journal.v1.BeneficiaryR\vbeneficiary\x12!\n" +
+	"\frequested_by\x18\t \x01(\tR\vrequestedBy\x12\x16\n" +
+	"\x06status\x18\n" +
+	" \x01(\tR\x06status\x12\x14\n" +
+	"\x05stage\x18\v \x01(\tR\x05stage\x12\x1f\n" +
+	"\vreason_code\x18\f \x01(\tR\n" +
+	"reasonCode\x12\x16\n" +
+	"\x06reason\x18\r \x01(\tR\x06reason\x12:\n" +
+	"\ahistory\x18\x0e \x03(\v2 .custodian.journal.v1.TransitionR\ahistory\x12-\n" +
+	"\x12approvals_required\x18\x0f \x01(\rR\x11approvalsRequired\x12<\n" +
+	"\tapprovals\x18\x10 \x03(\v2\x1e.custodian.journal.v1.ApprovalR\tapprovals\x12$\n" +
+	"\rconfirmations\x18\x11 \x01(\rR\rconfirmations\x125\n" +
+	"\x16confirmations_required\x18\x12 \x01(\rR\x15confirmationsRequired\x12\x10\n" +
+	"\x03fee\x18\x13 \x01(\tR\x03fee\x12\x17\n" +
+	"\amax_fee\x18\x14 \x01(\tR\x06maxFee\x12\x1a\n" +
+	"\breserved\x18\x15 \x01(\tR\breserved\x12\x18\n" +
+	"\atransit\x18\x16 \x01(\tR\atransit\x12\x1d\n" +
+	"\n" +
+	"pending_in\x18\x17 \x01(\tR\tpendingIn\x12\x1d\n" +
+	"\n" +
+	"value_date\x18\x18 \x01(\tR\tvalueDate\x12!\n" +
+	"\finitiated_at\x18\x19 \x01(\x03R\vinitiatedAt\x12!\n" +
+	"\fcompleted_at\x18\x1a \x01(\x03R\vcompletedAt\x12/\n" +
+	"\x13expected_completion\x18\x1b \x01(\x03R\x12expectedCompletion\x12\x1a\n" +
+	"\bmetadata\x18\x1c \x01(\fR\bmetadata\x12\x15\n" +
+	"\x06due_at\x18\x1d \x01(\x03R\x05dueAt\x12\x1d\n" +
+	"\n" +
+	"return_due\x18\x1e \x01(\bR\treturnDue\x12%\n" +
+	"\x0ecredit_account\x18\x1f \x01(\tR\rcreditAccount\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18  \x01(\x03R\texpiresAt\x12\x16\n" +
+	"\x06reorgs\x18! \x01(\rR\x06reorgs\x12\x1c\n" +
+	"\tshortfall\x18\" \x01(\tR\tshortfall\"\x92\x01\n" +
+	"\bDocument\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12\x15\n" +
+	"\x06due_at\x18\x04 \x01(\x03R\x05dueAt\x12\x1d\n" +
+	"\n" +
+	"updated_at\x18\x05 \x01(\x03R\tupdatedAt\x12\x18\n" +
+	"\aremoved\x18\x06 \x01(\bR\aremoved\"D\n" +
 	"\x0eIdempotencyKey\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprintBhZfgithub.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb/journalpb;journalpbb\x06proto3"
@@ -1102,7 +2087,7 @@ func file_custodianpb_journalpb_journal_proto_rawDescGZIP() []byte {
 	return file_custodianpb_journalpb_journal_proto_rawDescData
 }
 
-var file_custodianpb_journalpb_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_custodianpb_journalpb_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_custodianpb_journalpb_journal_proto_goTypes = []any{
 	(*Batch)(nil),          // 0: custodian.journal.v1.Batch
 	(*Event)(nil),          // 1: custodian.journal.v1.Event
@@ -1114,7 +2099,14 @@ var file_custodianpb_journalpb_journal_proto_goTypes = []any{
 	(*Dimension)(nil),      // 7: custodian.journal.v1.Dimension
 	(*Transition)(nil),     // 8: custodian.journal.v1.Transition
 	(*Settlement)(nil),     // 9: custodian.journal.v1.Settlement
-	(*IdempotencyKey)(nil), // 10: custodian.journal.v1.IdempotencyKey
+	(*Course)(nil),         // 10: custodian.journal.v1.Course
+	(*Terms)(nil),          // 11: custodian.journal.v1.Terms
+	(*Link)(nil),           // 12: custodian.journal.v1.Link
+	(*Beneficiary)(nil),    // 13: custodian.journal.v1.Beneficiary
+	(*Approval)(nil),       // 14: custodian.journal.v1.Approval
+	(*Transfer)(nil),       // 15: custodian.journal.v1.Transfer
+	(*Document)(nil),       // 16: custodian.journal.v1.Document
+	(*IdempotencyKey)(nil), // 17: custodian.journal.v1.IdempotencyKey
 }
 var file_custodianpb_journalpb_journal_proto_depIdxs = []int32{
 	1,  // 0: custodian.journal.v1.Batch.events:type_name -> custodian.journal.v1.Event
@@ -1123,18 +2115,27 @@ var file_custodianpb_journalpb_journal_proto_depIdxs = []int32{
 	4,  // 3: custodian.journal.v1.Event.mirrors:type_name -> custodian.journal.v1.Mirror
 	9,  // 4: custodian.journal.v1.Event.settlements:type_name -> custodian.journal.v1.Settlement
 	6,  // 5: custodian.journal.v1.Event.postings:type_name -> custodian.journal.v1.Posting
-	10, // 6: custodian.journal.v1.Event.key:type_name -> custodian.journal.v1.IdempotencyKey
-	5,  // 7: custodian.journal.v1.Posting.debit:type_name -> custodian.journal.v1.LedgerAccount
-	5,  // 8: custodian.journal.v1.Posting.credit:type_name -> custodian.journal.v1.LedgerAccount
-	7,  // 9: custodian.journal.v1.Settlement.processing:type_name -> custodian.journal.v1.Dimension
-	7,  // 10: custodian.journal.v1.Settlement.settlement:type_name -> custodian.journal.v1.Dimension
-	7,  // 11: custodian.journal.v1.Settlement.hold:type_name -> custodian.journal.v1.Dimension
-	8,  // 12: custodian.journal.v1.Settlement.history:type_name -> custodian.journal.v1.Transition
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	17, // 6: custodian.journal.v1.Event.key:type_name -> custodian.journal.v1.IdempotencyKey
+	15, // 7: custodian.journal.v1.Event.transfers:type_name -> custodian.journal.v1.Transfer
+	16, // 8: custodian.journal.v1.Event.documents:type_name -> custodian.journal.v1.Document
+	5,  // 9: custodian.journal.v1.Posting.debit:type_name -> custodian.journal.v1.LedgerAccount
+	5,  // 10: custodian.journal.v1.Posting.credit:type_name -> custodian.journal.v1.LedgerAccount
+	7,  // 11: custodian.journal.v1.Settlement.processing:type_name -> custodian.journal.v1.Dimension
+	7,  // 12: custodian.journal.v1.Settlement.settlement:type_name -> custodian.journal.v1.Dimension
+	7,  // 13: custodian.journal.v1.Settlement.hold:type_name -> custodian.journal.v1.Dimension
+	8,  // 14: custodian.journal.v1.Settlement.history:type_name -> custodian.journal.v1.Transition
+	7,  // 15: custodian.journal.v1.Settlement.matching:type_name -> custodian.journal.v1.Dimension
+	11, // 16: custodian.journal.v1.Settlement.terms:type_name -> custodian.journal.v1.Terms
+	10, // 17: custodian.journal.v1.Settlement.course:type_name -> custodian.journal.v1.Course
+	12, // 18: custodian.journal.v1.Terms.links:type_name -> custodian.journal.v1.Link
+	13, // 19: custodian.journal.v1.Transfer.beneficiary:type_name -> custodian.journal.v1.Beneficiary
+	8,  // 20: custodian.journal.v1.Transfer.history:type_name -> custodian.journal.v1.Transition
+	14, // 21: custodian.journal.v1.Transfer.approvals:type_name -> custodian.journal.v1.Approval
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_custodianpb_journalpb_journal_proto_init() }
@@ -1148,7 +2149,7 @@ func file_custodianpb_journalpb_journal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custodianpb_journalpb_journal_proto_rawDesc), len(file_custodianpb_journalpb_journal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,304 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+)
+
+// Bounds of what one arrival of holdings looks at and wakes. What it passes over
+// is tried again at the next cut-off.
+const (
+	maxWaitingSeen = 1024
+	maxWoken       = 64
+)
+
+// matchKey is what two instructions must have in common to match, but for the
+// payment, which may differ within the tolerance.
+type matchKey struct {
+	deliverer, receiver, symbol, quantity, date, currency string
+}
+
+func matchKeyOf(s *Settlement) matchKey {
+	k := matchKey{
+		deliverer: s.AccountID, receiver: s.Terms.CounterpartyAccount, symbol: s.Symbol,
+		quantity: s.Quantity.String(), date: s.ExpectedDate, currency: s.Terms.Payment.Currency,
+	}
+	if !s.Delivers() {
+		k.deliverer, k.receiver = k.receiver, k.deliverer
+	}
+	return k
+}
+
+// settlementIndex is what follows from the open settlements and transfers. Its
+// lists are ordered by id, which is the order in which instructions came.
+type settlementIndex struct {
+	byExternal map[string]uuid.UUID
+	// dependents are those that link to an external id.
+	dependents map[string][]uuid.UUID
+	// unmatched are those that await a counterparty's instruction in the house, by
+	// their own account; exact are the same by what must agree.
+	unmatched map[string][]uuid.UUID
+	exact     map[matchKey][]uuid.UUID
+	// waiting are those that would settle if the holding had more.
+	waiting map[HoldingKey][]uuid.UUID
+	// reserved is the sum of the open reservations of a holding.
+	reserved map[HoldingKey]money.Amount
+}
+
+func newSettlementIndex() settlementIndex {
+	return settlementIndex{
+		byExternal: make(map[string]uuid.UUID), dependents: make(map[string][]uuid.UUID),
+		unmatched: make(map[string][]uuid.UUID), exact: make(map[matchKey][]uuid.UUID),
+		waiting: make(map[HoldingKey][]uuid.UUID), reserved: make(map[HoldingKey]money.Amount),
+	}
+}
+
+func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
+
+func insertID[K comparable](m map[K][]uuid.UUID, key K, id uuid.UUID) {
+	ids := m[key]
+	if at, known := slices.BinarySearchFunc(ids, id, compareIDs); !known {
+		m[key] = slices.Insert(ids, at, id)
+	}
+}
+
+func removeID[K comparable](m map[K][]uuid.UUID, key K, id uuid.UUID) {
+	ids := m[key]
+	at, known := slices.BinarySearchFunc(ids, id, compareIDs)
+	switch {
+	case !known:
+	case len(ids) == 1:
+		delete(m, key)
+	default:
+		m[key] = slices.Delete(ids, at, at+1)
+	}
+}
+
+// change replaces what follows from a settlement before by what follows from it
+// after; either may be nil.
+func (x *settlementIndex) change(before, after *Settlement) {
+	if before != nil {
+		x.remove(before)
+	}
+	if after != nil {
+		x.add(after)
+	}
+}
+
+func (x *settlementIndex) add(s *Settlement) {
+	if s.ExternalID != "" {
+		x.byExternal[s.ExternalID] = s.ID
+	}
+	if s.Terms != nil {
+		for _, l := range s.Terms.Links {
+			insertID(x.dependents, l.ExternalID, s.ID)
+		}
+	}
+	if s.seeksMatch() {
+		insertID(x.unmatched, s.AccountID, s.ID)
+		insertID(x.exact, matchKeyOf(s), s.ID)
+	}
+	if key, waits := s.waitsFor(); waits {
+		insertID(x.waiting, key, s.ID)
+	}
+	x.reserve(s.needs(), s.Reserved)
+}
+
+func (x *settlementIndex) remove(s *Settlement) {
+	if s.ExternalID != "" {
+		delete(x.byExternal, s.ExternalID)
+	}
+	if s.Terms != nil {
+		for _, l := range s.Terms.Links {
+			removeID(x.dependents, l.ExternalID, s.ID)
+		}
+	}
+	if s.seeksMatch() {
+		removeID(x.unmatched, s.AccountID, s.ID)
+		removeID(x.exact, matchKeyOf(s), s.ID)
+	}
+	if key, waits := s.waitsFor(); waits {
+		removeID(x.waiting, key, s.ID)
+	}
+	x.reserve(s.needs(), s.Reserved.Neg())
+}
+
+func (x *settlementIndex) reserve(key HoldingKey, amount money.Amount) {
+	if amount.IsZero() {
+		return
+	}
+	if sum := x.reserved[key].Add(amount); sum.IsZero() {
+		delete(x.reserved, key)
+	} else {
+		x.reserved[key] = sum
+	}
+}
+
+// seeksMatch reports whether the instruction awaits a counterparty's in the house.
+func (s *Settlement) seeksMatch() bool {
+	return s.NeedsMatch() && s.Matching.Status != MatchingMatched && s.Terms.CounterpartyAccount != "" &&
+		s.Processing.Status != ProcessingPending
+}
+
+// needs returns the holding of which the instruction reserves; none where it
+// only receives free of payment.
+func (s *Settlement) needs() HoldingKey {
+	switch {
+	case s.Delivers():
+		return HoldingKey{s.SourceAccount, s.Symbol}
+	case s.Type == RVP:
+		return HoldingKey{s.AccountID, s.Terms.Payment.Currency}
+	default:
+		return HoldingKey{}
+	}
+}
+
+// waitsFor returns the holding that must grow before the instruction settles.
+func (s *Settlement) waitsFor() (HoldingKey, bool) {
+	switch s.Settlement.ReasonCode {
+	case ReasonLack, ReasonMoney, ReasonPartial:
+		key := s.needs()
+		return key, key != HoldingKey{} && s.Course.UnderWay.IsZero()
+	default:
+		return HoldingKey{}, false
+	}
+}
+
+// wakeWaiting wakes those that wait for a holding, the oldest first, as far as
+// what is available goes.
+func (s *State) wakeWaiting(key HoldingKey) {
+	h := s.holdings[key]
+	if h == nil {
+		return
+	}
+	rest, woken := h.Available, 0
+	for seen, id := range s.index.waiting[key] {
+		if seen == maxWaitingSeen || woken == maxWoken || rest.Sign() <= 0 {
+			return
+		}
+		st := s.open[id]
+		need := st.Open()
+		if !st.Delivers() {
+			need = st.Terms.Payment.Amount.Sub(st.SettledPayment)
+		}
+		switch {
+		case !rest.Less(need):
+			rest = rest.Sub(need)
+		case st.Terms == nil:
+			continue
+		case s.linked(st): // others may bring a part of what it needs
+		case st.mayBePartial():
+			rest = money.Zero
+		case !st.Delivers(): // its payment may differ within the tolerance
+		default:
+			continue
+		}
+		woken++
+		s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time)
+	}
+}
+
+// linked reports whether others may settle together with the instruction.
+func (s *State) linked(st *Settlement) bool {
+	return (st.Terms != nil && len(st.Terms.Links) > 0) || (st.ExternalID != "" && len(s.index.dependents[st.ExternalID]) > 0) ||
+		(st.MatchedWith != uuid.UUID{} && s.open[st.MatchedWith] != nil && s.open[st.MatchedWith].Terms != nil && len(s.open[st.MatchedWith].Terms.Links) > 0)
+}
+
+// mayBePartial reports whether the instruction allows parts.
+func (s *Settlement) mayBePartial() bool {
+	return s.Terms != nil && s.Terms.Partial != "" && s.Terms.Partial != PartialNotAllowed
+}
+
+// wakeRelated wakes what waits for a settlement that has changed: those linked
+// with it either way. Final ones and those that turned ready concern them alike.
+func (s *State) wakeRelated(before, after *Settlement) {
+	if after.Terms != nil && before != nil && after.Course.LinksDone != before.Course.LinksDone {
+		s.timers.wake(timerKey{kind: timerSettlement, id: after.ID}, s.time)
+	}
+	if before == nil || !after.Status.Final() {
+		return
+	}
+	if after.ExternalID != "" {
+		for _, id := range s.index.dependents[after.ExternalID] {
+			s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time)
+		}
+	}
+	if after.Terms == nil {
+		return
+	}
+	for _, l := range after.Terms.Links {
+		if id, open := s.index.byExternal[l.ExternalID]; open {
+			s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time)
+		}
+	}
+}
+
+// wakeAccount wakes the open settlements of an account that may settle again.
+func (s *State) wakeAccount(accountID string) {
+	for id, st := range s.open {
+		if st.AccountID == accountID || st.SourceAccount == accountID || st.DestinationAccount == accountID {
+			s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time)
+		}
+	}
+}
+
+// wakeSettlements wakes the open settlements that an event may have woken before
+// the state was loaded: those that wait for something that is there.
+func (s *State) wakeSettlements() {
+	for key := range s.index.waiting {
+		s.wakeWaiting(key)
+	}
+	for id, st := range s.open {
+		switch st.Settlement.ReasonCode {
+		case ReasonLinked, ReasonFrozen:
+			s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time)
+		}
+		if st.Processing.ReasonCode == ReasonBlocked {
+			s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time)
+		}
+	}
+}
+
+// checkReserved checks that what an event's holdings have reserved is the sum of
+// the open reservations, and that every changed reservation has its holding in
+// the event. It is called once the event's records are taken over.
+func (s *State) checkReserved(e *Event) error {
+	for _, h := range e.Holdings {
+		if sum := s.index.reserved[h.Key()]; !h.Reserved.Equal(sum) {
+			return fmt.Errorf("%w: event %d (%s): %s has reserved %s of %s, its instructions and transfers %s",
+				ErrBrokenInvariant, e.Sequence, e.Type, h.AccountID, h.Reserved, h.Symbol, sum)
+		}
+	}
+	check := func(key HoldingKey) error {
+		var reserved money.Amount
+		if h := s.holdings[key]; h != nil {
+			reserved = h.Reserved
+		}
+		if sum := s.index.reserved[key]; !sum.Equal(reserved) {
+			return fmt.Errorf("%w: event %d (%s): %s has reserved %s of %s, its instructions and transfers %s",
+				ErrBrokenInvariant, e.Sequence, e.Type, key.AccountID, reserved, key.Symbol, sum)
+		}
+		return nil
+	}
+	for _, st := range e.Settlements {
+		if st.Terms == nil && len(s.index.reserved) == 0 {
+			continue
+		}
+		if key := st.needs(); key != (HoldingKey{}) {
+			if err := check(key); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range e.Transfers {
+		if err := check(HoldingKey{t.AccountID, t.Symbol}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
