@@ -69,13 +69,13 @@ func (s *State) apply(e *Event) error {
 			return err
 		}
 	}
-	s.armReconciliation(e.Time, e.Type)
 	if err := s.checkReserved(e); err != nil {
 		return err
 	}
 	for _, key := range grown {
 		s.wakeWaiting(key)
 	}
+	s.armReconciliation(e.Time, e.Type)
 	if e.Key != nil {
 		s.keys.add(KeyRecord{Key: Key{KeyIdempotency, e.Key.Key}, Fingerprint: e.Key.Fingerprint, Sequence: e.Sequence})
 	}
@@ -215,6 +215,15 @@ func (s *State) putDocument(v *Document) error {
 	} else {
 		s.documents[v.Key()] = v
 		s.timers.set(key, v.DueAt)
+	}
+	if v.Kind == DocumentVelocity && !v.Removed {
+		sent, err := valueOf[velocityBook](v)
+		if err != nil {
+			return err
+		}
+		if err := sent.check(); err != nil {
+			return err
+		}
 	}
 	return s.takeOver(v)
 }

@@ -130,13 +130,13 @@ func outsideOf(t *Transfer) money.Amount {
 	case t.Direction == DirectionIn && settled:
 		return t.Quantity
 	case t.Direction == DirectionIn:
-		return t.PendingIn.Add(t.Shortfall)
+		return t.PendingIn.Add(t.Shortfall) // what a return could not take back
 	case settled:
 		return t.Quantity.Add(t.Fee).Neg()
-	case t.Status.Final():
-		return t.Fee.Neg()
+	case !t.Status.Final():
+		return money.Zero // what is in transit has not left
 	default:
-		return money.Zero
+		return t.Fee.Neg()
 	}
 }
 

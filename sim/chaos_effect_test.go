@@ -44,7 +44,7 @@ func (b *books) completed(id uuid.UUID) time.Time {
 		if !any {
 			break
 		}
-		b.work(next)
+		b.fire(next)
 	}
 	b.t.Fatalf("transfer %s never ends", id)
 	return time.Time{}
@@ -62,7 +62,7 @@ func TestDelayedSettlementsTakeLonger(t *testing.T) {
 	if by := b.completed(late.ID).Sub(b.completed(onTime.ID)); by < 24*time.Hour || by > 24*time.Hour+time.Minute {
 		t.Errorf("completed %s later", by)
 	}
-	b.work(b.now.Add(10 * 24 * time.Hour))
+	b.fire(b.now.Add(10 * 24 * time.Hour))
 	if wire := b.transferOf(other.ID); wire.Status != sim.StatusCompleted || wire.CompletedAt.After(wire.ExpectedCompletion.Add(time.Hour)) {
 		t.Errorf("a wire is delayed: %+v", wire)
 	}
@@ -146,7 +146,7 @@ func TestRejectedTransfersAreThoseOfRailsAndTheTransferInstructions(t *testing.T
 	if s := b.deposit("a", "BTC", "1"); s.Status != sim.StatusCompleted {
 		t.Errorf("a deposit is %s", s.Status)
 	}
-	b.work(b.now.Add(10 * time.Minute))
+	b.fire(b.now.Add(10 * time.Minute))
 	if x := b.submit(onChain("1")); x.Stage == sim.StageRejected {
 		t.Error("transfers are rejected after the fault is over")
 	}
@@ -160,7 +160,7 @@ func TestTransfersUnderWayWaitWhileTheCustodianIsOffline(t *testing.T) {
 	if !x.ExpectedCompletion.Before(rule.Until) {
 		t.Fatalf("the transfer is expected at %s only", x.ExpectedCompletion)
 	}
-	b.work(rule.Until.Add(-time.Microsecond))
+	b.fire(rule.Until.Add(-time.Microsecond))
 	if now := b.transferOf(x.ID); now.Status.Final() || now.Stage != x.Stage {
 		t.Errorf("offline, the transfer came to %s", now.Stage)
 	}

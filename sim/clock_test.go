@@ -138,7 +138,7 @@ func (b *books) advance(c sim.AdvanceClock) sim.ClockSetting {
 			b.now = setting.Instant
 			return setting
 		case sim.NeedsDueWork:
-			b.work(d.Until)
+			b.fire(d.Until)
 		default:
 			b.t.Fatalf("%+v: outcome %v, %v", c, d.Outcome, d.Err)
 		}
@@ -187,7 +187,7 @@ func TestAnInterruptedAdvanceIsCompletedByItsRetry(t *testing.T) {
 			t.Fatalf("%+v: outcome %v", c, d.Outcome)
 		}
 		first := b.state.Faults()[0].Until
-		b.work(first) // and then everything is lost but what is durable
+		b.fire(first) // and then everything is lost but what is durable
 		b = b.reload(wideRules())
 		want := start.Add(5 * time.Hour)
 		if c.ToNextEvent {

@@ -22,14 +22,15 @@ func (d *decision) lookAtCorporateAction(v *Document) {
 		return // putDocument has refused it
 	}
 	after := *ca
+	changesUnits := ca.Type == Split || ca.Type == Redemption
+	if ca.Status == CorporateEntitled && changesUnits && d.cancelPointless(&after) {
+		return
+	}
 	switch {
 	case ca.Status == CorporateAnnounced:
 		d.entitle(&after, CorporateEntitled)
-	case ca.Status == CorporateEntitled && (ca.Type == Split || ca.Type == Redemption):
-		d.cancelForCorporateAction(ca.Symbol, "corporate action "+quote(ca.ID), entitlementsPerPart)
-		if len(d.events) == 0 { // else it is looked at again, at the same instant
-			d.entitle(&after, CorporatePaying)
-		}
+	case ca.Status == CorporateEntitled && changesUnits:
+		d.entitle(&after, CorporatePaying)
 	case ca.Status == CorporateEntitled || ca.Status == CorporatePaying:
 		d.payPart(&after)
 	}

@@ -67,10 +67,10 @@ func TestADividendIsPaidOnThePositionsOfTheRecordDate(t *testing.T) {
 	if ca := b.corporateAction("d"); ca.Status != sim.CorporateAnnounced || ca.Code != "DVCA" || ca.Rounding != sim.RoundingDown || !v.DueAt.Equal(recordEnd) {
 		t.Fatalf("announced: %+v due %s", ca, v.DueAt)
 	}
-	if events := b.work(recordEnd.Add(-time.Microsecond)); len(events) > 0 {
+	if events := b.fire(recordEnd.Add(-time.Microsecond)); len(events) > 0 {
 		t.Fatalf("before the end of the record date: %v", types(events))
 	}
-	if events := b.work(recordEnd); !slices.Equal(types(events), []sim.EventType{sim.EventCorporateEntitled}) || events[0].Documents[0].ID != "d" {
+	if events := b.fire(recordEnd); !slices.Equal(types(events), []sim.EventType{sim.EventCorporateEntitled}) || events[0].Documents[0].ID != "d" {
 		t.Fatalf("at the end of the record date: %v", types(events))
 	}
 	if ca := b.corporateAction("d"); ca.Status != sim.CorporateEntitled || ca.Accounts != 2 || ca.Entitled.String() != "111" || ca.Parts != 1 {
@@ -81,7 +81,7 @@ func TestADividendIsPaidOnThePositionsOfTheRecordDate(t *testing.T) {
 	if err := b.refuse(sim.CancelCorporateAction{ID: "d"}); err.Code != sim.CodeWrongState {
 		t.Errorf("cancelling after the record date is answered with %v", err)
 	}
-	if events := b.work(payment); !slices.Equal(types(events), []sim.EventType{sim.EventCorporatePaid}) {
+	if events := b.fire(payment); !slices.Equal(types(events), []sim.EventType{sim.EventCorporatePaid}) {
 		t.Fatalf("on the payment date: %v", types(events))
 	}
 	b.wantHolding("a", "USD", "23.73", "0") // 23.735, rounded down
@@ -110,7 +110,7 @@ func TestCashIsRoundedAsStated(t *testing.T) {
 		c := dividend("d")
 		c.Rounding, c.Type = rounding, sim.Coupon
 		b.accept(c)
-		b.work(payment)
+		b.fire(payment)
 		b.wantHolding("a", "USD", want, "0")
 		if ca := b.corporateAction("d"); ca.Code != "INTR" {
 			t.Errorf("a coupon has the code %s", ca.Code)
@@ -125,7 +125,7 @@ func TestManyAccountsArePaidInPartsAtOneInstant(t *testing.T) {
 		b.deposit(fmt.Sprintf("a-%03d", i), "AAPL", "100")
 	}
 	b.accept(dividend("d"))
-	b.work(recordEnd)
+	b.fire(recordEnd)
 	if ca := b.corporateAction("d"); ca.Parts != 3 || ca.Accounts != 250 {
 		t.Fatalf("entitled: %+v", ca)
 	}
@@ -142,7 +142,7 @@ func TestManyAccountsArePaidInPartsAtOneInstant(t *testing.T) {
 	if ca := b.corporateAction("d"); ca.Status != sim.CorporatePaying || ca.PaidParts != 1 {
 		t.Fatalf("in the middle: %+v", ca)
 	}
-	for _, e := range b.work(payment) {
+	for _, e := range b.fire(payment) {
 		if !e.Time.Equal(payment) {
 			t.Errorf("a part is paid at %s", e.Time)
 		}
@@ -184,7 +184,7 @@ func TestASplitTurnsWhatIsThereOnThePaymentDate(t *testing.T) {
 				b.accept(sim.LockHolding{ID: b.holding("a", "ETC").ID, Amount: amount(c.lock)})
 			}
 			b.accept(c.announce)
-			b.work(payment)
+			b.fire(payment)
 			b.wantHolding("a", "ETC", c.available, c.locked)
 			ca := b.corporateAction("split")
 			if ca.UnitsChange.String() != c.change || ca.Dropped.String() != c.dropped || !ca.Short.IsZero() {
@@ -207,7 +207,7 @@ func TestFractionsOfASplitAreDroppedOrPaidButNeverLost(t *testing.T) {
 			c.Fractions, c.FractionPrice, c.Currency = sim.FractionsPaid, amount("9000000"), "USD"
 		}
 		b.accept(c)
-		b.work(payment)
+		b.fire(payment)
 		if h := b.wantHolding("a", "BTC", "0.33333333", "0"); h.AverageCost.String() != "300" {
 			t.Errorf("the average cost is %s", h.AverageCost)
 		}
@@ -231,9 +231,9 @@ func TestASplitTakesInWhoBoughtAfterTheRecordDate(t *testing.T) {
 	b := newBooks(t)
 	b.deposit("a", "ETC", "10")
 	b.accept(splitOf("2", "1"))
-	b.work(recordEnd)
+	b.fire(recordEnd)
 	b.accept(sim.Instruct{Type: sim.Internal, SourceAccount: "a", DestinationAccount: "b", Symbol: "ETC", Quantity: amount("10")})
-	b.work(payment)
+	b.fire(payment)
 	b.wantHolding("a", "ETC", "0", "0")
 	b.wantHolding("b", "ETC", "20", "0")
 	b.wantMirror("ETC", sim.Depository, "-20")
@@ -247,7 +247,7 @@ func TestARedemptionTakesTheUnitsAgainstCash(t *testing.T) {
 	c := dividend("r")
 	c.Type, c.Symbol, c.Rate = sim.Redemption, "BOND", amount("100.5")
 	b.accept(c)
-	b.work(payment)
+	b.fire(payment)
 	b.wantHolding("a", "BOND", "0", "0")
 	b.wantHolding("a", "USD", "1005", "0")
 	b.wantMirror("BOND", sim.Depository, "0")
@@ -277,7 +277,7 @@ func TestWhatInstructionsReservedIsLeftAndSaid(t *testing.T) {
 			b.wantHolding("a", "BTC", "3", "7")
 			c.announce.ID, c.announce.Symbol, c.announce.RecordDate, c.announce.PaymentDate = "x", "BTC", "2026-11-24", "2026-11-27"
 			b.accept(c.announce)
-			b.work(payment)
+			b.fire(payment)
 			b.wantHolding("a", "BTC", c.available, c.locked)
 			if ca := b.corporateAction("x"); ca.UnitsChange.String() != c.change || ca.Short.String() != c.less {
 				t.Errorf("units change by %s, %s fall short", ca.UnitsChange, ca.Short)
@@ -307,7 +307,7 @@ func TestOpenInstructionsAreCancelledBeforeUnitsChange(t *testing.T) {
 			other := b.accept(sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "BTC", Quantity: amount("1"), Hold: true}).Settlement.ID
 			c.announce.ID, c.announce.Symbol, c.announce.RecordDate, c.announce.PaymentDate = "x", "ETC", "2026-11-24", "2026-11-27"
 			b.accept(c.announce)
-			b.work(payment)
+			b.fire(payment)
 			for _, id := range held {
 				s := b.settlement(id)
 				if cancelled := s.Status == sim.StatusCancelled && s.Processing.ReasonCode == sim.ReasonCorporateAction; cancelled != c.cancels {
@@ -328,7 +328,7 @@ func TestAnActionThatEntitlesNobodyIsDone(t *testing.T) {
 	t.Parallel()
 	b := newBooks(t)
 	b.accept(dividend("d"))
-	b.work(payment)
+	b.fire(payment)
 	if ca := b.corporateAction("d"); ca.Status != sim.CorporatePaid || ca.Accounts != 0 || ca.Parts != 0 {
 		t.Errorf("the action is %+v", ca)
 	}
@@ -343,7 +343,7 @@ func TestAnActionIsCancelledBeforeTheEndOfItsRecordDate(t *testing.T) {
 	if ca := b.corporateAction("d"); ca.Status != sim.CorporateCancelled {
 		t.Errorf("the action is %+v", ca)
 	}
-	if events := b.work(payment); len(events) > 0 {
+	if events := b.fire(payment); len(events) > 0 {
 		t.Errorf("a cancelled action does %v", types(events))
 	}
 	if err := b.refuse(sim.CancelCorporateAction{ID: "d"}); err.Code != sim.CodeWrongState {
@@ -367,7 +367,7 @@ func TestFinishedActionsMakeRoomForNewOnes(t *testing.T) {
 	if err := b.refuse(dividend("more")); err.Code != sim.CodeLimitReached {
 		t.Fatalf("answered with %v", err)
 	}
-	b.work(payment)
+	b.fire(payment)
 	c := dividend("more")
 	c.RecordDate, c.PaymentDate = "2026-11-28", "2026-12-01"
 	b.accept(c)
@@ -436,7 +436,7 @@ func TestCorporateActionsKeepTheBooksInBalance(t *testing.T) {
 		c := splitOf(fmt.Sprint(rapid.IntRange(1, 9).Draw(t, "new")), "10")
 		c.Symbol = "BTC"
 		b.accept(c)
-		b.work(payment)
+		b.fire(payment)
 		if err := b.state.CheckBooks(); err != nil {
 			t.Fatal(err)
 		}

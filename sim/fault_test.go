@@ -20,10 +20,10 @@ func TestAFaultLastsUntilItsTimeIsOver(t *testing.T) {
 	if err != nil || rule.ID != v.ID || rule.Name != "mine" || !rule.Until.Equal(rule.Since.Add(time.Minute)) || !v.DueAt.Equal(rule.Until) {
 		t.Fatalf("the rule is %+v, %v, due at %s", rule, err, v.DueAt)
 	}
-	if events := b.work(rule.Until.Add(-time.Microsecond)); len(events) > 0 || len(b.state.Faults()) != 1 {
+	if events := b.fire(rule.Until.Add(-time.Microsecond)); len(events) > 0 || len(b.state.Faults()) != 1 {
 		t.Fatalf("before its time: %v", types(events))
 	}
-	if events := b.work(rule.Until); !slices.Equal(types(events), []sim.EventType{sim.EventFaultExpired}) || len(b.state.Faults()) != 0 {
+	if events := b.fire(rule.Until); !slices.Equal(types(events), []sim.EventType{sim.EventFaultExpired}) || len(b.state.Faults()) != 0 {
 		t.Fatalf("at its time: %v", types(events))
 	}
 	if e := b.open[len(b.open)-1]; !e.Time.Equal(rule.Until) || !e.Documents[0].Removed || e.Documents[0].ID != rule.ID {
@@ -140,11 +140,11 @@ func TestAnOfflineCustodianRefusesAllButItsClockAndFaults(t *testing.T) {
 		}
 	}
 	b.accept(sim.AddFault{Effect: delayOfAnHour})
-	b.work(b.now.Add(2 * time.Minute))
+	b.fire(b.now.Add(2 * time.Minute))
 	if b.state.Document(sim.DocumentFault, soon.ID) != nil {
 		t.Error("a fault does not expire while the custodian is offline")
 	}
-	b.work(offline.DueAt)
+	b.fire(offline.DueAt)
 	b.deposit("a", "BTC", "1")
 }
 
@@ -161,7 +161,7 @@ func TestDueWorkWaitsWhileTheCustodianIsOffline(t *testing.T) {
 			if next, any := b.state.NextDue(); !any || !next.Equal(offline.DueAt) {
 				t.Fatalf("next due is %s, %v", next, any)
 			}
-			if events := b.work(start.Add(time.Hour)); len(events) > 0 {
+			if events := b.fire(start.Add(time.Hour)); len(events) > 0 {
 				t.Fatalf("offline, %v happened", types(events))
 			}
 			want := []sim.EventType{sim.EventFaultExpired, sim.EventReconciled}
@@ -169,7 +169,7 @@ func TestDueWorkWaitsWhileTheCustodianIsOffline(t *testing.T) {
 				b.accept(sim.ClearFaults{})
 				want = want[1:]
 			}
-			events := b.work(offline.DueAt.Add(time.Hour))
+			events := b.fire(offline.DueAt.Add(time.Hour))
 			if !slices.Equal(types(events), want) {
 				t.Fatalf("afterwards, %v happened", types(events))
 			}

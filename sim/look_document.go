@@ -9,5 +9,6 @@ func (d *decision) lookAtDocument(v *Document) {
 		d.lookAtCorporateAction(v)
 	case DocumentVelocity:
 		d.lookAtVelocity(v)
+	default:
 	}
 }

@@ -111,15 +111,6 @@ func (s *State) takeOver(v *Document) error {
 		}
 		s.clock = clock
 		s.rememberFaces()
-	case DocumentVelocity:
-		if v.Removed {
-			return nil
-		}
-		sent, err := valueOf[velocityBook](v)
-		if err != nil {
-			return err
-		}
-		return sent.check()
 	case DocumentBreak:
 		delete(s.openBreaks, v.ID)
 		b, err := content(v, v.Break)

@@ -181,7 +181,7 @@ func TestBooksAreComparedEveryIntervalWhileSomethingHappens(t *testing.T) {
 			t.Fatalf("next is %s", next)
 		}
 	}
-	events := b.work(want.Add(10 * time.Hour))
+	events := b.fire(want.Add(10 * time.Hour))
 	if !slices.Equal(types(events), []sim.EventType{sim.EventReconciled}) || !events[0].Time.Equal(want) {
 		t.Fatalf("there happened %v", types(events))
 	}
@@ -189,7 +189,7 @@ func TestBooksAreComparedEveryIntervalWhileSomethingHappens(t *testing.T) {
 		t.Fatal("quiet books are compared after a reload")
 	}
 	b.accept(wrongBook("BTC", "1"))
-	if events = b.work(b.now.Add(30 * time.Hour)); len(events) != 31 {
+	if events = b.fire(b.now.Add(30 * time.Hour)); len(events) != 31 {
 		t.Fatalf("a break that is open is looked at in %d events", len(events))
 	}
 	if next, any := b.reload(rules).state.NextDue(); !any || next.Before(b.now) {

@@ -55,12 +55,12 @@ func TestReplayedAndLoadedBooksGoOnAlike(t *testing.T) {
 		for n := range rapid.IntRange(1, 40).Draw(t, "steps") {
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0:
-				b.work(b.now.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "pass")) * time.Hour / 2))
+				b.fire(b.now.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "pass")) * time.Hour / 2))
 			case 1:
-				b.work(b.now.Add(time.Second))
+				b.fire(b.now.Add(time.Second))
 				b.decide(sim.Request{Command: drawDisturbance(t, n)})
 			default:
-				b.work(b.now.Add(time.Second))
+				b.fire(b.now.Add(time.Second))
 				b.decide(drawRequest(t, b.state.Snapshot()))
 			}
 			if err := b.state.CheckBooks(); err != nil {
@@ -78,9 +78,9 @@ func TestReplayedAndLoadedBooksGoOnAlike(t *testing.T) {
 			}
 		}
 		end := b.now.Add(60 * time.Hour)
-		want := b.work(end)
+		want := b.fire(end)
 		for name, other := range map[string]*books{"replayed": replayed, "loaded": loaded} {
-			if got := other.work(end); !slices.Equal(types(got), types(want)) {
+			if got := other.fire(end); !slices.Equal(types(got), types(want)) {
 				t.Fatalf("%s books do %v, the original %v", name, types(got), types(want))
 			}
 			if fmt.Sprint(other.state.Books()) != fmt.Sprint(b.state.Books()) || len(other.state.Faults()) != len(b.state.Faults()) || other.state.OpenBreaks() != b.state.OpenBreaks() {

@@ -22,8 +22,6 @@ type Rules struct {
 	MaxAccounts        int
 	MaxHoldings        int
 	MaxOpenSettlements int
-	// Reconciliation says when the books are compared with those outside.
-	Reconciliation ReconciliationRules
 	// MaxOpenTransfers bounds them likewise; zero means MaxOpenSettlements.
 	MaxOpenTransfers int
 	// Profile says when settlements and transfers take place, what they cost and
@@ -31,6 +29,8 @@ type Rules struct {
 	Profile *profile.Resolved
 	// Policies decide on transfers when they are submitted, in their order.
 	Policies []Policy
+	// Reconciliation says when the books are compared with those outside.
+	Reconciliation ReconciliationRules
 }
 
 // State is an instance's books in memory: accounts, holdings, mirror accounts,
@@ -62,12 +62,12 @@ type State struct {
 	index   settlementIndex
 	instant bool // nothing waits
 	timers  timers
+	clock   ClockSetting
+	advance advance
 	faults  faults
 	books   map[string]*outsideBook // by symbol
 	// openBreaks are the ids of the breaks that are open.
 	openBreaks map[string]struct{}
-	clock      ClockSetting
-	advance    advance
 
 	deciding decision
 	// date is the text of the last day on which something was decided.
@@ -90,9 +90,9 @@ func NewState(rules Rules, generator *Generator) *State {
 		open:      make(map[uuid.UUID]*Settlement),
 		transfers: make(map[uuid.UUID]*Transfer),
 		documents: make(map[DocumentKey]*Document),
-		books:     make(map[string]*outsideBook), openBreaks: make(map[string]struct{}),
-		keys:  keyIndex{history: &KeyFilter{}},
-		index: newSettlementIndex(), instant: isInstant(rules.Profile),
+		keys:      keyIndex{history: &KeyFilter{}},
+		index:     newSettlementIndex(), instant: isInstant(rules.Profile),
+		books: make(map[string]*outsideBook), openBreaks: make(map[string]struct{}),
 	}
 }
 
@@ -136,6 +136,11 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 	for _, v := range snap.Documents {
 		if err := s.putDocument(v); err != nil {
 			return nil, err
+		}
+	}
+	for _, h := range snap.Holdings {
+		if sum := s.index.reserved[h.Key()]; !sum.Equal(h.Reserved) {
+			return nil, fmt.Errorf("%w: %s has reserved %s of %s, its instructions and transfers %s", ErrBrokenInvariant, h.AccountID, h.Reserved, h.Symbol, sum)
 		}
 	}
 	s.wakeAll()

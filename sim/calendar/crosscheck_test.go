@@ -143,3 +143,45 @@ func TestCountingBusinessDaysAgreesWithAnIndependentLibrary(t *testing.T) {
 		}
 	}
 }
+
+// TestEarlyClosesFollowTheirRules derives early closes from the library's dates of
+// the holidays that they belong to. The library itself knows none.
+func TestEarlyClosesFollowTheirRules(t *testing.T) {
+	t.Parallel()
+	observed := func(h *cal.Holiday, year int) calendar.Date {
+		_, day := h.Calc(year)
+		return calendar.DateOf(day, day.Location())
+	}
+	nyse, sifma := lookup(t, "NYSE"), lookup(t, "SIFMA")
+	want := map[*calendar.Calendar]map[calendar.Date]string{
+		nyse:  {},
+		sifma: {date("2025-01-09"): "14:00"}, // National Day of Mourning
+	}
+	for year := 2020; year <= 2030; year++ {
+		dayAfter := observed(us.DayAfterThanksgivingDay, year)
+		want[nyse][dayAfter], want[sifma][dayAfter] = "13:00", "14:00"
+		for _, d := range []calendar.Date{{Year: year, Month: time.July, Day: 3}, {Year: year, Month: time.December, Day: 24}} {
+			if day := d.Weekday(); day >= time.Monday && day <= time.Thursday {
+				want[nyse][d] = "13:00"
+			}
+		}
+		for _, h := range []*cal.Holiday{us.MemorialDay, us.IndependenceDay, us.ChristmasDay} {
+			want[sifma][sifma.Previous(observed(h, year))] = "14:00"
+		}
+		want[sifma][sifma.Previous(calendar.Date{Year: year + 1, Month: time.January, Day: 1})] = "14:00"
+		if friday := observed(aa.GoodFriday, year); sifma.Business(friday) {
+			want[sifma][friday] = "12:00" // with the employment report
+		} else {
+			want[sifma][sifma.Previous(friday)] = "14:00"
+		}
+	}
+	for _, name := range calendar.Names() {
+		c := lookup(t, name)
+		for d := date("2020-01-01"); !d.After(date("2030-12-31")); d = d.AddDays(1) {
+			early, ok := c.EarlyClose(d)
+			if rule := want[c][d]; ok != (rule != "") || (ok && early.String() != rule) {
+				t.Errorf("%s closes at %s, %v on %s, by the rules at %q", name, early, ok, d, rule)
+			}
+		}
+	}
+}

@@ -132,7 +132,11 @@ func loadLocation(name string) (*time.Location, error) {
 	if name == "" || name == "Local" {
 		return nil, fmt.Errorf("%q: a zone has a name of the IANA database, like America/New_York", name)
 	}
-	return time.LoadLocation(name)
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w (where the system has no time zone database, the program must import time/tzdata)", err)
+	}
+	return loc, nil
 }
 
 func (p *parser) weekend(value string) error {

@@ -32,7 +32,7 @@ var builtin = sync.OnceValue(func() registry {
 		}
 		c, err := parse(string(text))
 		if err != nil {
-			panic(fmt.Sprintf("calendar: %s: %v (without a time zone database on the system, a program must import time/tzdata)", file.Name(), err))
+			panic(fmt.Sprintf("calendar: %s: %v", file.Name(), err))
 		}
 		r.calendars[c.name] = c
 		r.names = append(r.names, c.name)

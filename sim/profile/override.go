@@ -17,10 +17,29 @@ import (
 // errors. p itself stays as it is.
 func (p Profile) Override(document []byte) (Profile, error) {
 	out := p.Clone()
+	restore := []func(){
+		putAside(&out.Settlement.Counterparty.Rules), putAside(&out.Approvals.Tiers), putAside(&out.Approvals.Simulated.Names),
+	}
 	if err := strict(document, &out); err != nil {
 		return Profile{}, fmt.Errorf("overriding profile %s: %w", p.Name, err)
 	}
+	for _, f := range restore {
+		f()
+	}
 	return out, nil
+}
+
+// putAside empties a list and returns a function that puts it back, unless
+// another came in its place. Without, the decoder would reuse the elements, and
+// what a document leaves out of one would remain from the list before.
+func putAside[T any](list *[]T) (restore func()) {
+	before := *list
+	*list = nil
+	return func() {
+		if *list == nil {
+			*list = before
+		}
+	}
 }
 
 // UnmarshalJSON merges the rails that a document names into those that are there.
@@ -39,9 +58,11 @@ func (r *Rails) UnmarshalJSON(document []byte) error {
 			continue
 		}
 		rail := (*r)[name]
+		restore := putAside(&rail.Kinds)
 		if err := strict(text, &rail); err != nil {
 			return fmt.Errorf("rails.%s: %w", name, err)
 		}
+		restore()
 		(*r)[name] = rail
 	}
 	return nil

@@ -27,6 +27,7 @@ type rowWriter interface {
 	int8(uint64)
 	int4(int)
 	bytes([]byte)
+	bool(bool)
 }
 
 var (
@@ -112,7 +113,8 @@ func (c *copyRows) date(s string) {
 		return
 	}
 	c.size(4)
-	days := day.Sub(postgresEpoch) / (24 * time.Hour)
+	// In seconds: a [time.Duration] holds no more than 292 years.
+	days := (day.Unix() - postgresEpoch.Unix()) / (24 * 60 * 60)
 	c.b = binary.BigEndian.AppendUint32(c.b, uint32(int32(days))) // two's complement is the format
 }
 
@@ -144,6 +146,15 @@ func (c *copyRows) bytes(v []byte) {
 	}
 	c.size(len(v))
 	c.b = append(c.b, v...)
+}
+
+func (c *copyRows) bool(v bool) {
+	c.size(1)
+	if v {
+		c.b = append(c.b, 1)
+		return
+	}
+	c.b = append(c.b, 0)
 }
 
 // appendNumeric appends the binary form of a plain decimal: the number of
@@ -244,3 +255,4 @@ func (c *columnRows) jsonb(d []byte)       { c.optional(string(d)) }
 func (c *columnRows) int8(v uint64)        { c.text(strconv.FormatUint(v, 10)) }
 func (c *columnRows) int4(v int)           { c.text(strconv.Itoa(v)) }
 func (c *columnRows) bytes(v []byte)       { c.text(`\x` + hex.EncodeToString(v)) }
+func (c *columnRows) bool(v bool)          { c.text(strconv.FormatBool(v)) }

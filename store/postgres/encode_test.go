@@ -5,11 +5,9 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 )
 
@@ -60,26 +58,6 @@ func TestBinaryNumbersMeanWhatTheirTextSays(t *testing.T) {
 		_, fraction, _ := strings.Cut(text, ".")
 		if scale := int(binary.BigEndian.Uint16(b[6:])); scale != len(fraction) {
 			t.Fatalf("%s shows %d digits after the point", text, scale)
-		}
-	}
-}
-
-func TestHistoryComesBackAsItWas(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 3, 1, 12, 0, 0, 120000, time.UTC)
-	for _, history := range [][]sim.Transition{
-		nil,
-		{{Status: "ACKNOWLEDGED", Sequence: 1}},
-		{{At: at, Status: "A", ReasonCode: "LACK", Reason: "\"quoted\" \\ <é> \u2028", Sequence: 1 << 62}, {At: at.Add(time.Hour), Status: ""}},
-	} {
-		got, err := decodeHistory(string(encodeHistory(history)))
-		if err != nil || len(got) != len(history) {
-			t.Fatalf("%+v came back as %+v (%v)", history, got, err)
-		}
-		for i := range got {
-			if got[i] != history[i] {
-				t.Errorf("%+v came back as %+v", history[i], got[i])
-			}
 		}
 	}
 }

@@ -10,9 +10,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
-// The lists of what grows with history: settlements and ledger entries.
+// The lists of settlements and ledger entries, which grow with history.
 
 // notMirror is the condition under which the partial indexes on account
 // columns hold a row; it must be spelled as in the migration.
@@ -35,7 +36,7 @@ func (j *Journal) ListSettlements(ctx context.Context, f sim.SettlementFilter, p
 	if err != nil {
 		return nil, err
 	}
-	out, err := query(ctx, j, sql, args, readSettlement)
+	out, err := query(ctx, j, sql, args, read(tables.Settlements))
 	if err != nil {
 		return nil, fmt.Errorf("listing settlements: %w", err)
 	}
@@ -86,7 +87,7 @@ func (q *statements) listSettlements(f sim.SettlementFilter, p sim.Page) (sql st
 				"source_account IS DISTINCT FROM destination_account"),
 		}, "settlement_id", limit)
 	}
-	return settlementTable.selectFrom(q.schema) + " WHERE settlement_id IN (" + page + ") ORDER BY settlement_id", c.args, nil
+	return selectFrom(q.schema, &tables.Settlements.Table) + " WHERE settlement_id IN (" + page + ") ORDER BY settlement_id", c.args, nil
 }
 
 // from adds a bound on time unless it is zero.
@@ -98,7 +99,7 @@ func (c *conditions) from(text string, t time.Time) {
 
 // FindSettlement returns one settlement, or nil. See [sim.Tables].
 func (j *Journal) FindSettlement(ctx context.Context, id uuid.UUID) (*sim.Settlement, error) {
-	out, err := query(ctx, j, settlementTable.selectFrom(j.sql.schema)+" WHERE settlement_id = $1::uuid", []any{id.String()}, readSettlement)
+	out, err := query(ctx, j, selectFrom(j.sql.schema, &tables.Settlements.Table)+" WHERE settlement_id = $1::uuid", []any{id.String()}, read(tables.Settlements))
 	if err != nil {
 		return nil, fmt.Errorf("finding settlement %s: %w", id, err)
 	}
@@ -114,9 +115,13 @@ func (j *Journal) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page
 	if err != nil {
 		return nil, err
 	}
-	out, err := query(ctx, j, sql, args, readEntry)
+	rows, err := query(ctx, j, sql, args, read(tables.Entries))
 	if err != nil {
 		return nil, fmt.Errorf("listing ledger entries: %w", err)
+	}
+	var out []sim.Entry
+	for _, e := range rows {
+		out = append(out, *e)
 	}
 	return out, nil
 }
@@ -154,7 +159,7 @@ func (q *statements) listEntries(f sim.EntryFilter, p sim.Page) (sql string, arg
 			entries("credit_account = "+account, notMirror("credit_account"), "debit_account <> credit_account"),
 		}, "sequence, idx", limit)
 	}
-	return "SELECT " + entryTable.fields() + " FROM (" + page + ") page ORDER BY sequence, idx", c.args, nil
+	return "SELECT " + fields(q.schema, &tables.Entries.Table) + " FROM (" + page + ") page ORDER BY sequence, idx", c.args, nil
 }
 
 // entryCursor reads "<sequence>-<index>".

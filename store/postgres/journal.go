@@ -93,6 +93,7 @@ type statements struct {
 	schema string
 
 	claim, claimTables, append, read, move, place, projected, keyed string
+	removeDocuments, removeApprovals                                string
 	remove                                                          [2]string
 }
 
@@ -118,7 +119,13 @@ func prepare(schema string) statements {
 		place:     q(`SELECT epoch, seq FROM {schema}.projection`),
 		projected: q(`SELECT seq, at, hash, generator FROM {schema}.projection`),
 		keyed: q(`SELECT EXISTS (SELECT FROM {schema}.idempotency_keys)
-			OR EXISTS (SELECT FROM {schema}.settlements WHERE external_id IS NOT NULL)`),
+			OR EXISTS (SELECT FROM {schema}.settlements WHERE external_id IS NOT NULL)
+			OR EXISTS (SELECT FROM {schema}.transfers WHERE external_id IS NOT NULL)`),
+		removeDocuments: q(`DELETE FROM {schema}.documents WHERE (kind, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`),
+		// An approval is never withdrawn, but the tables are to say what the last
+		// record says, whatever it is.
+		removeApprovals: q(`DELETE FROM {schema}.approvals a USING unnest($1::text[], $2::text[]) AS u (transfer_id, decided)
+			WHERE a.transfer_id = u.transfer_id::uuid AND a.idx >= u.decided::int4`),
 		remove: [2]string{
 			q(`DELETE FROM {schema}.positions WHERE position_id = ANY($1::text[]::uuid[])`),
 			q(`DELETE FROM {schema}.balances WHERE balance_id = ANY($1::text[]::uuid[])`),

@@ -14,27 +14,38 @@ import (
 // would forbid.
 const keyPage = 20000
 
-// An external id counts as used by the event with which its settlement's
-// history begins.
-const externalSequence = `coalesce((history->0->>'sequence')::int8, 0)`
+// bearers are the tables whose rows bear external ids, by the kind of key. An id
+// counts as used by the event with which its bearer's history begins.
+var bearers = map[sim.KeyKind]string{sim.KeyExternal: "settlements", sim.KeyTransfer: "transfers"}
+
+// selectExternal begins a SELECT of the external ids of a kind.
+func selectExternal(kind sim.KeyKind) string {
+	return fmt.Sprintf(`SELECT %d::int4, external_id, NULL::bytea, coalesce((history->0->>'sequence')::int8, 0) FROM {schema}.%s`, kind, bearers[kind])
+}
+
+const selectIdempotency = `SELECT 1::int4, key, fingerprint, sequence FROM {schema}.idempotency_keys`
+
+// What is asked for about keys.
+var (
+	findKeys = selectIdempotency + ` WHERE key = ANY($1::text[])
+		UNION ALL ` + selectExternal(sim.KeyExternal) + ` WHERE external_id = ANY($2::text[])
+		UNION ALL ` + selectExternal(sim.KeyTransfer) + ` WHERE external_id = ANY($3::text[])`
+	scanKeys = []string{
+		selectIdempotency + ` WHERE key > $1::text ORDER BY key LIMIT $2::int8`,
+		selectExternal(sim.KeyExternal) + ` WHERE external_id > $1::text ORDER BY external_id LIMIT $2::int8`,
+		selectExternal(sim.KeyTransfer) + ` WHERE external_id > $1::text ORDER BY external_id LIMIT $2::int8`,
+	}
+)
 
 // FindKeys returns the records of those keys that are stored. See [sim.Tables].
 func (j *Journal) FindKeys(ctx context.Context, keys []sim.Key) ([]sim.KeyRecord, error) {
-	var idempotency, external []string
+	wanted := make(map[sim.KeyKind][]string)
 	for _, k := range keys {
-		if k.Kind == sim.KeyExternal {
-			external = append(external, k.Value)
-		} else {
-			idempotency = append(idempotency, k.Value)
-		}
+		wanted[k.Kind] = append(wanted[k.Kind], k.Value)
 	}
 	var out []sim.KeyRecord
 	err := j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		rows, err := c.Query(ctx, fill(`
-			SELECT 1::int4, key, fingerprint, sequence FROM {schema}.idempotency_keys WHERE key = ANY($1::text[])
-			UNION ALL
-			SELECT 2::int4, external_id, NULL, `+externalSequence+` FROM {schema}.settlements WHERE external_id = ANY($2::text[])`, j.schema),
-			idempotency, external)
+		rows, err := c.Query(ctx, fill(findKeys, j.schema), wanted[sim.KeyIdempotency], wanted[sim.KeyExternal], wanted[sim.KeyTransfer])
 		if err != nil {
 			return err
 		}
@@ -50,13 +61,12 @@ func (j *Journal) FindKeys(ctx context.Context, keys []sim.Key) ([]sim.KeyRecord
 // ScanKeys calls fn with every stored key. It holds no connection while fn
 // runs. See [sim.Tables].
 func (j *Journal) ScanKeys(ctx context.Context, fn func(sim.KeyRecord) error) error {
-	err := j.scan(ctx, fill(`SELECT 1::int4, key, fingerprint, sequence FROM {schema}.idempotency_keys
-		WHERE key > $1::text ORDER BY key LIMIT $2::int8`, j.schema), fn)
-	if err != nil {
-		return err
+	for _, sql := range scanKeys {
+		if err := j.scan(ctx, fill(sql, j.schema), fn); err != nil {
+			return err
+		}
 	}
-	return j.scan(ctx, fill(`SELECT 2::int4, external_id, NULL::bytea, `+externalSequence+` FROM {schema}.settlements
-		WHERE external_id > $1::text ORDER BY external_id LIMIT $2::int8`, j.schema), fn)
+	return nil
 }
 
 func (j *Journal) scan(ctx context.Context, sql string, fn func(sim.KeyRecord) error) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 // conditions collects what a list is restricted to. The text of each condition
@@ -89,8 +90,8 @@ func (j *Journal) ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.P
 	}
 	c.equal("client_id", f.ClientID)
 	c.equal("account_type", string(f.Type))
-	sql := accountTable.selectFrom(j.sql.schema) + c.where() + " ORDER BY account_id LIMIT " + c.value(p.Limit) + "::int8"
-	out, err := query(ctx, j, sql, c.args, readAccount)
+	sql := selectFrom(j.sql.schema, &tables.Accounts.Table) + c.where() + " ORDER BY account_id LIMIT " + c.value(p.Limit) + "::int8"
+	out, err := query(ctx, j, sql, c.args, read(tables.Accounts))
 	if err != nil {
 		return nil, fmt.Errorf("listing accounts: %w", err)
 	}
@@ -99,9 +100,9 @@ func (j *Journal) ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.P
 
 // ListHoldings lists positions or balances by id. See [sim.Tables].
 func (j *Journal) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.Page) ([]*sim.Holding, error) {
-	t, id, symbol, read := &positionTable, "position_id", "symbol", readPosition
+	t, id, symbol := tables.Positions, "position_id", "symbol"
 	if f.Cash {
-		t, id, symbol, read = &balanceTable, "balance_id", "currency", readBalance
+		t, id, symbol = tables.Balances, "balance_id", "currency"
 	}
 	var c conditions
 	if p.After != "" {
@@ -113,19 +114,53 @@ func (j *Journal) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.P
 	}
 	c.equal("account_id", f.AccountID)
 	c.equal(symbol, f.Symbol)
-	sql := t.selectFrom(j.sql.schema) + c.where() + " ORDER BY " + id + " LIMIT " + c.value(p.Limit) + "::int8"
-	out, err := query(ctx, j, sql, c.args, read)
+	sql := selectFrom(j.sql.schema, &t.Table) + c.where() + " ORDER BY " + id + " LIMIT " + c.value(p.Limit) + "::int8"
+	out, err := query(ctx, j, sql, c.args, read(t))
 	if err != nil {
-		return nil, fmt.Errorf("listing %s: %w", t.name, err)
+		return nil, fmt.Errorf("listing %s: %w", t.Name, err)
 	}
 	return out, nil
 }
 
 // ListMirrors lists all mirror accounts. See [sim.Tables].
 func (j *Journal) ListMirrors(ctx context.Context) ([]*sim.Mirror, error) {
-	out, err := query(ctx, j, mirrorTable.selectFrom(j.sql.schema)+" ORDER BY symbol", nil, readMirror)
+	out, err := query(ctx, j, selectFrom(j.sql.schema, &tables.Mirrors.Table)+" ORDER BY symbol", nil, read(tables.Mirrors))
 	if err != nil {
 		return nil, fmt.Errorf("listing mirrors: %w", err)
 	}
 	return out, nil
+}
+
+// ListDocuments lists the documents of a kind by id, or all. See [sim.Tables].
+func (j *Journal) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
+	sql, args, err := j.sql.listDocuments(kind, p)
+	if err != nil {
+		return nil, err
+	}
+	out, err := query(ctx, j, sql, args, read(tables.Documents))
+	if err != nil {
+		return nil, fmt.Errorf("listing documents: %w", err)
+	}
+	return out, nil
+}
+
+func (q *statements) listDocuments(kind sim.DocumentKind, p sim.Page) (sql string, args []any, err error) {
+	if strings.ContainsRune(p.After, 0) {
+		return "", nil, badCursor(p.After)
+	}
+	var c conditions
+	switch {
+	case kind == "":
+		after, err := sim.ParseDocumentCursor(p.After)
+		if err != nil {
+			return "", nil, err
+		}
+		c.parts = append(c.parts, "(kind, id) > ("+c.value(string(after.Kind))+"::text, "+c.value(after.ID)+"::text)")
+	case p.After != "":
+		c.add("kind = ?::text", string(kind))
+		c.add("id > ?::text", p.After)
+	default:
+		c.add("kind = ?::text", string(kind))
+	}
+	return selectFrom(q.schema, &tables.Documents.Table) + c.where() + " ORDER BY kind, id LIMIT " + c.value(p.Limit) + "::int8", c.args, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 // transactionLimits bound what a transaction waits for and how long its locks
@@ -15,6 +16,10 @@ import (
 // they work through a pooler.
 const transactionLimits = `SELECT set_config('lock_timeout', '10s', true),
 	set_config('idle_in_transaction_session_timeout', '30s', true)`
+
+// openTransfers is the condition of those that are not done, spelled as in the
+// index on them.
+const openTransfers = `(status IN ('PENDING', 'IN_PROGRESS') OR return_due)`
 
 // Load claims the journal and reads the tables, in one transaction and one
 // round trip. It holds the rows that guard appends and projections while it
@@ -33,11 +38,13 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 		batch.Queue(j.sql.claim)
 		batch.Queue(j.sql.claimTables)
 		batch.Queue(j.sql.keyed)
-		batch.Queue(accountTable.selectFrom(j.sql.schema))
-		batch.Queue(positionTable.selectFrom(j.sql.schema))
-		batch.Queue(balanceTable.selectFrom(j.sql.schema))
-		batch.Queue(mirrorTable.selectFrom(j.sql.schema))
-		batch.Queue(settlementTable.selectFrom(j.sql.schema) + ` WHERE status IN ('PENDING', 'IN_PROGRESS') ORDER BY settlement_id`)
+		batch.Queue(selectFrom(j.sql.schema, &tables.Accounts.Table))
+		batch.Queue(selectFrom(j.sql.schema, &tables.Positions.Table))
+		batch.Queue(selectFrom(j.sql.schema, &tables.Balances.Table))
+		batch.Queue(selectFrom(j.sql.schema, &tables.Mirrors.Table))
+		batch.Queue(selectFrom(j.sql.schema, &tables.Settlements.Table) + ` WHERE status IN ('PENDING', 'IN_PROGRESS') ORDER BY settlement_id`)
+		batch.Queue(selectFrom(j.sql.schema, &tables.Transfers.Table) + ` WHERE ` + openTransfers + ` ORDER BY transfer_id`)
+		batch.Queue(selectFrom(j.sql.schema, &tables.Documents.Table))
 		batch.Queue(`COMMIT`)
 		results := c.SendBatch(ctx, &batch)
 		if err := j.readSnapshot(results, &snap, &epoch); err != nil {
@@ -71,22 +78,28 @@ func (j *Journal) readSnapshot(results pgx.BatchResults, snap *sim.Snapshot, epo
 	if err = results.QueryRow().Scan(&snap.Keyed); err != nil {
 		return err
 	}
-	if snap.Accounts, err = collect(results, readAccount); err != nil {
+	if snap.Accounts, err = collect(results, read(tables.Accounts)); err != nil {
 		return fmt.Errorf("accounts: %w", err)
 	}
-	if snap.Holdings, err = collect(results, readPosition); err != nil {
+	if snap.Holdings, err = collect(results, read(tables.Positions)); err != nil {
 		return fmt.Errorf("positions: %w", err)
 	}
-	balances, err := collect(results, readBalance)
+	balances, err := collect(results, read(tables.Balances))
 	if err != nil {
 		return fmt.Errorf("balances: %w", err)
 	}
 	snap.Holdings = append(snap.Holdings, balances...)
-	if snap.Mirrors, err = collect(results, readMirror); err != nil {
+	if snap.Mirrors, err = collect(results, read(tables.Mirrors)); err != nil {
 		return fmt.Errorf("mirrors: %w", err)
 	}
-	if snap.Open, err = collect(results, readSettlement); err != nil {
+	if snap.Open, err = collect(results, read(tables.Settlements)); err != nil {
 		return fmt.Errorf("open settlements: %w", err)
+	}
+	if snap.OpenTransfers, err = collect(results, read(tables.Transfers)); err != nil {
+		return fmt.Errorf("open transfers: %w", err)
+	}
+	if snap.Documents, err = collect(results, read(tables.Documents)); err != nil {
+		return fmt.Errorf("documents: %w", err)
 	}
 	_, err = results.Exec() // COMMIT
 	return err

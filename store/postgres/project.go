@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 // projectionLimits are [transactionLimits], and let the commit return before
@@ -26,7 +28,7 @@ const projectionLimits = `SELECT set_config('lock_timeout', '10s', true),
 // entries and keys) are copied.
 func (j *Journal) Project(ctx context.Context, p *sim.Projection) error {
 	epoch, from := j.claimed()
-	w, err := j.encode(p, from)
+	w, err := encode(p, from)
 	if err != nil {
 		return err
 	}
@@ -35,9 +37,12 @@ func (j *Journal) Project(ctx context.Context, p *sim.Projection) error {
 			return err
 		}
 		for _, rows := range w.copies {
-			_, err := c.PgConn().CopyFrom(ctx, bytes.NewReader(rows.finish()), rows.into.copyInto(j.sql.schema))
+			if rows.rows == 0 {
+				continue
+			}
+			_, err := c.PgConn().CopyFrom(ctx, bytes.NewReader(rows.finish()), copyInto(j.sql.schema, rows.into, rows.columns))
 			if err != nil {
-				return fmt.Errorf("copying %d rows into %s: %w", rows.rows, rows.into.name, err)
+				return fmt.Errorf("copying %d rows into %s: %w", rows.rows, rows.into.Name, err)
 			}
 		}
 		_, err := c.PgConn().Exec(ctx, `COMMIT`).ReadAll()
@@ -53,86 +58,154 @@ func (j *Journal) Project(ctx context.Context, p *sim.Projection) error {
 // changes are a projection in the form in which it is sent.
 type changes struct {
 	removed [2][]string // positions, balances
-	upserts []upsertRows
-	copies  []tableCopy
+	// removedDocuments are kinds and ids.
+	removedDocuments [2][]string
+	// approvals are ids of transfers and how many approvals they have now.
+	approvals [2][]string
+	upserts   []*upsertRows
+	copies    []*tableCopy
 }
 
+// upsertRows are rows of the first columns of a table.
 type upsertRows struct {
 	columnRows
-	into *table
+	into    *tables.Table
+	columns int
 }
 
+// tableCopy is the same for rows that are new.
 type tableCopy struct {
 	copyRows
-	into *table
+	into    *tables.Table
+	columns int
 }
 
-func (j *Journal) encode(p *sim.Projection, from uint64) (*changes, error) {
-	accounts, positions, balances := upsertRows{into: &accountTable}, upsertRows{into: &positionTable}, upsertRows{into: &balanceTable}
-	mirrors, settlements := upsertRows{into: &mirrorTable}, upsertRows{into: &settlementTable}
-	added, entries, keys := tableCopy{into: &settlementTable}, tableCopy{into: &entryTable}, tableCopy{into: &keyTable}
+// upserts collects records that may replace others: those that have something
+// in the columns in which few have, and apart from them the others.
+type upserts[R any] struct {
+	records     *tables.Records[R]
+	full, plain upsertRows
+}
 
-	w := &changes{}
-	for _, a := range p.Accounts {
-		accounts.begin(len(accountTable.columns))
-		writeAccount(&accounts, a)
+func newUpserts[R any](w *changes, t *tables.Records[R]) *upserts[R] {
+	u := &upserts[R]{records: t, full: upsertRows{into: &t.Table, columns: t.Stored}, plain: upsertRows{into: &t.Table, columns: t.Common}}
+	w.upserts = append(w.upserts, &u.full, &u.plain)
+	return u
+}
+
+func (u *upserts[R]) add(r *R) {
+	rows := &u.full
+	if u.records.Plain(r) {
+		rows = &u.plain
 	}
+	rows.begin(rows.columns)
+	write(rows, u.records, rows.columns, r)
+}
+
+// inserts is [upserts] for records that are new.
+type inserts[R any] struct {
+	records     *tables.Records[R]
+	full, plain tableCopy
+}
+
+func newInserts[R any](w *changes, t *tables.Records[R]) *inserts[R] {
+	n := &inserts[R]{records: t, full: tableCopy{into: &t.Table, columns: t.Stored}, plain: tableCopy{into: &t.Table, columns: t.Common}}
+	w.copies = append(w.copies, &n.full, &n.plain)
+	return n
+}
+
+func (n *inserts[R]) add(r *R) {
+	rows := &n.full
+	if n.records.Plain(r) {
+		rows = &n.plain
+	}
+	rows.begin(rows.columns)
+	write(rows, n.records, rows.columns, r)
+}
+
+func encode(p *sim.Projection, from uint64) (*changes, error) {
+	w := &changes{}
+	accounts := newUpserts(w, tables.Accounts)
+	for _, a := range p.Accounts {
+		accounts.add(a)
+	}
+	positions, balances := newUpserts(w, tables.Positions), newUpserts(w, tables.Balances)
 	for _, h := range p.Holdings {
-		rows, kind, write := &positions, 0, writePosition
+		kind, rows := 0, positions
 		if h.Cash {
-			rows, kind, write = &balances, 1, writeBalance
+			kind, rows = 1, balances
 		}
 		if h.Removed {
 			w.removed[kind] = append(w.removed[kind], h.ID.String())
 			continue
 		}
-		rows.begin(len(rows.into.columns))
-		write(rows, h)
+		rows.add(h)
 	}
+	mirrors := newUpserts(w, tables.Mirrors)
 	for _, m := range p.Mirrors {
-		mirrors.begin(len(mirrorTable.columns))
-		writeMirror(&mirrors, m)
+		mirrors.add(m)
 	}
+	settled, added := newUpserts(w, tables.Settlements), newInserts(w, tables.Settlements)
 	for _, s := range p.Settlements {
-		if isNew(s, from) {
-			added.begin(len(settlementTable.columns))
-			writeSettlement(&added, s)
+		if isNew(s.ID, s.History, from) {
+			added.add(s)
 			continue
 		}
-		settlements.begin(len(settlementTable.columns))
-		writeSettlement(&settlements, s)
+		settled.add(s)
 	}
+	w.addTransfers(p, from)
+	documents := newUpserts(w, tables.Documents)
+	for _, v := range p.Documents {
+		if v.Removed {
+			w.removedDocuments[0] = append(w.removedDocuments[0], string(v.Kind))
+			w.removedDocuments[1] = append(w.removedDocuments[1], v.ID)
+			continue
+		}
+		documents.add(v)
+	}
+	entries, keys := newInserts(w, tables.Entries), newInserts(w, tables.Keys)
 	for i := range p.Entries {
-		entries.begin(len(entryTable.columns))
-		writeEntry(&entries, &p.Entries[i])
+		entries.add(&p.Entries[i])
 	}
 	for i := range p.Keys {
-		if p.Keys[i].Kind != sim.KeyIdempotency {
-			continue // external ids are in their settlements
-		}
-		keys.begin(len(keyTable.columns))
-		writeKey(&keys, &p.Keys[i])
-	}
-	for _, rows := range []*upsertRows{&accounts, &positions, &balances, &mirrors, &settlements} {
-		if rows.rows > 0 {
-			w.upserts = append(w.upserts, *rows)
+		if p.Keys[i].Kind == sim.KeyIdempotency { // external ids are in what bears them
+			keys.add(&p.Keys[i])
 		}
 	}
-	for _, rows := range []*tableCopy{&added, &entries, &keys} {
+	for _, rows := range w.copies {
 		if rows.err != nil {
 			return nil, rows.err
-		}
-		if rows.rows > 0 {
-			w.copies = append(w.copies, *rows)
 		}
 	}
 	return w, nil
 }
 
-// isNew reports whether a settlement cannot be in the tables yet: its life
-// began behind the place that they have reached.
-func isNew(s *sim.Settlement, projected uint64) bool {
-	return s.ID != uuid.Nil && len(s.History) > 0 && s.History[0].Sequence > projected
+// addTransfers adds transfers and, behind them, their approvals.
+func (w *changes) addTransfers(p *sim.Projection, from uint64) {
+	changed, added := newUpserts(w, tables.Transfers), newInserts(w, tables.Transfers)
+	decided, decidedNow := newUpserts(w, tables.Approvals), newInserts(w, tables.Approvals)
+	for _, t := range p.Transfers {
+		approvals := tables.ApprovalsOf(t)
+		if isNew(t.ID, t.History, from) {
+			added.add(t)
+			for i := range approvals {
+				decidedNow.add(&approvals[i])
+			}
+			continue
+		}
+		changed.add(t)
+		w.approvals[0] = append(w.approvals[0], t.ID.String())
+		w.approvals[1] = append(w.approvals[1], strconv.Itoa(len(approvals)))
+		for i := range approvals {
+			decided.add(&approvals[i])
+		}
+	}
+}
+
+// isNew reports whether a record cannot be in the tables yet: its life began
+// behind the place that they have reached.
+func isNew(id uuid.UUID, history []sim.Transition, projected uint64) bool {
+	return id != uuid.Nil && len(history) > 0 && history[0].Sequence > projected
 }
 
 // guardAndUpsert moves the projected place, which locks it, and replaces rows.
@@ -150,8 +223,16 @@ func (j *Journal) guardAndUpsert(ctx context.Context, c *pgx.Conn, epoch int64, 
 			batch.Queue(j.sql.remove[kind], ids)
 		}
 	}
-	for i := range w.upserts {
-		batch.Queue(w.upserts[i].into.upsert(j.sql.schema), w.upserts[i].arguments()...)
+	if kinds := w.removedDocuments[0]; len(kinds) > 0 {
+		batch.Queue(j.sql.removeDocuments, kinds, w.removedDocuments[1])
+	}
+	for _, rows := range w.upserts {
+		if rows.rows > 0 {
+			batch.Queue(upsert(j.sql.schema, rows.into, rows.columns), rows.arguments()...)
+		}
+	}
+	if ids := w.approvals[0]; len(ids) > 0 {
+		batch.Queue(j.sql.removeApprovals, ids, w.approvals[1])
 	}
 	results := c.SendBatch(ctx, &batch)
 	for range 2 { // BEGIN, limits

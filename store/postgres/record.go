@@ -1,167 +1,175 @@
 package postgres
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
-// The functions below write and read records in the order of the columns in
-// table.go; each pair belongs together.
-
-func writeAccount(w rowWriter, a *sim.Account) {
-	w.text(a.AccountID)
-	w.text(a.ClientID)
-	w.text(string(a.Type))
-	w.text(string(a.Status))
-	w.time(a.CreatedAt)
-	w.time(a.UpdatedAt)
-	w.jsonb(a.Metadata)
-}
-
-func readAccount(row pgx.CollectableRow) (*sim.Account, error) {
-	var a sim.Account
-	var created, updated *time.Time
-	var metadata string
-	if err := row.Scan(&a.AccountID, &a.ClientID, (*string)(&a.Type), (*string)(&a.Status), &created, &updated, &metadata); err != nil {
-		return nil, err
+// write writes the first n columns of a record.
+func write[R any](w rowWriter, t *tables.Records[R], n int, r *R) {
+	for i := range n {
+		put(w, &t.Columns[i], t.At(i, r))
 	}
-	a.CreatedAt, a.UpdatedAt = utc(created), utc(updated)
-	var err error
-	a.Metadata, err = canonical(metadata)
-	return &a, err
 }
 
-func writePosition(w rowWriter, h *sim.Holding) {
-	w.id(h.ID)
-	w.text(h.AccountID)
-	w.text(h.Symbol)
-	w.amount(h.Available)
-	w.amount(h.Locked)
-	w.amount(h.Total())
-	w.amount(h.AverageCost)
-	w.amount(h.MarketValue)
-	w.text(h.Currency)
-	w.time(h.CreatedAt)
-	w.time(h.UpdatedAt)
-	w.jsonb(h.Metadata)
-}
-
-func readPosition(row pgx.CollectableRow) (*sim.Holding, error) {
-	var h sim.Holding
-	var available, locked, total, cost, value, metadata string
-	var created, updated *time.Time
-	err := row.Scan((*[16]byte)(&h.ID), &h.AccountID, &h.Symbol, &available, &locked, &total, &cost, &value, &h.Currency,
-		&created, &updated, &metadata)
-	if err != nil {
-		return nil, err
-	}
-	return completeHolding(&h, created, updated, metadata, total, available, locked, cost, value)
-}
-
-func writeBalance(w rowWriter, h *sim.Holding) {
-	w.id(h.ID)
-	w.text(h.AccountID)
-	w.text(h.Symbol)
-	w.amount(h.Available)
-	w.amount(h.Locked)
-	w.amount(h.Total())
-	w.amount(h.AverageCost)
-	w.amount(h.MarketValue)
-	w.time(h.CreatedAt)
-	w.time(h.UpdatedAt)
-	w.jsonb(h.Metadata)
-}
-
-func readBalance(row pgx.CollectableRow) (*sim.Holding, error) {
-	h := sim.Holding{Cash: true}
-	var available, locked, total, cost, value, metadata string
-	var created, updated *time.Time
-	err := row.Scan((*[16]byte)(&h.ID), &h.AccountID, &h.Symbol, &available, &locked, &total, &cost, &value,
-		&created, &updated, &metadata)
-	if err != nil {
-		return nil, err
-	}
-	h.Currency = h.Symbol
-	return completeHolding(&h, created, updated, metadata, total, available, locked, cost, value)
-}
-
-// completeHolding sets what positions and balances have in common. A total
-// that is not the sum of its parts was not written by this program.
-func completeHolding(h *sim.Holding, created, updated *time.Time, metadata, total string, parts ...string) (*sim.Holding, error) {
-	for i, into := range []*money.Amount{&h.Available, &h.Locked, &h.AverageCost, &h.MarketValue} {
-		a, err := money.Restore(parts[i])
-		if err != nil {
-			return nil, fmt.Errorf("holding %s: %w", h.ID, err)
+// put writes the value of a column.
+func put(w rowWriter, c *tables.Column, v any) {
+	switch v := v.(type) {
+	case *string:
+		switch {
+		case c.Kind == tables.Date:
+			w.date(*v)
+		case c.Null:
+			w.optional(*v)
+		default:
+			w.text(*v)
 		}
-		*into = a
+	case *money.Amount:
+		putAmount(w, c, *v)
+	case *tables.Total:
+		putAmount(w, c, v.Amount())
+	case *uuid.UUID:
+		w.id(*v)
+	case *time.Time:
+		w.time(*v)
+	case *[]byte:
+		if c.Kind == tables.JSONB {
+			w.jsonb(*v)
+		} else {
+			w.json(*v)
+		}
+	case tables.Embedded:
+		w.json(v.Encode())
+	case *tables.Bits:
+		if *v == 0 {
+			w.optional("")
+		} else {
+			w.int8(uint64(*v))
+		}
+	case *uint64:
+		w.int8(*v)
+	case *int:
+		w.int4(*v)
+	case *bool:
+		w.bool(*v)
+	case *sim.Fingerprint:
+		w.bytes(v[:])
+	default:
+		panic(fmt.Sprintf("column %s is a %T", c.Name, v)) // a defect of the description
 	}
-	if sum, err := money.Restore(total); err != nil || !sum.Equal(h.Total()) {
-		return nil, fmt.Errorf("%w: holding %s has a total of %s, its parts are %s and %s", sim.ErrBrokenInvariant, h.ID, total, h.Available, h.Locked)
-	}
-	h.CreatedAt, h.UpdatedAt = utc(created), utc(updated)
-	var err error
-	h.Metadata, err = canonical(metadata)
-	return h, err
 }
 
-func writeMirror(w rowWriter, m *sim.Mirror) {
-	w.text(m.Symbol)
-	w.text(m.Account)
-	w.amount(m.Balance)
-}
-
-func readMirror(row pgx.CollectableRow) (*sim.Mirror, error) {
-	var m sim.Mirror
-	var balance string
-	if err := row.Scan(&m.Symbol, &m.Account, &balance); err != nil {
-		return nil, err
+func putAmount(w rowWriter, c *tables.Column, a money.Amount) {
+	if c.Null && a.IsZero() {
+		w.optional("")
+		return
 	}
-	var err error
-	m.Balance, err = money.Restore(balance)
-	return &m, err
+	w.amount(a)
 }
 
-func writeEntry(w rowWriter, e *sim.Entry) {
-	w.int8(e.Sequence)
-	w.int4(e.Index)
-	w.text(e.Symbol)
-	w.amount(e.Amount)
-	w.text(e.Debit.AccountID)
-	w.text(string(e.Debit.Bucket))
-	w.text(e.Credit.AccountID)
-	w.text(string(e.Credit.Bucket))
-	w.id(e.SettlementID)
-	w.time(e.PostedAt)
-}
-
-func readEntry(row pgx.CollectableRow) (sim.Entry, error) {
-	var e sim.Entry
-	var amount string
-	var settlement *[16]byte
-	var posted *time.Time
-	err := row.Scan(&e.Sequence, &e.Index, &e.Symbol, &amount, &e.Debit.AccountID, (*string)(&e.Debit.Bucket),
-		&e.Credit.AccountID, (*string)(&e.Credit.Bucket), &settlement, &posted)
-	if err != nil {
-		return e, err
+// read returns a function that reads rows of [selectFrom].
+func read[R any](t *tables.Records[R]) pgx.RowToFunc[*R] {
+	return func(row pgx.CollectableRow) (*R, error) {
+		r := t.New()
+		into := make([]any, len(t.Columns))
+		for i := range into {
+			into[i] = destination(&t.Columns[i], t.At(i, r))
+		}
+		if err := row.Scan(into...); err != nil {
+			return nil, fmt.Errorf("%s: %w", t.Name, err)
+		}
+		return r, t.Finish(r)
 	}
-	if settlement != nil {
-		e.SettlementID = uuid.UUID(*settlement)
-	}
-	e.PostedAt = utc(posted)
-	e.Amount, err = money.Restore(amount)
-	return e, err
 }
 
-func writeKey(w rowWriter, k *sim.KeyRecord) {
-	w.text(k.Value)
-	w.bytes(k.Fingerprint[:])
-	w.int8(k.Sequence)
+// destination returns what a column's value is scanned into.
+func destination(c *tables.Column, v any) any {
+	switch v := v.(type) {
+	case *string, *uint64, *int, *bool:
+		return v
+	case *tables.Bits:
+		return (*uint32)(v)
+	case *money.Amount:
+		return (*amountColumn)(v)
+	case *tables.Total:
+		return textColumn(v.Check)
+	case *uuid.UUID:
+		return (*idColumn)(v)
+	case *time.Time:
+		return (*timeColumn)(v)
+	case *[]byte:
+		if c.Kind == tables.JSONB {
+			return (*canonicalColumn)(v)
+		}
+		return (*documentColumn)(v)
+	case interface{ Decode(string) error }:
+		return textColumn(v.Decode)
+	default:
+		panic(fmt.Sprintf("column %s is a %T", c.Name, v)) // a defect of the description
+	}
+}
+
+// The types below scan columns of [fields].
+
+type textColumn func(string) error
+
+func (f textColumn) ScanText(t pgtype.Text) error { return f(t.String) }
+
+type amountColumn money.Amount
+
+func (a *amountColumn) ScanText(t pgtype.Text) error {
+	if t.String == "" {
+		*a = amountColumn(money.Zero)
+		return nil
+	}
+	amount, err := money.Restore(t.String)
+	*a = amountColumn(amount)
+	return err
+}
+
+type idColumn uuid.UUID
+
+func (id *idColumn) ScanUUID(v pgtype.UUID) error {
+	*id = v.Bytes // zero for NULL
+	return nil
+}
+
+type timeColumn time.Time
+
+func (at *timeColumn) ScanTimestamptz(v pgtype.Timestamptz) error {
+	*at = timeColumn{}
+	if v.Valid {
+		*at = timeColumn(v.Time.UTC())
+	}
+	return nil
+}
+
+type documentColumn []byte
+
+func (d *documentColumn) ScanText(t pgtype.Text) error {
+	*d = nil
+	if t.String != "" {
+		*d = []byte(t.String)
+	}
+	return nil
+}
+
+type canonicalColumn []byte
+
+func (d *canonicalColumn) ScanText(t pgtype.Text) (err error) {
+	*d, err = canonical(t.String)
+	return err
 }
 
 func utc(t *time.Time) time.Time {
@@ -178,8 +186,16 @@ func canonical(document string) ([]byte, error) {
 		return nil, nil
 	}
 	var v any
-	if err := decodeNumbers(document, &v); err != nil {
+	d := json.NewDecoder(strings.NewReader(document))
+	d.UseNumber() // which stay as they are written
+	if err := d.Decode(&v); err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
 	}
-	return encodePlain(v)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -3,120 +3,96 @@ package postgres
 import (
 	"fmt"
 	"strings"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
-// column is a column of a projected table with its SQL type.
-type column struct{ name, kind string }
-
-// table describes a projected table in the order in which its rows are written
-// and read. The statements on it are made from that once per journal.
-type table struct {
-	name string
-	// keys is the length of the primary key, which comes first.
-	keys    int
-	columns []column
-}
-
-// The projected tables. The functions in record.go write and read their
-// columns in this order.
-var (
-	accountTable = table{"accounts", 1, []column{
-		{"account_id", "text"}, {"client_id", "text"}, {"account_type", "text"}, {"status", "text"},
-		{"created_at", "timestamptz"}, {"last_updated", "timestamptz"}, {"metadata", "jsonb"},
-	}}
-	positionTable = table{"positions", 1, []column{
-		{"position_id", "uuid"}, {"account_id", "text"}, {"symbol", "text"},
-		{"available_quantity", "numeric"}, {"locked_quantity", "numeric"}, {"quantity", "numeric"},
-		{"average_cost", "numeric"}, {"market_value", "numeric"}, {"currency", "text"},
-		{"created_at", "timestamptz"}, {"last_updated", "timestamptz"}, {"metadata", "jsonb"},
-	}}
-	balanceTable = table{"balances", 1, []column{
-		{"balance_id", "uuid"}, {"account_id", "text"}, {"currency", "text"},
-		{"available_balance", "numeric"}, {"locked_balance", "numeric"}, {"total_balance", "numeric"},
-		{"average_cost", "numeric"}, {"market_value", "numeric"},
-		{"created_at", "timestamptz"}, {"last_updated", "timestamptz"}, {"metadata", "jsonb"},
-	}}
-	mirrorTable = table{"mirrors", 1, []column{
-		{"symbol", "text"}, {"account", "text"}, {"balance", "numeric"},
-	}}
-	settlementTable = table{"settlements", 1, []column{
-		{"settlement_id", "uuid"}, {"external_id", "text"}, {"settlement_type", "text"}, {"account_id", "text"}, {"symbol", "text"},
-		{"quantity", "numeric"}, {"settled_quantity", "numeric"}, {"status", "text"},
-		{"source_account", "text"}, {"destination_account", "text"},
-		{"processing_status", "text"}, {"processing_reason_code", "text"}, {"processing_reason", "text"},
-		{"settlement_status", "text"}, {"settlement_reason_code", "text"}, {"settlement_reason", "text"},
-		{"hold_status", "text"}, {"hold_reason_code", "text"}, {"hold_reason", "text"},
-		{"history", "json"},
-		{"initiated_at", "timestamptz"}, {"completed_at", "timestamptz"}, {"expected_settlement_date", "date"}, {"metadata", "jsonb"},
-	}}
-	entryTable = table{"ledger_entries", 2, []column{
-		{"sequence", "int8"}, {"idx", "int4"}, {"symbol", "text"}, {"amount", "numeric"},
-		{"debit_account", "text"}, {"debit_bucket", "text"}, {"credit_account", "text"}, {"credit_bucket", "text"},
-		{"settlement_id", "uuid"}, {"posted_at", "timestamptz"},
-	}}
-	keyTable = table{"idempotency_keys", 1, []column{
-		{"key", "text"}, {"fingerprint", "bytea"}, {"sequence", "int8"},
-	}}
-)
-
-func (t *table) list(write func(column) string) string {
-	parts := make([]string, len(t.columns))
-	for i, c := range t.columns {
+// list writes something about each of the first n columns of a table.
+func list(t *tables.Table, n int, write func(tables.Column) string) string {
+	parts := make([]string, n)
+	for i, c := range t.Columns[:n] {
 		parts[i] = write(c)
 	}
 	return strings.Join(parts, ", ")
 }
 
-func (t *table) names() string { return t.list(func(c column) string { return c.name }) }
-
-// copyInto is the COPY statement for rows in binary form.
-func (t *table) copyInto(schema string) string {
-	return fmt.Sprintf("COPY %s.%s (%s) FROM STDIN (FORMAT binary)", schema, t.name, t.names())
+func names(t *tables.Table, n int) string {
+	return list(t, n, func(c tables.Column) string { return c.Name })
 }
 
-// upsert inserts or replaces rows that come as one array of text per column.
+// copyInto is the COPY statement for rows of the first n columns in binary
+// form. The other columns get what rows have that have nothing there.
+func copyInto(schema string, t *tables.Table, n int) string {
+	return fmt.Sprintf("COPY %s.%s (%s) FROM STDIN (FORMAT binary)", schema, t.Name, names(t, n))
+}
+
+// upsert inserts or replaces rows whose first n columns come as one array of
+// text per column; the other columns get what rows have that have nothing there.
 // All arrays are text, so that the statement means the same in every mode of
 // the driver; the server reads the values.
-func (t *table) upsert(schema string) string {
-	arrays := make([]string, len(t.columns))
+func upsert(schema string, t *tables.Table, n int) string {
+	arrays := make([]string, n)
 	for i := range arrays {
 		arrays[i] = fmt.Sprintf("$%d::text[]", i+1)
 	}
-	keys := make([]string, t.keys)
 	var set []string
-	for i, c := range t.columns {
-		if i < t.keys {
-			keys[i] = c.name
-			continue
+	for i, c := range t.Columns[t.Keys:t.Stored] {
+		if t.Keys+i < n {
+			set = append(set, c.Name+" = EXCLUDED."+c.Name)
+		} else {
+			set = append(set, c.Name+" = "+c.Rest)
 		}
-		set = append(set, c.name+" = EXCLUDED."+c.name)
 	}
 	return fmt.Sprintf("INSERT INTO %s.%s (%s) SELECT %s FROM unnest(%s) AS u (%s) ON CONFLICT (%s) DO UPDATE SET %s",
-		schema, t.name, t.names(),
-		t.list(func(c column) string { return "u." + c.name + "::" + c.kind }),
-		strings.Join(arrays, ", "), t.names(), strings.Join(keys, ", "), strings.Join(set, ", "))
+		schema, t.Name, names(t, n),
+		list(t, n, func(c tables.Column) string {
+			value := "u." + c.Name + "::" + string(c.Kind)
+			if c.Rest != "" && c.Rest != "NULL" {
+				return "coalesce(" + value + ", " + c.Rest + ")"
+			}
+			return value
+		}),
+		strings.Join(arrays, ", "), names(t, n), names(t, t.Keys), strings.Join(set, ", "))
 }
 
-// fields is what to select so that the functions in record.go can read it:
-// numbers and documents as text, no NULL except for times and ids.
-func (t *table) fields() string {
-	return t.list(func(c column) string {
-		switch c.kind {
-		case "text":
-			return "coalesce(" + c.name + ", '')"
-		case "numeric":
-			return c.name + "::text"
-		case "json", "jsonb":
-			return "coalesce(" + c.name + "::text, '')"
-		case "date":
-			return "coalesce(to_char(" + c.name + ", 'YYYY-MM-DD'), '')"
+// fields is what to select so that [read] can read it: numbers and documents as
+// text, no NULL except for times and ids.
+func fields(schema string, t *tables.Table) string {
+	return list(t, len(t.Columns), func(c tables.Column) string {
+		switch c.Kind {
+		case tables.Text:
+			return "coalesce(" + c.Name + ", '')"
+		case tables.Number:
+			if c.Null {
+				return "coalesce(" + c.Name + "::text, '')"
+			}
+			return c.Name + "::text"
+		case tables.JSON, tables.JSONB:
+			return "coalesce(" + c.Name + "::text, '')"
+		case tables.Date:
+			return "coalesce(to_char(" + c.Name + ", 'YYYY-MM-DD'), '')"
+		case tables.Int8:
+			if c.Null {
+				return "coalesce(" + c.Name + ", 0)"
+			}
+			return c.Name
+		case tables.Joined:
+			return strings.ReplaceAll(joined[c.Name], "{schema}", schema)
 		default:
-			return c.name
+			return c.Name
 		}
 	})
 }
 
-// selectFrom is the beginning of a SELECT of whole rows.
-func (t *table) selectFrom(schema string) string {
-	return "SELECT " + t.fields() + " FROM " + schema + "." + t.name
+// joined select what belongs to a row and is in another table, by the column's
+// name. Times are text that means the same in every session.
+var joined = map[string]string{
+	"approvals": `coalesce((SELECT json_agg(json_build_array(idx, approver, decision,
+		to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))::text
+		FROM {schema}.approvals a WHERE a.transfer_id = transfers.transfer_id), '')`,
+}
+
+// selectFrom is the beginning of a SELECT of whole rows; schema is quoted.
+func selectFrom(schema string, t *tables.Table) string {
+	return "SELECT " + fields(schema, t) + " FROM " + schema + "." + t.Name
 }

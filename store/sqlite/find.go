@@ -7,11 +7,12 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 // FindSettlement returns one settlement, or nil. See [sim.Tables].
 func (j *Journal) FindSettlement(ctx context.Context, id uuid.UUID) (*sim.Settlement, error) {
-	found, err := collect(ctx, j.read, readSettlement, settlementTable.selects()+" WHERE settlement_id = ?1", id.String())
+	found, err := collect(ctx, j.read, read(tables.Settlements), selects(&tables.Settlements.Table)+" WHERE settlement_id = ?1", id.String())
 	if err != nil {
 		return nil, j.fail(ctx, "finding a settlement", err)
 	}
@@ -21,52 +22,68 @@ func (j *Journal) FindSettlement(ctx context.Context, id uuid.UUID) (*sim.Settle
 	return found[0], nil
 }
 
-// External ids are kept with their settlements. The first step of a settlement
-// belongs to the event that claimed the id.
-const selectExternal = `SELECT external_id, coalesce(history ->> '$[0].sequence', 0) FROM settlements`
+// FindTransfer returns one transfer, or nil. See [sim.Tables].
+func (j *Journal) FindTransfer(ctx context.Context, id uuid.UUID) (*sim.Transfer, error) {
+	found, err := collect(ctx, j.read, read(tables.Transfers), selects(&tables.Transfers.Table)+" WHERE transfer_id = ?1", id.String())
+	if err != nil {
+		return nil, j.fail(ctx, "finding a transfer", err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return found[0], nil
+}
 
-// What is asked for about keys. That external ids are not NULL is said so that
-// the index of those can serve.
-var (
-	findIdempotency = keyTable.selects() + ` WHERE key IN (SELECT value FROM json_each(?1))`
-	findExternal    = selectExternal + ` WHERE external_id IN (SELECT value FROM json_each(?1)) AND external_id IS NOT NULL`
-	scanIdempotency = keyTable.selects() + ` WHERE key > ?1 ORDER BY key LIMIT ?2`
-	scanExternal    = selectExternal + ` WHERE external_id > ?1 AND external_id IS NOT NULL ORDER BY external_id LIMIT ?2`
-)
+// keyQueries is what is asked for about keys of one kind. That external ids are
+// not NULL is said so that the index of those can serve.
+type keyQueries struct {
+	kind       sim.KeyKind
+	read       func(scan) (sim.KeyRecord, error)
+	find, scan string
+}
 
-func readExternal(scan scan) (sim.KeyRecord, error) {
-	k := sim.KeyRecord{Key: sim.Key{Kind: sim.KeyExternal}}
-	err := scan(&k.Value, &k.Sequence)
-	return k, err
+var allKeys = []keyQueries{
+	{
+		sim.KeyIdempotency, readKey,
+		selects(&tables.Keys.Table) + ` WHERE key IN (SELECT value FROM json_each(?1))`,
+		selects(&tables.Keys.Table) + ` WHERE key > ?1 ORDER BY key LIMIT ?2`,
+	},
+	externalKeys(sim.KeyExternal, "settlements"),
+	externalKeys(sim.KeyTransfer, "transfers"),
+}
+
+// externalKeys asks for external ids, which are kept with what bears them. The
+// first step of its life belongs to the event that claimed the id.
+func externalKeys(kind sim.KeyKind, table string) keyQueries {
+	query := `SELECT external_id, coalesce(history ->> '$[0].sequence', 0) FROM ` + table
+	read := func(scan scan) (sim.KeyRecord, error) {
+		k := sim.KeyRecord{Key: sim.Key{Kind: kind}}
+		err := scan(&k.Value, &k.Sequence)
+		return k, err
+	}
+	return keyQueries{
+		kind, read,
+		query + ` WHERE external_id IN (SELECT value FROM json_each(?1)) AND external_id IS NOT NULL`,
+		query + ` WHERE external_id > ?1 AND external_id IS NOT NULL ORDER BY external_id LIMIT ?2`,
+	}
 }
 
 // FindKeys returns the records of those keys that are stored. See [sim.Tables].
 func (j *Journal) FindKeys(ctx context.Context, keys []sim.Key) ([]sim.KeyRecord, error) {
-	var external, idempotency []string
+	wanted := make(map[sim.KeyKind][]string)
 	for _, k := range keys {
-		if k.Kind == sim.KeyExternal {
-			external = append(external, k.Value)
-		} else {
-			idempotency = append(idempotency, k.Value)
-		}
+		wanted[k.Kind] = append(wanted[k.Kind], k.Value)
 	}
 	var out []sim.KeyRecord
-	for _, q := range []struct {
-		values []string
-		read   func(scan) (sim.KeyRecord, error)
-		query  string
-	}{
-		{idempotency, readKey, findIdempotency},
-		{external, readExternal, findExternal},
-	} {
-		if len(q.values) == 0 {
+	for _, q := range allKeys {
+		if len(wanted[q.kind]) == 0 {
 			continue
 		}
-		wanted, err := json.Marshal(q.values)
+		list, err := json.Marshal(wanted[q.kind])
 		if err != nil {
 			return nil, err
 		}
-		found, err := collect(ctx, j.read, q.read, q.query, string(wanted))
+		found, err := collect(ctx, j.read, q.read, q.find, string(list))
 		if err != nil {
 			return nil, j.fail(ctx, "finding keys", err)
 		}
@@ -81,10 +98,12 @@ const scanPage = 4096
 // ScanKeys calls fn with every key. Nothing is locked while fn runs. See
 // [sim.Tables].
 func (j *Journal) ScanKeys(ctx context.Context, fn func(sim.KeyRecord) error) error {
-	if err := j.scanKeys(ctx, fn, readKey, scanIdempotency); err != nil {
-		return err
+	for _, q := range allKeys {
+		if err := j.scanKeys(ctx, fn, q.read, q.scan); err != nil {
+			return err
+		}
 	}
-	return j.scanKeys(ctx, fn, readExternal, scanExternal)
+	return nil
 }
 
 func (j *Journal) scanKeys(ctx context.Context, fn func(sim.KeyRecord) error, read func(scan) (sim.KeyRecord, error), query string) error {

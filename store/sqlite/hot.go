@@ -3,15 +3,23 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 // hot are the statements of the normal work, which the connection keeps
 // prepared.
 type hot struct {
-	append, move                                               *sql.Stmt
-	account, position, balance, mirror, settlement, entry, key *sql.Stmt
-	removePosition, removeBalance                              *sql.Stmt
+	append, move                                   *sql.Stmt
+	removePosition, removeBalance                  *sql.Stmt
+	removeDocument, removeApprovals                *sql.Stmt
+	account, position, balance, mirror, entry, key writing
+	settlement, transfer, approval, document       writing
 }
+
+// writing are the statements that write a row of a table: one for rows that
+// have something in the columns in which few have, one for the others.
+type writing struct{ full, plain *sql.Stmt }
 
 // hotSQL is their text, made once for all journals.
 var hotSQL = []struct {
@@ -26,15 +34,28 @@ var hotSQL = []struct {
 	{func(h *hot) **sql.Stmt { return &h.move }, `UPDATE meta
 		SET projected_sequence = ?1, projected_at = ?2, projected_hash = ?3, projected_generator = ?4
 		WHERE epoch = ?5 AND projected_sequence < ?1`},
-	{func(h *hot) **sql.Stmt { return &h.account }, accountTable.upsert()},
-	{func(h *hot) **sql.Stmt { return &h.position }, positionTable.upsert()},
-	{func(h *hot) **sql.Stmt { return &h.balance }, balanceTable.upsert()},
-	{func(h *hot) **sql.Stmt { return &h.mirror }, mirrorTable.upsert()},
-	{func(h *hot) **sql.Stmt { return &h.settlement }, settlementTable.upsert()},
-	{func(h *hot) **sql.Stmt { return &h.entry }, entryTable.insert()},
-	{func(h *hot) **sql.Stmt { return &h.key }, keyTable.insert()},
 	{func(h *hot) **sql.Stmt { return &h.removePosition }, `DELETE FROM positions WHERE position_id = ?1`},
 	{func(h *hot) **sql.Stmt { return &h.removeBalance }, `DELETE FROM balances WHERE balance_id = ?1`},
+	{func(h *hot) **sql.Stmt { return &h.removeDocument }, `DELETE FROM documents WHERE kind = ?1 AND id = ?2`},
+	{func(h *hot) **sql.Stmt { return &h.removeApprovals }, `DELETE FROM approvals WHERE transfer_id = ?1 AND idx >= ?2`},
+}
+
+// hotTables are the tables that have statements of [writing].
+var hotTables = []struct {
+	into  func(*hot) *writing
+	table *tables.Table
+	write func(*tables.Table, int) string
+}{
+	{func(h *hot) *writing { return &h.account }, &tables.Accounts.Table, upsert},
+	{func(h *hot) *writing { return &h.position }, &tables.Positions.Table, upsert},
+	{func(h *hot) *writing { return &h.balance }, &tables.Balances.Table, upsert},
+	{func(h *hot) *writing { return &h.mirror }, &tables.Mirrors.Table, upsert},
+	{func(h *hot) *writing { return &h.settlement }, &tables.Settlements.Table, upsert},
+	{func(h *hot) *writing { return &h.transfer }, &tables.Transfers.Table, upsert},
+	{func(h *hot) *writing { return &h.approval }, &tables.Approvals.Table, upsert},
+	{func(h *hot) *writing { return &h.document }, &tables.Documents.Table, upsert},
+	{func(h *hot) *writing { return &h.entry }, &tables.Entries.Table, insert},
+	{func(h *hot) *writing { return &h.key }, &tables.Keys.Table, insert},
 }
 
 // prepare prepares the statements on the writing connections. Those opened
@@ -42,6 +63,18 @@ var hotSQL = []struct {
 func prepare(ctx context.Context, db *sql.DB) (h hot, err error) {
 	for _, s := range hotSQL {
 		if *s.into(&h), err = db.PrepareContext(ctx, s.text); err != nil {
+			return h, err
+		}
+	}
+	for _, t := range hotTables {
+		w := t.into(&h)
+		if w.plain, err = db.PrepareContext(ctx, t.write(t.table, t.table.Common)); err != nil {
+			return h, err
+		}
+		if t.table.Stored == t.table.Common {
+			continue
+		}
+		if w.full, err = db.PrepareContext(ctx, t.write(t.table, t.table.Stored)); err != nil {
 			return h, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 // conditions collects what a list is restricted to. Their text is made of
@@ -78,7 +79,7 @@ func list[R any](ctx context.Context, j *Journal, what string, read func(scan) (
 // ListAccounts lists accounts by account id. See [sim.Tables].
 func (j *Journal) ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.Page) ([]*sim.Account, error) {
 	query, args := accountsQuery(f, p)
-	return list(ctx, j, "accounts", readAccount, query, args)
+	return list(ctx, j, "accounts", read(tables.Accounts), query, args)
 }
 
 func accountsQuery(f sim.AccountFilter, p sim.Page) (string, []any) {
@@ -88,7 +89,7 @@ func accountsQuery(f sim.AccountFilter, p sim.Page) (string, []any) {
 	}
 	c.equal("client_id", f.ClientID)
 	c.equal("account_type", string(f.Type))
-	return accountTable.selects() + c.where() + " ORDER BY account_id LIMIT " + c.value(p.Limit), c.args
+	return selects(&tables.Accounts.Table) + c.where() + " ORDER BY account_id LIMIT " + c.value(p.Limit), c.args
 }
 
 // ListHoldings lists positions or balances by id. See [sim.Tables].
@@ -98,15 +99,15 @@ func (j *Journal) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.P
 		return nil, err
 	}
 	if f.Cash {
-		return list(ctx, j, "balances", readBalance, query, args)
+		return list(ctx, j, "balances", read(tables.Balances), query, args)
 	}
-	return list(ctx, j, "positions", readPosition, query, args)
+	return list(ctx, j, "positions", read(tables.Positions), query, args)
 }
 
 func holdingsQuery(f sim.HoldingFilter, p sim.Page) (string, []any, error) {
-	t, id, symbol := &positionTable, "position_id", "symbol"
+	t, id, symbol := &tables.Positions.Table, "position_id", "symbol"
 	if f.Cash {
-		t, id, symbol = &balanceTable, "balance_id", "currency"
+		t, id, symbol = &tables.Balances.Table, "balance_id", "currency"
 	}
 	var c conditions
 	if err := c.afterID(id, p.After); err != nil {
@@ -114,12 +115,12 @@ func holdingsQuery(f sim.HoldingFilter, p sim.Page) (string, []any, error) {
 	}
 	c.equal("account_id", f.AccountID)
 	c.equal(symbol, f.Symbol)
-	return t.selects() + c.where() + " ORDER BY " + id + " LIMIT " + c.value(p.Limit), c.args, nil
+	return selects(t) + c.where() + " ORDER BY " + id + " LIMIT " + c.value(p.Limit), c.args, nil
 }
 
 // ListMirrors lists the mirror accounts by symbol. See [sim.Tables].
 func (j *Journal) ListMirrors(ctx context.Context) ([]*sim.Mirror, error) {
-	return list(ctx, j, "mirrors", readMirror, mirrorTable.selects()+" ORDER BY symbol", nil)
+	return list(ctx, j, "mirrors", read(tables.Mirrors), selects(&tables.Mirrors.Table)+" ORDER BY symbol", nil)
 }
 
 // ListSettlements lists settlements by id. See [sim.Tables].
@@ -128,7 +129,7 @@ func (j *Journal) ListSettlements(ctx context.Context, f sim.SettlementFilter, p
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, j, "settlements", readSettlement, query, args)
+	return list(ctx, j, "settlements", read(tables.Settlements), query, args)
 }
 
 func settlementsQuery(f sim.SettlementFilter, p sim.Page) (string, []any, error) {
@@ -143,20 +144,20 @@ func settlementsQuery(f sim.SettlementFilter, p sim.Page) (string, []any, error)
 	if f.Status != "" && f.Status != sim.StatusCompleted && f.AccountID == "" {
 		c.parts = append(c.parts, "status <> 'COMPLETED'") // lets the index without completed ones serve
 	}
-	if err := c.between(f.From, f.Until); err != nil {
+	if err := c.between("settlement_id", f.From, f.Until); err != nil {
 		return "", nil, err
 	}
 	const order = " ORDER BY settlement_id LIMIT "
 	if f.AccountID == "" {
-		return settlementTable.selects() + c.where() + order + c.value(p.Limit), c.args, nil
+		return selects(&tables.Settlements.Table) + c.where() + order + c.value(p.Limit), c.args, nil
 	}
 	account, limit := c.value(f.AccountID), c.value(p.Limit)
 	if isMirror(f.AccountID) {
-		return settlementTable.selects() + c.where("("+account+" IN (account_id, source_account, destination_account))") + order + limit, c.args, nil
+		return selects(&tables.Settlements.Table) + c.where("("+account+" IN (account_id, source_account, destination_account))") + order + limit, c.args, nil
 	}
 	// One ordered walk through each index, merged until the page is full.
 	const from = "SELECT settlement_id FROM settlements"
-	return settlementTable.selects() + " WHERE settlement_id IN (" +
+	return selects(&tables.Settlements.Table) + " WHERE settlement_id IN (" +
 		from + c.where("account_id = "+account) +
 		" UNION ALL " + from + c.where("source_account = "+account, "source_account <> account_id", "source_account NOT IN ('DEPOSITORY', 'NOSTRO')") +
 		" UNION ALL " + from + c.where("destination_account = "+account, "destination_account <> account_id", "destination_account NOT IN ('DEPOSITORY', 'NOSTRO')",
@@ -164,10 +165,10 @@ func settlementsQuery(f sim.SettlementFilter, p sim.Page) (string, []any, error)
 		order + limit + ") ORDER BY settlement_id", c.args, nil
 }
 
-// between restricts to settlements initiated within a time. Ids begin with
+// between restricts to records initiated within a time. Ids begin with
 // their millisecond, which is never before that of the initiation, so the
 // primary key leads to the first one.
-func (c *conditions) between(from, until time.Time) error {
+func (c *conditions) between(id string, from, until time.Time) error {
 	if !from.IsZero() {
 		text, err := writeTime(from)
 		if err != nil {
@@ -176,7 +177,7 @@ func (c *conditions) between(from, until time.Time) error {
 		c.parts = append(c.parts, "initiated_at >= "+c.value(text))
 		if millis := from.UnixMilli(); millis > 0 {
 			first := fmt.Sprintf("%012x", millis)
-			c.parts = append(c.parts, "settlement_id >= "+c.value(first[:8]+"-"+first[8:]))
+			c.parts = append(c.parts, id+" >= "+c.value(first[:8]+"-"+first[8:]))
 		}
 	}
 	if !until.IsZero() {
@@ -195,7 +196,8 @@ func (j *Journal) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, j, "ledger entries", readEntry, query, args)
+	rows, err := list(ctx, j, "ledger entries", readEntry, query, args)
+	return values(rows), err
 }
 
 func entriesQuery(f sim.EntryFilter, p sim.Page) (string, []any, error) {
@@ -216,14 +218,14 @@ func entriesQuery(f sim.EntryFilter, p sim.Page) (string, []any, error) {
 	}
 	const order = " ORDER BY sequence, idx LIMIT "
 	if f.AccountID == "" {
-		return entryTable.selects() + c.where() + order + c.value(p.Limit), c.args, nil
+		return selects(&tables.Entries.Table) + c.where() + order + c.value(p.Limit), c.args, nil
 	}
 	account, limit := c.value(f.AccountID), c.value(p.Limit)
 	if isMirror(f.AccountID) {
-		return entryTable.selects() + c.where("("+account+" IN (debit_account, credit_account))") + order + limit, c.args, nil
+		return selects(&tables.Entries.Table) + c.where("("+account+" IN (debit_account, credit_account))") + order + limit, c.args, nil
 	}
-	return entryTable.selects() + c.where("debit_account = "+account, "debit_account NOT IN ('DEPOSITORY', 'NOSTRO')") +
-		" UNION ALL " + entryTable.selects() + c.where("credit_account = "+account, "credit_account NOT IN ('DEPOSITORY', 'NOSTRO')", "debit_account <> credit_account") +
+	return selects(&tables.Entries.Table) + c.where("debit_account = "+account, "debit_account NOT IN ('DEPOSITORY', 'NOSTRO')") +
+		" UNION ALL " + selects(&tables.Entries.Table) + c.where("credit_account = "+account, "credit_account NOT IN ('DEPOSITORY', 'NOSTRO')", "debit_account <> credit_account") +
 		order + limit, c.args, nil
 }
 

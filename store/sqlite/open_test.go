@@ -146,8 +146,8 @@ func TestNewerFilesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	execute(t, path, `PRAGMA user_version = 99`)
-	refused(t, path, sqlite.ErrNewerSchema, "version 99", "up to 1")
-	execute(t, path, `PRAGMA user_version = 1`)
+	refused(t, path, sqlite.ErrNewerSchema, "version 99", "up to 2")
+	execute(t, path, `PRAGMA user_version = 2`)
 	open(t, path)
 }
 
@@ -217,6 +217,37 @@ func TestDropDeletesEverything(t *testing.T) {
 	}
 	if snap, err := open(t, path).Load(t.Context()); err != nil || snap.Head != 0 {
 		t.Errorf("opened anew the head is at %d (%v)", snap.Head, err)
+	}
+}
+
+func TestDropFinishesWhatOneBeforeLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.db")
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A directory that is not empty cannot be removed, by root neither.
+	obstacle := filepath.Join(path+"-wal", "obstacle")
+	if err := os.MkdirAll(obstacle, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlite.Drop(path); err == nil || !strings.Contains(err.Error(), path+"-wal") {
+		t.Fatalf("dropping what cannot be removed: %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the database itself is left: %v", err)
+	}
+	if err := os.Remove(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := sqlite.Drop(path); err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 // Load claims the file with a new epoch and reads the tables, in one
@@ -19,7 +20,8 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 			return err
 		}
 		err := tx.QueryRowContext(ctx, `SELECT epoch, coalesce((SELECT max(last_sequence) FROM journal), 0),
-			EXISTS (SELECT 1 FROM idempotency_keys) OR EXISTS (SELECT 1 FROM settlements WHERE external_id IS NOT NULL) FROM meta`).
+			EXISTS (SELECT 1 FROM idempotency_keys) OR EXISTS (SELECT 1 FROM settlements WHERE external_id IS NOT NULL)
+			OR EXISTS (SELECT 1 FROM transfers WHERE external_id IS NOT NULL) FROM meta`).
 			Scan(&epoch, &snap.Head, &snap.Keyed)
 		if err != nil {
 			return err
@@ -38,24 +40,34 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 
 // snapshot reads the records that a state has in memory.
 func snapshot(ctx context.Context, tx *sql.Tx, snap *sim.Snapshot) (err error) {
-	if snap.Accounts, err = collect(ctx, tx, readAccount, accountTable.selects()+` ORDER BY account_id`); err != nil {
+	if snap.Accounts, err = collect(ctx, tx, read(tables.Accounts), selects(&tables.Accounts.Table)+` ORDER BY account_id`); err != nil {
 		return err
 	}
-	positions, err := collect(ctx, tx, readPosition, positionTable.selects()+` ORDER BY position_id`)
+	positions, err := collect(ctx, tx, read(tables.Positions), selects(&tables.Positions.Table)+` ORDER BY position_id`)
 	if err != nil {
 		return err
 	}
-	balances, err := collect(ctx, tx, readBalance, balanceTable.selects()+` ORDER BY balance_id`)
+	balances, err := collect(ctx, tx, read(tables.Balances), selects(&tables.Balances.Table)+` ORDER BY balance_id`)
 	if err != nil {
 		return err
 	}
 	snap.Holdings = append(positions, balances...)
-	if snap.Mirrors, err = collect(ctx, tx, readMirror, mirrorTable.selects()+` ORDER BY symbol`); err != nil {
+	if snap.Mirrors, err = collect(ctx, tx, read(tables.Mirrors), selects(&tables.Mirrors.Table)+` ORDER BY symbol`); err != nil {
 		return err
 	}
-	snap.Open, err = collect(ctx, tx, readSettlement, settlementTable.selects()+openSettlements)
+	snap.Open, err = collect(ctx, tx, read(tables.Settlements), selects(&tables.Settlements.Table)+openSettlements)
+	if err != nil {
+		return err
+	}
+	if snap.OpenTransfers, err = collect(ctx, tx, read(tables.Transfers), selects(&tables.Transfers.Table)+openTransfers); err != nil {
+		return err
+	}
+	snap.Documents, err = collect(ctx, tx, read(tables.Documents), selects(&tables.Documents.Table)+` ORDER BY kind, id`)
 	return err
 }
+
+// openTransfers selects those that are not done, by the index of those.
+const openTransfers = ` WHERE (status IN ('PENDING', 'IN_PROGRESS') OR return_due) ORDER BY transfer_id`
 
 // openSettlements selects by the index that completed ones are not in.
 const openSettlements = ` WHERE status IN ('PENDING', 'IN_PROGRESS') AND status <> 'COMPLETED' ORDER BY settlement_id`
@@ -129,17 +141,51 @@ func (w *writer) write(h *hot, p *sim.Projection) {
 	// Removals first: the same account and symbol may have been opened anew.
 	each(w, h.removePosition, p.Holdings, func(h *sim.Holding) bool { return h.Removed && !h.Cash }, removed)
 	each(w, h.removeBalance, p.Holdings, func(h *sim.Holding) bool { return h.Removed && h.Cash }, removed)
-	each(w, h.account, p.Accounts, nil, (*row).account)
-	each(w, h.position, p.Holdings, func(h *sim.Holding) bool { return !h.Removed && !h.Cash }, (*row).holding)
-	each(w, h.balance, p.Holdings, func(h *sim.Holding) bool { return !h.Removed && h.Cash }, (*row).holding)
-	each(w, h.mirror, p.Mirrors, nil, (*row).mirror)
-	each(w, h.settlement, p.Settlements, nil, (*row).settlement)
-	each(w, h.entry, p.Entries, nil, func(r *row, e sim.Entry) { r.entry(&e) })
-	// External ids are in their settlements.
-	each(w, h.key, p.Keys, func(k sim.KeyRecord) bool { return k.Kind == sim.KeyIdempotency }, func(r *row, k sim.KeyRecord) { r.key(&k) })
+	put(w, &h.account, tables.Accounts, p.Accounts, nil)
+	put(w, &h.position, tables.Positions, p.Holdings, func(h *sim.Holding) bool { return !h.Removed && !h.Cash })
+	put(w, &h.balance, tables.Balances, p.Holdings, func(h *sim.Holding) bool { return !h.Removed && h.Cash })
+	put(w, &h.mirror, tables.Mirrors, p.Mirrors, nil)
+	put(w, &h.settlement, tables.Settlements, p.Settlements, nil)
+	put(w, &h.transfer, tables.Transfers, p.Transfers, nil)
+	for _, t := range p.Transfers {
+		rows := tables.ApprovalsOf(t)
+		// An approval is never withdrawn, but the tables are to say what the last
+		// record says, whatever it is.
+		each(w, h.removeApprovals, []*sim.Transfer{t}, nil, func(r *row, t *sim.Transfer) {
+			r.add(t.ID.String())
+			r.add(int64(len(rows)))
+		})
+		put(w, &h.approval, tables.Approvals, pointers(rows), nil)
+	}
+	each(w, h.removeDocument, p.Documents, func(v *sim.Document) bool { return v.Removed }, func(r *row, v *sim.Document) {
+		r.add(string(v.Kind))
+		r.add(v.ID)
+	})
+	put(w, &h.document, tables.Documents, p.Documents, func(v *sim.Document) bool { return !v.Removed })
+	put(w, &h.entry, tables.Entries, pointers(p.Entries), nil)
+	// External ids are in what bears them.
+	put(w, &h.key, tables.Keys, pointers(p.Keys), func(k *sim.KeyRecord) bool { return k.Kind == sim.KeyIdempotency })
 }
 
-func removed(r *row, h *sim.Holding) { r.id(h.ID) }
+func removed(r *row, h *sim.Holding) { r.add(h.ID.String()) }
+
+func pointers[R any](rows []R) []*R {
+	out := make([]*R, len(rows))
+	for i := range rows {
+		out[i] = &rows[i]
+	}
+	return out
+}
+
+// put writes the records that are chosen: those that have something in the
+// columns in which few have, and apart from them the others.
+func put[R any](w *writer, s *writing, t *tables.Records[R], records []*R, choose func(*R) bool) {
+	chosen := func(r *R) bool { return choose == nil || choose(r) }
+	each(w, s.plain, records, func(r *R) bool { return chosen(r) && t.Plain(r) }, func(row *row, r *R) { record(row, t, t.Common, r) })
+	if t.Stored > t.Common {
+		each(w, s.full, records, func(r *R) bool { return chosen(r) && !t.Plain(r) }, func(row *row, r *R) { record(row, t, t.Stored, r) })
+	}
+}
 
 // each runs a statement for every record that is chosen.
 func each[R any](w *writer, statement *sql.Stmt, records []R, choose func(R) bool, fill func(*row, R)) {

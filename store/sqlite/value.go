@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 // timeFormat is RFC 3339 in UTC with microseconds. All times have the same
@@ -32,10 +31,15 @@ type row struct {
 	err    error
 }
 
-func (w *row) add(v any)             { w.values = append(w.values, v) }
-func (w *row) text(s string)         { w.add(s) }
-func (w *row) amount(a money.Amount) { w.add(a.String()) }
-func (w *row) id(id uuid.UUID)       { w.add(id.String()) }
+func (w *row) add(v any) { w.values = append(w.values, v) }
+
+func (w *row) amount(c *tables.Column, a money.Amount) {
+	if c.Null && a.IsZero() {
+		w.add(nil)
+		return
+	}
+	w.add(a.String())
+}
 
 // optional writes NULL for empty text.
 func (w *row) optional(s string) {
@@ -72,33 +76,10 @@ func (r *reader) time(s string) time.Time {
 	return t
 }
 
-func (r *reader) amount(s string) money.Amount {
-	a, err := money.Restore(s)
-	r.keep(err)
-	return a
-}
-
-func (r *reader) id(s string) uuid.UUID {
-	if s == "" {
-		return uuid.UUID{}
-	}
-	id, err := uuid.Parse(s)
-	r.keep(err)
-	return id
-}
-
 func (r *reader) digest(b []byte) (d sim.Digest) {
 	if len(b) != len(d) {
 		r.keep(fmt.Errorf("%w: a stored hash of %d bytes", sim.ErrBrokenInvariant, len(b)))
 	}
 	copy(d[:], b)
 	return d
-}
-
-// document returns JSON; nil if there is none.
-func document(s string) []byte {
-	if s == "" {
-		return nil
-	}
-	return []byte(s)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -38,24 +39,31 @@ func sameRecords[R record](t testing.TB, what string, got, want []R) {
 }
 
 // notUTC returns a time of the record that is not in UTC.
-func notUTC(r record) (time.Time, bool) {
-	var times []time.Time
-	switch r := any(r).(type) {
-	case *sim.Account:
-		times = []time.Time{r.CreatedAt, r.UpdatedAt}
-	case *sim.Holding:
-		times = []time.Time{r.CreatedAt, r.UpdatedAt}
-	case *sim.Settlement:
-		times = []time.Time{r.InitiatedAt, r.CompletedAt}
-		for _, step := range r.History {
-			times = append(times, step.At)
+func notUTC(r record) (time.Time, bool) { return outsideUTC(reflect.ValueOf(r)) }
+
+func outsideUTC(v reflect.Value) (time.Time, bool) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return outsideUTC(v.Elem())
 		}
-	case *sim.Entry:
-		times = []time.Time{r.PostedAt}
-	}
-	for _, at := range times {
-		if at.Location() != time.UTC {
-			return at, true
+	case reflect.Slice:
+		for i := range v.Len() {
+			if at, found := outsideUTC(v.Index(i)); found {
+				return at, true
+			}
+		}
+	case reflect.Struct:
+		if at, ok := v.Interface().(time.Time); ok {
+			return at, at.Location() != time.UTC
+		}
+		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
+			if at, found := outsideUTC(v.Field(i)); found {
+				return at, true
+			}
 		}
 	}
 	return time.Time{}, false
@@ -118,12 +126,17 @@ func sameSnapshot(t testing.TB, got, want *sim.Snapshot) {
 	sameRecords(t, "holdings loaded", sortedBy(got.Holdings, holdingCursor), sortedBy(want.Holdings, holdingCursor))
 	sameRecords(t, "mirrors loaded", sortedBy(got.Mirrors, mirrorKey), sortedBy(want.Mirrors, mirrorKey))
 	sameRecords(t, "open settlements loaded", sortedBy(got.Open, settlementCursor), sortedBy(want.Open, settlementCursor))
+	sameRecords(t, "open transfers loaded", sortedBy(got.OpenTransfers, transferCursor), sortedBy(want.OpenTransfers, transferCursor))
+	sameRecords(t, "documents loaded", sortedBy(got.Documents, documentOrder), sortedBy(want.Documents, documentOrder))
 }
 
 func accountCursor(a *sim.Account) string       { return a.AccountID }
 func holdingCursor(h *sim.Holding) string       { return h.ID.String() }
 func mirrorKey(m *sim.Mirror) string            { return m.Symbol }
 func settlementCursor(s *sim.Settlement) string { return s.ID.String() }
+func transferCursor(t *sim.Transfer) string     { return t.ID.String() }
+func documentCursor(v *sim.Document) string     { return v.ID }
+func documentOrder(v *sim.Document) string      { return string(v.Kind) + " " + v.ID }
 func entryCursor(e *sim.Entry) string           { return fmt.Sprintf("%d-%d", e.Sequence, e.Index) }
 func keyOrder(k *sim.KeyRecord) string          { return fmt.Sprint(k.Kind, k.Value) }
 
@@ -179,6 +192,29 @@ func (j *journal) holdings(limit int, f sim.HoldingFilter) []*sim.Holding {
 func (j *journal) settlements(limit int, f sim.SettlementFilter) []*sim.Settlement {
 	j.t.Helper()
 	return pages(j.t, limit, func(p sim.Page) ([]*sim.Settlement, error) { return j.ListSettlements(j.ctx, f, p) }, settlementCursor)
+}
+
+func (j *journal) transfers(limit int, f sim.TransferFilter) []*sim.Transfer {
+	j.t.Helper()
+	return pages(j.t, limit, func(p sim.Page) ([]*sim.Transfer, error) { return j.ListTransfers(j.ctx, f, p) }, transferCursor)
+}
+
+func (j *journal) documents(limit int, kind sim.DocumentKind) []*sim.Document {
+	j.t.Helper()
+	cursor := documentCursor
+	if kind == "" {
+		cursor = documentOrder
+	}
+	return pages(j.t, limit, func(p sim.Page) ([]*sim.Document, error) { return j.ListDocuments(j.ctx, kind, p) }, cursor)
+}
+
+func (j *journal) findTransfer(id uuid.UUID) *sim.Transfer {
+	j.t.Helper()
+	v, err := j.FindTransfer(j.ctx, id)
+	if err != nil {
+		j.t.Fatalf("finding transfer %s: %v", id, err)
+	}
+	return v
 }
 
 func (j *journal) entries(limit int, f sim.EntryFilter) []*sim.Entry {

@@ -19,12 +19,17 @@ func testEmpty(t *testing.T, s *store) {
 	sameRecords(t, "balances", j.holdings(10, sim.HoldingFilter{Cash: true}), nil)
 	sameRecords(t, "mirrors", j.mirrors(), nil)
 	sameRecords(t, "settlements", j.settlements(10, sim.SettlementFilter{}), nil)
+	sameRecords(t, "transfers", j.transfers(10, sim.TransferFilter{}), nil)
+	sameRecords(t, "documents", j.documents(10, sim.DocumentFault), nil)
 	sameRecords(t, "entries", j.entries(10, sim.EntryFilter{}), nil)
 	sameRecords(t, "keys", j.keys(), nil)
+	if v := j.findTransfer(uuid.MustParse("019ab0de-0000-7000-8000-000000000001")); v != nil {
+		t.Errorf("found transfer %+v in an empty journal", v)
+	}
 	if st := j.find(uuid.MustParse("019ab0de-0000-7000-8000-000000000001")); st != nil {
 		t.Errorf("found settlement %+v in an empty journal", st)
 	}
-	if found, err := j.FindKeys(j.ctx, []sim.Key{{Kind: sim.KeyExternal, Value: "x"}}); err != nil || len(found) != 0 {
+	if found, err := j.FindKeys(j.ctx, []sim.Key{{Kind: sim.KeyExternal, Value: "x"}, {Kind: sim.KeyTransfer, Value: "x"}}); err != nil || len(found) != 0 {
 		t.Errorf("found keys %v (%v) in an empty journal", found, err)
 	}
 }

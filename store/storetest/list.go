@@ -205,6 +205,12 @@ func testMalformedCursors(t *testing.T, s *store) {
 		refused("balances", cursor, err)
 		_, err = j.ListSettlements(j.ctx, sim.SettlementFilter{}, p)
 		refused("settlements", cursor, err)
+		_, err = j.ListTransfers(j.ctx, sim.TransferFilter{}, p)
+		refused("transfers", cursor, err)
+	}
+	for _, cursor := range []string{"x", " x", "日本"} {
+		_, err := j.ListDocuments(j.ctx, "", sim.Page{After: cursor, Limit: 10})
+		refused("documents of all kinds", cursor, err)
 	}
 	for _, cursor := range []string{"x", "1", "-", "1-", "-1", "1-2-3", "a-b", "1-b", "-1-2", " 1-2", "1-2 ", "+1-2", "0x1-2", "99999999999999999999-0", "1-99999999999999999999", "019ab0de-0000-7000-8000-000000000001"} {
 		_, err := j.ListEntries(j.ctx, sim.EntryFilter{}, sim.Page{After: cursor, Limit: 10})
@@ -229,6 +235,9 @@ func testContexts(t *testing.T, s *store) {
 		"ListHoldings":    func() error { _, err := j.ListHoldings(ended, sim.HoldingFilter{}, page); return err },
 		"ListMirrors":     func() error { _, err := j.ListMirrors(ended); return err },
 		"ListSettlements": func() error { _, err := j.ListSettlements(ended, sim.SettlementFilter{}, page); return err },
+		"ListTransfers":   func() error { _, err := j.ListTransfers(ended, sim.TransferFilter{}, page); return err },
+		"ListDocuments":   func() error { _, err := j.ListDocuments(ended, sim.DocumentFault, page); return err },
+		"FindTransfer":    func() error { _, err := j.FindTransfer(ended, uuid.UUID{1}); return err },
 		"ListEntries":     func() error { _, err := j.ListEntries(ended, sim.EntryFilter{}, page); return err },
 		"FindSettlement":  func() error { _, err := j.FindSettlement(ended, uuid.UUID{1}); return err },
 		"FindKeys": func() error {

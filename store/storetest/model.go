@@ -17,6 +17,8 @@ type model struct {
 	holdings    map[uuid.UUID]*sim.Holding
 	mirrors     map[string]*sim.Mirror
 	settlements map[uuid.UUID]*sim.Settlement
+	transfers   map[uuid.UUID]*sim.Transfer
+	documents   map[sim.DocumentKey]*sim.Document
 	entries     []*sim.Entry
 	keys        map[sim.Key]*sim.KeyRecord
 }
@@ -24,11 +26,12 @@ type model struct {
 func newModel() *model {
 	return &model{
 		accounts: make(map[string]*sim.Account), holdings: make(map[uuid.UUID]*sim.Holding), mirrors: make(map[string]*sim.Mirror),
-		settlements: make(map[uuid.UUID]*sim.Settlement), keys: make(map[sim.Key]*sim.KeyRecord),
+		settlements: make(map[uuid.UUID]*sim.Settlement), transfers: make(map[uuid.UUID]*sim.Transfer),
+		documents: make(map[sim.DocumentKey]*sim.Document), keys: make(map[sim.Key]*sim.KeyRecord),
 	}
 }
 
-func (m *model) append(b *sim.Batch) { m.batches = append(m.batches, b) }
+func (m *model) append(b ...*sim.Batch) { m.batches = append(m.batches, b...) }
 
 func (m *model) project(batches []*sim.Batch) {
 	for _, b := range batches {
@@ -59,6 +62,19 @@ func (m *model) event(e *sim.Event) {
 		}
 		m.settlements[s.ID] = s
 	}
+	for _, v := range e.Transfers {
+		if key := (sim.Key{Kind: sim.KeyTransfer, Value: v.ExternalID}); key.Value != "" && m.keys[key] == nil {
+			m.keys[key] = &sim.KeyRecord{Key: key, Sequence: e.Sequence}
+		}
+		m.transfers[v.ID] = v
+	}
+	for _, v := range e.Documents {
+		if v.Removed {
+			delete(m.documents, v.Key())
+		} else {
+			m.documents[v.Key()] = v
+		}
+	}
 	m.entries = append(m.entries, pointers(e.Entries())...)
 	if e.Key != nil {
 		key := sim.Key{Kind: sim.KeyIdempotency, Value: e.Key.Key}
@@ -71,8 +87,10 @@ func (m *model) check(t testing.TB, got *sim.Snapshot) {
 	t.Helper()
 	want := &sim.Snapshot{
 		Projected: m.projected, Accounts: values(m.accounts), Holdings: values(m.holdings), Mirrors: values(m.mirrors),
-		Open:  keep(values(m.settlements), func(s *sim.Settlement) bool { return !s.Status.Final() }),
-		Keyed: len(m.keys) > 0,
+		Open:          keep(values(m.settlements), func(s *sim.Settlement) bool { return !s.Status.Final() }),
+		OpenTransfers: keep(values(m.transfers), func(v *sim.Transfer) bool { return !v.Done() }),
+		Documents:     values(m.documents),
+		Keyed:         len(m.keys) > 0,
 	}
 	if n := len(m.batches); n > 0 {
 		want.Head = m.batches[n-1].Last
@@ -97,11 +115,27 @@ func (m *model) checkTables(t testing.TB, j *journal, limit int) {
 	} {
 		sameRecords(t, "settlements filtered", j.settlements(limit, f), keep(settlements, func(s *sim.Settlement) bool { return fits(f, s) }))
 	}
+	transfers := sortedBy(values(m.transfers), transferCursor)
+	sameRecords(t, "transfers", j.transfers(limit, sim.TransferFilter{}), transfers)
+	for _, f := range []sim.TransferFilter{
+		{AccountID: "fund-a"}, {Status: sim.StatusPending}, {Stage: sim.StageBroadcast}, {Rail: "wire", Direction: sim.DirectionOut},
+	} {
+		sameRecords(t, "transfers filtered", j.transfers(limit, f), keep(transfers, func(v *sim.Transfer) bool { return fitsTransfer(f, v) }))
+	}
+	for _, kind := range randomKinds {
+		of := keep(values(m.documents), func(v *sim.Document) bool { return v.Kind == kind })
+		sameRecords(t, "documents", j.documents(limit, kind), sortedBy(of, documentOrder))
+	}
 	sameRecords(t, "entries", j.entries(limit, sim.EntryFilter{}), sortedEntries(m.entries))
 	sameRecords(t, "keys", j.keys(), sortedBy(values(m.keys), keyOrder))
 	for i, s := range settlements {
 		if i%17 == 0 {
 			sameRecords(t, "settlement found", []*sim.Settlement{j.find(s.ID)}, []*sim.Settlement{s})
+		}
+	}
+	for i, v := range transfers {
+		if i%17 == 0 {
+			sameRecords(t, "transfer found", []*sim.Transfer{j.findTransfer(v.ID)}, []*sim.Transfer{v})
 		}
 	}
 }

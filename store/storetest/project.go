@@ -139,7 +139,7 @@ func testLargeProjection(t *testing.T, s *store) {
 func testKeys(t *testing.T, s *store) {
 	b := newBooks(t)
 	j := s.loaded()
-	const same = "one value, two kinds"
+	const same = "one value, three kinds"
 	var want []*sim.KeyRecord
 	for round := range 2 {
 		for i := range 20 {
@@ -159,8 +159,18 @@ func testKeys(t *testing.T, s *store) {
 			}
 		}
 		batch := b.seal()
-		j.append(batch)
-		j.project(sim.Fold([]*sim.Batch{batch}))
+		moved := transfers(b)[round*20 : round*20+20]
+		if round == 1 {
+			moved[0].ExternalID = same
+		}
+		next := b.write(&sim.Event{Transfers: moved})
+		for _, v := range moved {
+			if v.ExternalID != "" {
+				want = append(want, &sim.KeyRecord{Key: sim.Key{Kind: sim.KeyTransfer, Value: v.ExternalID}, Sequence: next.Last})
+			}
+		}
+		j.append(batch, next)
+		j.project(sim.Fold([]*sim.Batch{batch, next}))
 	}
 	sameRecords(t, "keys scanned", j.keys(), sortedBy(want, keyOrder))
 
@@ -184,6 +194,11 @@ func testKeys(t *testing.T, s *store) {
 	}
 	if got := find(external, sim.Key{Kind: sim.KeyExternal, Value: "k-0-0"}); len(got) != 1 || got[0].Key != external {
 		t.Errorf("found %v, wanted the external id alone", got)
+	}
+
+	transfer := sim.Key{Kind: sim.KeyTransfer, Value: same}
+	if got := find(transfer, sim.Key{Kind: sim.KeyTransfer, Value: "k-0-0"}); len(got) != 1 || got[0].Key != transfer {
+		t.Errorf("found %v, wanted the transfer's external id alone", got)
 	}
 
 	stop := errors.New("enough")
@@ -212,5 +227,19 @@ func testExternalKeyOnly(t *testing.T, s *store) {
 	}
 	if st.ID == (uuid.UUID{}) || j.find(st.ID) == nil {
 		t.Errorf("settlement %s is not found", st.ID)
+	}
+}
+
+func testTransferKeyOnly(t *testing.T, s *store) {
+	b := newBooks(t)
+	batch := b.write(&sim.Event{Transfers: transfers(b)[:1]})
+	j := s.loaded()
+	j.append(batch)
+	if j.load().Keyed {
+		t.Error("keys are reported before they were projected")
+	}
+	j.project(sim.Fold([]*sim.Batch{batch}))
+	if !j.load().Keyed {
+		t.Error("an external id of a transfer is not reported as a key")
 	}
 }

@@ -3,7 +3,10 @@ package storetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -32,13 +35,19 @@ func testRandomHistories(t *testing.T, s *store) {
 			r.command()
 			n++
 		}
-		if len(r.open) == 0 {
+		var batches []*sim.Batch
+		if len(r.open) > 0 {
+			batches = append(batches, r.seal())
+		}
+		if r.IntN(2) == 0 {
+			batches = append(batches, r.records())
+		}
+		if len(batches) == 0 {
 			continue
 		}
-		batch := r.seal()
-		j.append(batch)
-		m.append(batch)
-		pending = append(pending, batch)
+		j.append(batches...)
+		m.append(batches...)
+		pending = append(pending, batches...)
 		if r.IntN(3) > 0 {
 			continue
 		}
@@ -83,6 +92,52 @@ type randomBooks struct {
 	keys     int
 	holdings []*sim.Holding
 	held     []uuid.UUID
+	// transfers are as they were written last, those that are not done.
+	transfers []*sim.Transfer
+}
+
+// randomKinds are the kinds of random documents.
+var randomKinds = []sim.DocumentKind{sim.DocumentFault, sim.DocumentVelocity, sim.DocumentBreak}
+
+// records writes an event with random transfers and documents.
+func (r *randomBooks) records() *sim.Batch {
+	f := &filler{Rand: r.Rand, t: r.t, n: r.keys * 1000}
+	event := &sim.Event{}
+	for range r.IntN(3) {
+		v := &sim.Transfer{}
+		f.fill(reflect.ValueOf(v).Elem(), "")
+		v.AccountID, v.Rail = []string{"fund-a", "fund-b"}[r.IntN(2)], []string{"wire", "ach"}[r.IntN(2)]
+		v.Direction = []sim.Direction{sim.DirectionIn, sim.DirectionOut}[r.IntN(2)]
+		v.History, v.ReturnDue = []sim.Transition{{At: r.now.Truncate(time.Microsecond), Status: "SUBMITTED"}}, false
+		if r.IntN(3) == 0 {
+			v.ExternalID, v.Approvals, v.Metadata = "", nil, nil
+		}
+		event.Transfers = append(event.Transfers, v)
+	}
+	if n := len(r.transfers); n > 0 && r.IntN(2) == 0 {
+		again := *r.transfers[r.IntN(n)]
+		again.History = append(slices.Clone(again.History), sim.Transition{At: r.now.Truncate(time.Microsecond), Status: "NEXT"})
+		again.Approvals = append(slices.Clone(again.Approvals), sim.Approval{By: f.text(""), At: f.time(), Decision: sim.Approved})
+		r.transfers = slices.DeleteFunc(r.transfers, func(v *sim.Transfer) bool { return v.ID == again.ID })
+		event.Transfers = append(event.Transfers, &again)
+	}
+	for _, v := range event.Transfers {
+		v.Status = sim.SettlementStatus(sim.SettlementStatuses()[r.IntN(5)])
+		v.Stage = sim.TransferStage(sim.TransferStages()[r.IntN(11)])
+		v.ReturnDue = r.IntN(5) == 0
+		if !v.Done() {
+			r.transfers = append(r.transfers, v)
+		}
+	}
+	for i := range r.IntN(3) {
+		v := &sim.Document{Kind: randomKinds[i], ID: fmt.Sprint(r.IntN(9)), UpdatedAt: r.now.Truncate(time.Microsecond), Removed: r.IntN(3) == 0}
+		if !v.Removed {
+			v.Body, v.DueAt = f.document(true), f.time()
+		}
+		event.Documents = append(event.Documents, v)
+	}
+	r.keys++
+	return r.write(event)
 }
 
 func (r *randomBooks) command() {

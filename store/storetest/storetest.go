@@ -56,16 +56,21 @@ func Run(t *testing.T, h Harness) {
 		{"RestartContinuesBehindTheProjection", testRestart},
 
 		{"EveryFieldIsRestoredExactly", testFields},
+		{"NoFieldOfAnyRecordIsLost", testFilled},
 		{"ProjectionsApplyOnce", testProjectOnce},
 		{"RemovedHoldingsMakeRoomForNewOnes", testRemovedHoldings},
 		{"SettlementsChangeUntilFinal", testSettlementUpdates},
+		{"TransfersChangeUntilNothingCanBeReturned", testTransferUpdates},
+		{"DocumentsChangeAndAreRemoved", testDocuments},
 		{"LargeProjectionsAreComplete", testLargeProjection},
 		{"KeysAreFoundAndScanned", testKeys},
 		{"ExternalIDsAloneCountAsKeys", testExternalKeyOnly},
+		{"ExternalIDsOfTransfersAloneCountAsKeys", testTransferKeyOnly},
 
 		{"AccountsAreListedByPages", testListAccounts},
 		{"HoldingsAreListedByPages", testListHoldings},
 		{"SettlementsAreListedByPages", testListSettlements},
+		{"TransfersAreListedByPages", testListTransfers},
 		{"EntriesAreListedByPages", testListEntries},
 		{"MalformedCursorsAreRefused", testMalformedCursors},
 

@@ -1,0 +1,279 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+)
+
+// changeTimeout bounds what a change of the endpoints waits for.
+const changeTimeout = 10 * time.Second
+
+type phase int
+
+const (
+	waiting phase = iota // Run was not called yet
+	running
+	ended
+)
+
+// Manager delivers an instance's events to its endpoints. [Manager.Run] starts
+// it; its other methods may be called before, meanwhile and after, and are safe
+// for concurrent use.
+type Manager struct {
+	opts   Options
+	sender *sender
+
+	// change is full while the endpoints are being changed, which may take
+	// until a deliverer has ended.
+	change chan struct{}
+
+	mu          sync.Mutex
+	phase       phase
+	stop, abort context.Context // while running
+	endpoints   map[string]*deliverer
+
+	dirty  chan struct{} // told that some state has changed; room for one
+	urgent chan struct{} // told that many events are unsaved; room for one
+}
+
+// New returns a Manager. Its error joins all that is wrong with the options;
+// those of endpoints name the field as endpoints[i].url.
+func New(opts Options) (*Manager, error) {
+	err := opts.validate()
+	opts = opts.withDefaults()
+	m := &Manager{
+		opts: opts, sender: newSender(opts.Targets, opts.RootCAs, opts.Timeout, max(1, opts.MaxConcurrent)),
+		endpoints: make(map[string]*deliverer), change: make(chan struct{}, 1), dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
+	}
+	if len(opts.Endpoints) > opts.MaxEndpoints {
+		err = errors.Join(err, sim.Invalid("endpoints", "has %d entries; at most %d are allowed", len(opts.Endpoints), opts.MaxEndpoints))
+	}
+	for i, e := range opts.Endpoints {
+		d, wrong := m.deliverer(e, new(progress))
+		if wrong == nil && m.endpoints[e.ID] != nil {
+			wrong = sim.Invalid("id", "%q is the id of another endpoint as well", e.ID)
+		}
+		if wrong != nil {
+			err = errors.Join(err, within(fmt.Sprintf("endpoints[%d].", i), wrong))
+			continue
+		}
+		m.endpoints[e.ID] = d
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// within says where the field stands that an error is about.
+func within(where string, err error) error {
+	if e, ok := errors.AsType[*sim.Error](err); ok {
+		return sim.Invalid(where+e.Field, "%s", e.Message)
+	}
+	return err
+}
+
+// deliverer returns what will serve an endpoint.
+func (m *Manager) deliverer(e Endpoint, p *progress) (*deliverer, error) {
+	if err := e.Validate(m.opts.Targets, m.opts.EventTypes); err != nil {
+		return nil, err
+	}
+	target, err := m.opts.Targets.parse(e.URL)
+	if err != nil {
+		return nil, err
+	}
+	signers, err := e.signers()
+	if err != nil {
+		return nil, err
+	}
+	e.Events = slices.Clone(e.Events)
+	return &deliverer{
+		progress: p, opts: &m.opts, sender: m.sender, changed: m.changed,
+		log: m.opts.Logger.With("endpoint", e.ID), endpoint: e, target: target, signers: signers,
+		resends: make(chan resend, maxResends),
+	}, nil
+}
+
+// Run delivers until stop ends, then waits for the attempts under way, saves
+// the cursors and returns nil. When abort ends it does not wait any longer.
+// Call it when the source serves, and only once: its sole error is that of a
+// second call.
+func (m *Manager) Run(stop, abort context.Context) error {
+	stop, end := context.WithCancel(stop)
+	defer end()
+	defer context.AfterFunc(abort, end)()
+
+	if err := m.begin(stop, abort); err != nil {
+		return err
+	}
+	var saver sync.WaitGroup
+	saver.Go(func() { m.saveRegularly(stop, abort) })
+	<-stop.Done()
+
+	m.mu.Lock()
+	m.phase = ended
+	m.mu.Unlock()
+	m.change <- struct{}{} // the last change is done
+	defer func() { <-m.change }()
+	for _, d := range m.sorted() {
+		d.end()
+	}
+	saver.Wait()
+	m.saveAll(abort)
+	m.sender.client.CloseIdleConnections()
+	return nil
+}
+
+// begin launches what serves the endpoints.
+func (m *Manager) begin(stop, abort context.Context) error {
+	m.change <- struct{}{}
+	defer func() { <-m.change }()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase != waiting {
+		return errors.New("webhook: the manager was run before")
+	}
+	m.phase, m.stop, m.abort = running, stop, abort
+	durable := m.opts.Source.Durable()
+	for _, d := range m.endpoints {
+		d.startAt = durable
+		d.launch(stop, abort)
+	}
+	return nil
+}
+
+// changed tells the saver that a state has changed.
+func (m *Manager) changed(unsaved uint64) {
+	tell := func(c chan struct{}) {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+	tell(m.dirty)
+	if unsaved >= uint64(m.opts.SaveEvery) {
+		tell(m.urgent)
+	}
+}
+
+// saveRegularly saves what has changed, some time after it has.
+func (m *Manager) saveRegularly(stop, abort context.Context) {
+	failing := false
+	for {
+		select {
+		case <-m.dirty:
+		case <-stop.Done():
+			return
+		}
+		timer := time.NewTimer(m.opts.SaveInterval)
+		urgent := m.urgent
+		if failing {
+			urgent = nil // the store is not hurried while it is in trouble
+		}
+		select {
+		case <-timer.C:
+		case <-urgent:
+			timer.Stop()
+		case <-stop.Done():
+			timer.Stop()
+			return
+		}
+		if failing = !m.saveAll(abort); failing {
+			m.changed(0)
+		}
+	}
+}
+
+// saveAll saves the states that have changed, and reports whether that went
+// well.
+func (m *Manager) saveAll(ctx context.Context) bool {
+	well := true
+	for _, d := range m.sorted() {
+		ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+		err := d.save(ctx, m.opts.Cursors, d.endpoint.ID)
+		cancel()
+		if err != nil {
+			well = false
+			d.saveFailed(err)
+		} else {
+			d.unsavedReported.Store(false)
+		}
+	}
+	return well
+}
+
+// sorted returns the deliverers by their endpoints' ids.
+func (m *Manager) sorted() []*deliverer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]*deliverer, 0, len(m.endpoints))
+	for _, d := range m.endpoints {
+		all = append(all, d)
+	}
+	slices.SortFunc(all, func(a, b *deliverer) int { return strings.Compare(a.endpoint.ID, b.endpoint.ID) })
+	return all
+}
+
+// find returns what serves an endpoint.
+func (m *Manager) find(id string) (*deliverer, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.endpoints[id]
+	if d == nil {
+		return nil, sim.Errorf(sim.CodeNotFound, "there is no webhook endpoint %.70q", id)
+	}
+	return d, nil
+}
+
+// started launches what serves an endpoint, if the Manager runs. Change is held.
+func (m *Manager) started(d *deliverer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.endpoints[d.endpoint.ID] = d
+	if m.phase == running {
+		d.launch(m.stop, m.abort)
+	}
+}
+
+// changing begins a change of the endpoints. The context that it returns ends
+// with ctx, and in time.
+func (m *Manager) changing(ctx context.Context) (_ context.Context, done func(), _ error) {
+	if m.current() == ended { // which holds change until all deliveries have ended
+		return nil, nil, errDraining
+	}
+	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+	select {
+	case m.change <- struct{}{}:
+	case <-ctx.Done():
+		cancel()
+		return nil, nil, &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
+			Message: "the webhook endpoints are being changed by others for long"}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase == ended {
+		cancel()
+		<-m.change
+		return nil, nil, errDraining
+	}
+	unlink := func() bool { return true }
+	if m.phase == running {
+		unlink = context.AfterFunc(m.abort, cancel)
+	}
+	return ctx, func() { unlink(); cancel(); <-m.change }, nil
+}
+
+func (m *Manager) current() phase {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.phase
+}
+
+var errDraining = &sim.Error{Code: sim.CodeDraining, RetryAfter: 5 * time.Second, Message: "webhooks have stopped, this custodian is shutting down"}
