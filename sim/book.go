@@ -119,9 +119,9 @@ func (s *State) confirmSettlement(before, st *Settlement) {
 }
 
 // outsideOf returns what a transfer has brought in so far, or below zero taken
-// out. What has arrived without being final is there as well. A transfer that
-// failed on its way may have cost its fee. Of one that was returned to its
-// sender, what the account no longer had was made good by the custodian.
+// out. What has arrived without being final is there as well; a transfer that
+// failed may have cost its fee, and what a return could not take back from its
+// account the custodian has paid in. A book transfer stays in the house.
 func outsideOf(t *Transfer) money.Amount {
 	settled := t.Stage == StageSettled
 	switch {

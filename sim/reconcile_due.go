@@ -129,6 +129,12 @@ func (s *State) takeOver(v *Document) error {
 			err = fmt.Errorf("%w: corporate action %s makes %s units of %s", ErrBrokenInvariant, v.ID, ca.NewUnits, ca.OldUnits)
 		}
 		return err
+	case DocumentVelocity:
+		sent, err := content(v, func() (*velocityBook, error) { b, err := valueOf[velocityBook](v); return &b, err })
+		if err != nil || sent == nil {
+			return err
+		}
+		return sent.check()
 	case DocumentEntitlement:
 		_, err := content(v, v.Entitlements)
 		return err
