@@ -47,6 +47,8 @@ func transfers(b *books) []*sim.Transfer {
 			Status: sim.SettlementStatus(sim.SettlementStatuses()[i%5]), Stage: sim.TransferStage(sim.TransferStages()[i%11]),
 			ApprovalsRequired: i % 3, InitiatedAt: at, History: []sim.Transition{{At: at, Status: "SUBMITTED"}},
 			ReturnDue: i%7 == 2,
+			// Book transfers, because they move nothing outside: there are no postings.
+			CreditAccount: "fund-9",
 		}
 		if i%6 == 5 {
 			t.ExternalID = ""
