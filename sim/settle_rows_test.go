@@ -112,6 +112,18 @@ func TestTransition2InstructionsThatDifferInOneKeyAreUnmatchedWithTheReason(t *t
 	}
 }
 
+func TestTransition2TheReasonGoesWithTheInstructionThatGaveIt(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	first := b.instruct(dvp())
+	second := b.instruct(with(rvp(), func(c *sim.Instruct) { c.Payment.Amount = amount("1") }))
+	b.wantState(first, "PENDING ACKNOWLEDGED UNMATCHED:DMON PENDING RELEASED")
+	b.accept(sim.CancelSettlement{ID: second})
+	b.wantState(first, "PENDING ACKNOWLEDGED UNMATCHED:CMIS PENDING RELEASED")
+	b.instruct(rvp())
+	b.wantState(first, "PENDING ACKNOWLEDGED MATCHED PENDING:FUTU RELEASED")
+}
+
 func TestTransition3InstructionsMatchWithinTheTolerance(t *testing.T) {
 	t.Parallel()
 	b := custodian(t, nil)
