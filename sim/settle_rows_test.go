@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 )
 
 // The tests of this file follow the numbered transitions of the specification.
@@ -56,6 +57,16 @@ func TestTransition1aAnInvalidInstructionIsRejectedAndRecorded(t *testing.T) {
 			b.wantEvent(sim.EventSettlementRejected)
 		})
 	}
+}
+
+func TestFractionsOfADeclaredSecurityAreTaken(t *testing.T) {
+	t.Parallel()
+	rules := custodian(t, nil).given
+	rules.Assets = asset.NewRegistry(asset.Asset{Symbol: "AAPL", Kind: asset.Security, Decimals: 3})
+	b := newBooksWith(t, rules)
+	b.now = at(23, 9, 30)
+	s := b.instruct(with(dvp(), func(c *sim.Instruct) { c.Quantity = amount("0.5") }))
+	b.wantState(s, "PENDING ACKNOWLEDGED UNMATCHED:CMIS PENDING RELEASED")
 }
 
 func TestTransition1bProcessingWaitsForTheNextDayOrForTheAccount(t *testing.T) {
