@@ -48,11 +48,38 @@ func (b *books) decide(r sim.Request) sim.Decision {
 	b.t.Helper()
 	b.now = b.now.Add(time.Second)
 	d, err := b.state.Decide(b.now, &r)
+	for err == nil && d.Outcome == sim.NeedsDueWork {
+		b.fire(d.Until)
+		d, err = b.state.Decide(b.now, &r)
+	}
 	if err != nil {
 		b.t.Fatalf("%+v broke the books: %v", r.Command, err)
 	}
 	b.open = append(b.open, d.Events...)
 	return d
+}
+
+// fire does the work that is due by a time.
+func (b *books) fire(until time.Time) {
+	b.t.Helper()
+	for range 100_000 {
+		events, fired, err := b.state.FireDue(until)
+		if err != nil {
+			b.t.Fatalf("work due by %s broke the books: %v", until, err)
+		}
+		if !fired {
+			return
+		}
+		b.open = append(b.open, events...)
+	}
+	b.t.Fatalf("work due by %s never ends", until)
+}
+
+// wait lets time pass and does the work that becomes due.
+func (b *books) wait(d time.Duration) {
+	b.t.Helper()
+	b.now = b.now.Add(d)
+	b.fire(b.now)
 }
 
 // accept decides a command that must be accepted.

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,11 +84,21 @@ func (f *PolicyFacts) Sent(hours int) (total money.Amount, count int64) {
 	return f.sent.since(hourOf(f.Now) - int64(hours))
 }
 
-// Whitelist is met by transfers whose beneficiary it does not name.
-type Whitelist struct {
-	// Accounts and Addresses are those that are allowed.
-	Accounts  []string
-	Addresses []string
+// Whitelist is met by transfers whose beneficiary it does not name. It is
+// immutable.
+type Whitelist struct{ accounts, addresses map[string]bool }
+
+// NewWhitelist returns the list of the accounts and addresses that transfers may
+// go to.
+func NewWhitelist(accounts, addresses []string) *Whitelist {
+	w := &Whitelist{make(map[string]bool, len(accounts)), make(map[string]bool, len(addresses))}
+	for _, a := range accounts {
+		w.accounts[a] = true
+	}
+	for _, a := range addresses {
+		w.addresses[a] = true
+	}
+	return w
 }
 
 // VelocityLimit is met by transfers with which more would leave the account in
@@ -192,7 +201,7 @@ func (w *Whitelist) allows(b *Beneficiary) bool {
 	if b.Account == "" && b.Address == "" {
 		return false
 	}
-	return (b.Account == "" || slices.Contains(w.Accounts, b.Account)) && (b.Address == "" || slices.Contains(w.Addresses, b.Address))
+	return (b.Account == "" || w.accounts[b.Account]) && (b.Address == "" || w.addresses[b.Address])
 }
 
 func (l *VelocityLimit) exceededBy(f *PolicyFacts) (what string, exceeded bool) {

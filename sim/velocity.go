@@ -57,6 +57,9 @@ func (s *State) sentFrom(accountID, symbol string) *velocityBook {
 
 // since sums the hours from one on.
 func (b *velocityBook) since(hour int64) (total money.Amount, count int64) {
+	if b == nil {
+		return total, 0
+	}
 	for _, h := range b.Hours {
 		if h.Hour >= hour {
 			total, count = total.Add(h.amount()), count+h.Count
