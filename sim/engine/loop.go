@@ -15,6 +15,8 @@ type call struct {
 	// needed a lookup, which is then the last.
 	decisions []sim.Decision
 	read      func(*sim.State)
+	// housekeeping is done while the instance is paused, too.
+	housekeeping bool
 	// done receives one error: nil once the answer is durable. Nobody but the
 	// caller touches the call after that.
 	done chan error
@@ -31,6 +33,7 @@ type group struct {
 	calls     []*call
 	events    []*sim.Event
 	requests  int
+	changes   []sim.StatusChange
 	generator []byte // state after the last event
 }
 
@@ -49,6 +52,9 @@ func (s *session) loop(stop context.Context) error {
 	defer due.Stop()
 	for {
 		if err := s.work(s.open); err != nil {
+			return err
+		}
+		if err := s.stopClock(s.open); err != nil {
 			return err
 		}
 		open := s.open
@@ -164,6 +170,7 @@ func (s *session) fill(g *group, c *call) error {
 func (s *session) mark(g *group, before int) {
 	if len(g.events) > before {
 		g.generator = s.generator.AppendState(g.generator[:0])
+		s.tell(g)
 	}
 }
 
