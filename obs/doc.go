@@ -18,8 +18,9 @@
 // of them are affordable), and every label has a bounded set of values: route
 // patterns rather than paths, known methods, and for the labels that callers
 // choose freely (account, symbol, currency) the first
-// [InstanceOptions].LabelValues distinct values, after which the value is
-// "other" and custodian_label_values_capped_total counts.
+// [InstanceOptions].LabelValues distinct values, and of their combinations the
+// first [InstanceOptions].Pairs in each metric, after which the value is "other"
+// and custodian_label_values_capped_total counts.
 //
 // The Record and Set methods of an Instance are safe for concurrent use and do
 // not allocate in the steady state, so the engine may call them on its only

@@ -11,6 +11,10 @@ import (
 // an instance may take before further ones are counted as "other".
 const DefaultLabelValues = 100
 
+// DefaultPairs is how many series each metric with two such labels may have
+// before further pairs are counted with "other" for both.
+const DefaultPairs = 1000
+
 // Buckets are few: each is a series, times routes, times instances.
 var (
 	requestBuckets    = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}
@@ -25,6 +29,9 @@ type InstanceOptions struct {
 	// LabelValues bounds the distinct values of each of the labels account,
 	// symbol and currency; 0 means DefaultLabelValues.
 	LabelValues int
+	// Pairs bounds the series of each metric that has two of those labels, not
+	// counting the one of all other pairs; 0 means DefaultPairs.
+	Pairs int
 	// Restarts is what custodian_instance_restarts_total starts from: restarts
 	// that were counted before this Instance was created.
 	Restarts uint64
@@ -71,6 +78,10 @@ func newInstance(opts InstanceOptions) *Instance {
 	if limit == 0 {
 		limit = DefaultLabelValues
 	}
+	pairs := opts.Pairs
+	if pairs == 0 {
+		pairs = DefaultPairs
+	}
 	in := &Instance{own: prometheus.NewRegistry()}
 	set := &in.set
 
@@ -89,18 +100,18 @@ func newInstance(opts InstanceOptions) *Instance {
 		"gRPC calls being answered.", "method")
 
 	capped := set.counterVec("custodian_label_values_capped_total",
-		"Records whose label value was replaced by \"other\" because the instance had used up its distinct values.", "label")
+		"Records whose label value was replaced by \"other\" because the instance had used up its distinct values or pairs of them.", "label")
 	account := newCappedLabel("account", limit, capped)
 	symbol := newCappedLabel("symbol", limit, capped)
 	currency := newCappedLabel("currency", limit, capped)
 
 	in.positions = newPairCounter(set.counterVec("custodian_positions_total",
-		"Positions created.", "account", "symbol"), account, symbol)
+		"Positions created.", "account", "symbol"), pairs, account, symbol)
 	in.settlements = newPairCounter(set.counterVec("custodian_settlements_total",
 		"Settlements processed, by the status they reached and their type.", "status", "type"),
-		newCappedLabel("status", limit, capped), newCappedLabel("type", limit, capped))
+		pairs, newCappedLabel("status", limit, capped), newCappedLabel("type", limit, capped))
 	in.balances = newPairCounter(set.counterVec("custodian_balance_changes_total",
-		"Changes of balances.", "account", "currency"), account, currency)
+		"Changes of balances.", "account", "currency"), pairs, account, currency)
 
 	in.batchEvents = set.lazyHistogram("custodian_engine_batch_events",
 		"Events made durable by one journal append.", batchBuckets)

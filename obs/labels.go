@@ -41,9 +41,12 @@ func (l *cappedLabel) admit(v string) string {
 			return value
 		}
 	}
-	l.dropped.WithLabelValues(l.name).Inc()
+	l.drop()
 	return otherValue
 }
+
+// drop counts a record whose value was replaced by "other".
+func (l *cappedLabel) drop() { l.dropped.WithLabelValues(l.name).Inc() }
 
 // learn takes v in unless the last room went to another goroutine meanwhile.
 func (l *cappedLabel) learn(v string) (string, bool) {
@@ -63,19 +66,26 @@ func (l *cappedLabel) learn(v string) (string, bool) {
 	return value, true
 }
 
-// pairCounter is a counter with two labels of capped values. The children of
-// admitted pairs are found by one map look-up that does not allocate.
+// pairCounter is a counter with two labels of capped values, and with a cap on
+// the pairs as well, since two capped labels could still make the product of
+// their caps. The children of admitted pairs are found by one map look-up that
+// does not allocate.
 type pairCounter struct {
 	vec           *prometheus.CounterVec
 	first, second *cappedLabel
+	limit         int // of pairs with a series of their own
 
 	mu       sync.RWMutex
 	children map[[2]string]prometheus.Counter
 }
 
-func newPairCounter(vec *prometheus.CounterVec, first, second *cappedLabel) *pairCounter {
-	return &pairCounter{vec: vec, first: first, second: second, children: make(map[[2]string]prometheus.Counter)}
+func newPairCounter(vec *prometheus.CounterVec, limit int, first, second *cappedLabel) *pairCounter {
+	return &pairCounter{vec: vec, limit: limit, first: first, second: second, children: make(map[[2]string]prometheus.Counter)}
 }
+
+// otherPair stands for the pairs that have no series of their own. It has room
+// beyond the limit.
+var otherPair = [2]string{otherValue, otherValue}
 
 func (c *pairCounter) inc(a, b string) {
 	if child, ok := c.child(a, b); ok {
@@ -83,16 +93,35 @@ func (c *pairCounter) inc(a, b string) {
 		return
 	}
 	// Not a known pair as it stands: a new one, or one with a value beyond the
-	// cap. The children are keyed by admitted values only, which bounds them.
+	// cap. The children are keyed by admitted values only.
 	a, b = c.first.admit(a), c.second.admit(b)
-	child, ok := c.child(a, b)
-	if !ok {
-		child = c.vec.WithLabelValues(a, b)
-		c.mu.Lock()
-		c.children[[2]string{a, b}] = child
-		c.mu.Unlock()
+	if child, ok := c.child(a, b); ok {
+		child.Inc()
+		return
 	}
-	child.Inc()
+	c.learn(a, b).Inc()
+}
+
+// learn returns the series of a pair of admitted values: a new one, or that of
+// all other pairs if there is no more room.
+func (c *pairCounter) learn(a, b string) prometheus.Counter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pair := [2]string{a, b}
+	if _, known := c.children[pair]; !known && len(c.children) >= c.limit {
+		for i, label := range []*cappedLabel{c.first, c.second} {
+			if pair[i] != otherValue { // that was counted when it was not admitted
+				label.drop()
+			}
+		}
+		pair = otherPair
+	}
+	child, ok := c.children[pair]
+	if !ok {
+		child = c.vec.WithLabelValues(pair[0], pair[1])
+		c.children[pair] = child
+	}
+	return child
 }
 
 func (c *pairCounter) child(a, b string) (prometheus.Counter, bool) {

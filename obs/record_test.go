@@ -2,6 +2,7 @@ package obs_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,35 @@ func TestLabelValuesBeyondTheCapAreOther(t *testing.T) {
 	wantSample(t, lines, `custodian_label_values_capped_total{label="account"} 4`)
 	wantSample(t, lines, `custodian_label_values_capped_total{label="symbol"} 1`)
 	wantNoSample(t, lines, `label="currency"`)
+}
+
+func TestPairsBeyondTheCapAreOther(t *testing.T) {
+	t.Parallel()
+	_, instance := newInstance(t, obs.InstanceOptions{LabelValues: 5, Pairs: 7})
+	for range 2 {
+		for _, account := range []string{"a", "b", "c", "d", "e", "f"} {
+			for _, symbol := range []string{"BTC", "ETH", "SOL", "XRP", "DOT"} {
+				instance.RecordPositionCreated(account, symbol)
+			}
+			instance.RecordBalanceChange(account, "USD")
+		}
+	}
+	lines := scrape(t, instance.Handler())
+	// The first seven pairs, then one series for all others.
+	series := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return !strings.HasPrefix(l, "custodian_positions_total{") })
+	if len(series) != 7+1 {
+		t.Errorf("series: %q", series)
+	}
+	wantSample(t, lines, `custodian_positions_total{account="a",symbol="DOT"} 2`)
+	wantSample(t, lines, `custodian_positions_total{account="b",symbol="ETH"} 2`)
+	wantSample(t, lines, `custodian_positions_total{account="other",symbol="other"} 46`)
+	// Another metric has its own room for pairs. The accounts are those that
+	// all metrics share.
+	wantSample(t, lines, `custodian_balance_changes_total{account="e",currency="USD"} 2`)
+	wantSample(t, lines, `custodian_balance_changes_total{account="other",currency="USD"} 2`)
+	// Each record that lost its account counts once: 46 positions, 2 balances.
+	wantSample(t, lines, `custodian_label_values_capped_total{label="account"} 48`)
+	wantSample(t, lines, `custodian_label_values_capped_total{label="symbol"} 46`)
 }
 
 func TestCapHoldsUnderConcurrentCallers(t *testing.T) {
@@ -97,12 +127,14 @@ func TestClosedLabelSetsFallBackToOther(t *testing.T) {
 }
 
 // recorders are the calls that the engine makes on its only goroutine.
-// The instance must have room for one account only.
+// The instance must have room for two accounts and one pair only.
 func recorders(instance *obs.Instance) map[string]func() {
-	instance.RecordPositionCreated("fund-a", "BTC") // takes the room
+	instance.RecordPositionCreated("fund-a", "BTC") // takes the room of pairs
+	instance.RecordBalanceChange("fund-b", "USD")   // takes that of accounts
 	return map[string]func(){
 		"PositionCreated":     func() { instance.RecordPositionCreated("fund-a", "BTC") },
 		"PositionOverCap":     func() { instance.RecordPositionCreated("fund-z", "BTC") },
+		"PositionOverPairs":   func() { instance.RecordPositionCreated("fund-a", "ETH") },
 		"SettlementProcessed": func() { instance.RecordSettlementProcessed("COMPLETED", "DEPOSIT") },
 		"BalanceChange":       func() { instance.RecordBalanceChange("fund-a", "USD") },
 		"Batch":               func() { instance.RecordBatch(64, time.Millisecond) },
@@ -117,7 +149,7 @@ func recorders(instance *obs.Instance) map[string]func() {
 
 func TestRecordingDoesNotAllocate(t *testing.T) {
 	// Not parallel: AllocsPerRun counts what other goroutines allocate as well.
-	_, instance := newInstance(t, obs.InstanceOptions{LabelValues: 1})
+	_, instance := newInstance(t, obs.InstanceOptions{LabelValues: 2, Pairs: 1})
 	for name, record := range recorders(instance) {
 		record() // the first time creates the series
 		if allocs := testing.AllocsPerRun(100, record); allocs != 0 {
@@ -128,7 +160,7 @@ func TestRecordingDoesNotAllocate(t *testing.T) {
 
 func BenchmarkRecord(b *testing.B) {
 	registry := obs.NewRegistry()
-	instance, err := registry.Instance("custodian-sim-001", obs.InstanceOptions{LabelValues: 1})
+	instance, err := registry.Instance("custodian-sim-001", obs.InstanceOptions{LabelValues: 2, Pairs: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

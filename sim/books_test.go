@@ -1,6 +1,9 @@
 package sim_test
 
 import (
+	"bytes"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -52,11 +55,55 @@ func (b *books) decide(r sim.Request) sim.Decision {
 		b.fire(d.Until)
 		d, err = b.state.Decide(b.now, &r)
 	}
+	if ids, externalIDs := r.Settlements(); err == nil && d.Outcome == sim.NeedsLookup && len(ids)+len(externalIDs) > 0 {
+		r.Lookup = b.lookup(ids, externalIDs)
+		d, err = b.state.Decide(b.now, &r)
+	}
 	if err != nil {
 		b.t.Fatalf("%+v broke the books: %v", r.Command, err)
 	}
 	b.open = append(b.open, d.Events...)
 	return d
+}
+
+// lookup is what the tables know about settlements: the last record of each.
+func (b *books) lookup(ids []uuid.UUID, externalIDs []string) *sim.KeyLookup {
+	out := &sim.KeyLookup{Through: b.state.Progress().Sequence}
+	for _, st := range b.settlements() {
+		if slices.Contains(ids, st.ID) || (st.ExternalID != "" && slices.Contains(externalIDs, st.ExternalID)) {
+			out.Settlements = append(out.Settlements, st)
+		}
+	}
+	return out
+}
+
+// settlements returns the last record of every settlement, in order.
+func (b *books) settlements() []*sim.Settlement {
+	last := make(map[uuid.UUID]*sim.Settlement)
+	events := b.open
+	for i := len(b.batches) - 1; i >= 0; i-- {
+		events = append(slices.Clone(b.batches[i].Events), events...)
+	}
+	for _, e := range events {
+		for _, st := range e.Settlements {
+			last[st.ID] = st
+		}
+	}
+	out := slices.Collect(maps.Values(last))
+	slices.SortFunc(out, func(x, y *sim.Settlement) int { return bytes.Compare(x.ID[:], y.ID[:]) })
+	return out
+}
+
+// settlement returns the last record of a settlement.
+func (b *books) settlement(id uuid.UUID) *sim.Settlement {
+	b.t.Helper()
+	for _, st := range b.settlements() {
+		if st.ID == id {
+			return st
+		}
+	}
+	b.t.Fatalf("there is no settlement %s", id)
+	return nil
 }
 
 // fire does the work that is due by a time.

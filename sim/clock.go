@@ -56,10 +56,14 @@ func (c ClockSetting) At(real time.Time) time.Time {
 		passed := real.Sub(c.Anchor)
 		// Years at a high factor are more nanoseconds than 64 bits hold.
 		scaled := new(big.Int).Mul(big.NewInt(passed.Microseconds()), big.NewInt(c.Factor))
-		if !scaled.IsInt64() {
-			return c.Instant
+		scaled.Add(scaled, big.NewInt(c.Instant.UnixMicro()))
+		switch last := big.NewInt(lastInstant.UnixMicro()); {
+		case scaled.Cmp(last) > 0:
+			return lastInstant // where a clock that runs out of time stands still
+		case scaled.Sign() <= 0:
+			return beginning // the real clock was set back by ages
 		}
-		return time.UnixMicro(c.Instant.UnixMicro() + scaled.Int64()).UTC()
+		return time.UnixMicro(scaled.Int64()).UTC()
 	default:
 		return real.UTC()
 	}
@@ -74,9 +78,12 @@ func (c ClockSetting) Wait(real, due time.Time) (time.Duration, bool) {
 		return 0, true
 	case c.Mode == ClockManual || c.Paused:
 		return 0, false
+	case c.Mode == ClockScaled && due.After(lastInstant):
+		return 0, false
 	case c.Mode == ClockScaled:
-		// Rounded up, so that it is due when the wait is over.
-		return time.Duration((due.Sub(now).Nanoseconds() + c.Factor - 1) / c.Factor), true
+		// Rounded up to what the clock counts in, so that it is due when the wait is
+		// over. In microseconds the sum cannot overflow.
+		return time.Duration((due.Sub(now).Microseconds()+c.Factor-1)/c.Factor) * time.Microsecond, true
 	default:
 		return due.Sub(now), true
 	}
@@ -219,6 +226,9 @@ func (s *State) advanceTarget(now time.Time, c AdvanceClock) (time.Time, *Error)
 	d := &decision{State: s, now: now}
 	switch {
 	case c.ToNextEvent:
+		if now.After(s.clock.Instant) {
+			return now, nil // an advance was interrupted here, which this one completes
+		}
 		due, any := s.NextDue()
 		if !any {
 			return time.Time{}, Errorf(CodeWrongState, "nothing is due: there is no next event to advance to")
@@ -231,8 +241,16 @@ func (s *State) advanceTarget(now time.Time, c AdvanceClock) (time.Time, *Error)
 		if c.By < 0 {
 			return time.Time{}, Invalid("by", "must be greater than zero: time never runs backwards")
 		}
-		target := now.Add(c.By).Truncate(time.Microsecond)
-		return target, d.checkForward("by", target)
+		// An advance that was interrupted has moved instance time and not the clock:
+		// the retry goes as far as the first attempt would have gone.
+		if c.By > lastInstant.Sub(s.clock.Instant) {
+			return time.Time{}, Invalid("by", "must end before the year 10000")
+		}
+		target := s.clock.Instant.Add(c.By).Truncate(time.Microsecond)
+		if target.Before(now) {
+			target = now
+		}
+		return target, nil
 	default:
 		target := c.To.UTC().Truncate(time.Microsecond)
 		return target, d.checkForward("to", target)

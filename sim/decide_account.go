@@ -53,15 +53,23 @@ func (d *decision) openAccount(c OpenAccount) {
 
 // checkParties checks that the named accounts are in use or may be opened.
 func (d *decision) checkParties(fields, ids []string) *Error {
+	for i, id := range ids {
+		if a := d.accounts[id]; a != nil && a.Status != AccountActive {
+			return d.checkUsable(fields[i], id)
+		}
+	}
+	return d.checkKnown(fields, ids)
+}
+
+// checkKnown checks that the named accounts are there, whatever their status, or
+// may be opened.
+func (d *decision) checkKnown(fields, ids []string) *Error {
 	unknown := 0
 	for i, id := range ids {
 		if err := checkAccountID(fields[i], id); err != nil {
 			return err
 		}
-		if a := d.accounts[id]; a != nil {
-			if a.Status != AccountActive {
-				return d.checkUsable(fields[i], id)
-			}
+		if d.accounts[id] != nil {
 			continue
 		}
 		if !d.rules.AutoOpen {

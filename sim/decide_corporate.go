@@ -166,8 +166,6 @@ func (c AnnounceCorporateAction) checkDates(now time.Time) *Error {
 		return Invalid("record_date", "%s is over: instance time is %s", c.RecordDate, now.Format(time.RFC3339))
 	case !payment.After(record):
 		return Invalid("payment_date", "must be after record_date %s", c.RecordDate)
-	case payment.After(lastInstant):
-		return Invalid("payment_date", "must be before %s", lastInstant.Format(time.DateOnly))
 	}
 	return nil
 }

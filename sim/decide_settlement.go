@@ -16,7 +16,7 @@ func (c Instruct) decide(d *decision) *Error {
 		return err
 	}
 	parties := c.parties()
-	if err := d.checkParties(c.partyFields(), parties); err != nil {
+	if err := d.checkKnown(c.partyFields(), parties); err != nil {
 		return err
 	}
 	if err := c.checkTerms(d, a); err != nil {
@@ -178,6 +178,7 @@ func (c *Instruct) check(d *decision) (asset.Asset, *Error) {
 		return a, err
 	}
 	optional := []struct{ field, value string }{
+		{c.partyFields()[0], c.parties()[0]}, // first, because resolve may have copied it to another field
 		{"external_id", c.ExternalID}, {"source_account", c.SourceAccount}, {"destination_account", c.DestinationAccount},
 	}
 	for _, o := range optional {

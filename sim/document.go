@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,22 @@ const (
 type DocumentKey struct {
 	Kind DocumentKind
 	ID   string
+}
+
+// Cursor returns the key's cursor in the list of documents of all kinds.
+func (k DocumentKey) Cursor() string { return string(k.Kind) + " " + k.ID }
+
+// ParseDocumentCursor reads what [DocumentKey.Cursor] wrote; "" is the zero
+// key. Anything else is an [Error] on field cursor.
+func ParseDocumentCursor(cursor string) (DocumentKey, error) {
+	if cursor == "" {
+		return DocumentKey{}, nil
+	}
+	kind, id, ok := strings.Cut(cursor, " ")
+	if !ok || kind == "" {
+		return DocumentKey{}, Invalid("cursor", "is not one that this list has given out; leave it out to start from the beginning")
+	}
+	return DocumentKey{DocumentKind(kind), id}, nil
 }
 
 // Document is a record of one of the smaller kinds. All documents are in

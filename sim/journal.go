@@ -180,7 +180,9 @@ type Tables interface {
 	ListMirrors(ctx context.Context) ([]*Mirror, error)
 	ListSettlements(ctx context.Context, f SettlementFilter, p Page) ([]*Settlement, error)
 	ListTransfers(ctx context.Context, f TransferFilter, p Page) ([]*Transfer, error)
-	// ListDocuments lists the documents of a kind, ordered by id, which is the cursor.
+	// ListDocuments lists the documents of a kind, ordered by id, which is the
+	// cursor. With no kind it lists all, ordered by kind and id, and the cursor is
+	// [DocumentKey.Cursor].
 	ListDocuments(ctx context.Context, kind DocumentKind, p Page) ([]*Document, error)
 	ListEntries(ctx context.Context, f EntryFilter, p Page) ([]Entry, error)
 	// FindSettlement returns one settlement, or nil if there is none.

@@ -125,7 +125,9 @@ func (c *change) findObstacles(g *group) (any bool) {
 		case other.any():
 			g.codes[i] = other
 		case !m.matched():
-			g.codes[i] = obstacle{} // its matching says why
+			// Its matching says why, and since it fails its settlement, too.
+			code := m.Settlement.ReasonCode
+			g.codes[i] = obstacle{stays: code == ReasonCounterpartyLate || code == ReasonLate}
 		default:
 			g.codes[i] = obstacle{code: ReasonLinked, text: "an instruction that it is linked with does not settle yet"}
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -51,7 +53,7 @@ func (s *Supervisor) addEntry(ctx context.Context, entry config.Instance) (*inst
 	next.entries = append(next.entries, entry)
 	t, err := s.resolve(s.file, next)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, refusal(keysOfOneEntry(err))
 	}
 	err = s.change(ctx, func(d *desired) { *d = next })
 	if err != nil {
@@ -68,6 +70,24 @@ func refusal(err error) error {
 		return err
 	}
 	return &Error{Kind: KindConflict, Message: problems.Error(), Problems: problems.List}
+}
+
+// keysOfOneEntry takes the place in the list of all entries out of the keys of
+// problems: who adds one entry gave no list. The messages name the instances.
+func keysOfOneEntry(err error) error {
+	problems, ok := errors.AsType[*config.Problems](err)
+	if !ok {
+		return err
+	}
+	out := &config.Problems{List: slices.Clone(problems.List), Omitted: problems.Omitted}
+	for i := range out.List {
+		if rest, found := strings.CutPrefix(out.List[i].Key, "instances["); found {
+			if _, key, found := strings.Cut(rest, "]."); found {
+				out.List[i].Key = key
+			}
+		}
+	}
+	return out
 }
 
 // Drain stops an instance in good order: within grace (its own where 0), what
@@ -177,7 +197,10 @@ func (s *Supervisor) free(name string) (*instance, error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	busy := i.busy
+	busy := ""
+	if i.busy != nil {
+		busy = i.busy.with
+	}
 	if i.want == wantRemoved {
 		busy = "removed"
 	}

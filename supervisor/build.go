@@ -167,6 +167,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 		Handler: g.counted(face), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ReadTimeout: spec.Limits.RequestTimeout.Std(), WriteTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		BaseContext: func(net.Listener) context.Context { return g.abort },
+		ConnState:   g.silent.track,
 		// What net/http reports of single connections (broken clients) is of
 		// interest only in detail.
 		ErrorLog: slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),

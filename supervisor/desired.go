@@ -48,6 +48,8 @@ func (d desired) encode() ([]byte, error) {
 		}
 		d.Added = append(d.Added, raw)
 	}
+	// An empty list is written in one way, so that equal states are equal bytes.
+	d.Drained, d.Paused = append([]string{}, d.Drained...), append([]string{}, d.Paused...)
 	return json.Marshal(d)
 }
 
@@ -92,13 +94,17 @@ func (d *desired) pausedOf(name string) bool {
 const saveTimeout = 5 * time.Second
 
 // change applies fn to a copy of the desired state, persists it, and takes it
-// over. The caller holds the change lock.
+// over. What changes nothing is not persisted, and so leaves the entity tag as
+// it is. The caller holds the change lock.
 func (s *Supervisor) change(ctx context.Context, fn func(*desired)) error {
 	next := s.desired.clone()
 	fn(&next)
 	document, err := next.encode()
 	if err != nil {
 		return err
+	}
+	if now, err := s.desired.encode(); err == nil && bytes.Equal(now, document) {
+		return nil
 	}
 	saving, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()

@@ -63,6 +63,7 @@ func (g *group) drain(h hooks, steps drainSteps) {
 func (g *group) finish(ctx context.Context, progress func(step string)) {
 	var faces sync.WaitGroup
 	faces.Go(func() {
+		defer time.AfterFunc(silentGrace, g.silent.cut).Stop()
 		if g.http.Shutdown(ctx) != nil {
 			_ = g.http.Close() // the deadline cuts off what is left
 		}

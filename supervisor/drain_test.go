@@ -237,6 +237,25 @@ func TestStreamsThatAreReadEndAtOnce(t *testing.T) {
 	}
 }
 
+func TestSilentConnectionsDoNotHoldUpADrain(t *testing.T) {
+	t.Parallel()
+	h := launch(t, options{config: testConfig(t)})
+	one := h.add("one")
+	silent := connect(t, one.HTTPAddr)
+	// One that has been answered, so that the silent one, opened before it, has
+	// been accepted as well.
+	h.deposit(one.HTTPAddr, "d-1")
+	start := time.Now()
+	h.must(h.Drain(h.ctx, "one", 20*time.Second, true))
+	// Left to itself, net/http waits until such a connection is five seconds old.
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("the drain took %s", took)
+	}
+	if n, err := silent.Read(make([]byte, 1)); err == nil {
+		t.Errorf("the silent connection got %d bytes and stays open", n)
+	}
+}
+
 func TestRequestInFlightIsFinishedByADrain(t *testing.T) {
 	t.Parallel()
 	slow := newGate("one")

@@ -32,6 +32,7 @@ type group struct {
 	ownership *ownership // nil where the store needs none
 	engine    *engine.Engine
 	http      *http.Server
+	silent    silentConns // of the HTTP server
 	grpc      *grpcapi.Server
 	httpPort  net.Listener
 	grpcPort  net.Listener

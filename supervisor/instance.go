@@ -40,7 +40,7 @@ type instance struct {
 	wake     chan struct{} // closed when want changed
 	changed  chan struct{} // closed when the status changed
 	paused   bool
-	busy     string // the long operation that is under way, or ""
+	busy     *occupation // the long operation that is under way, or nil
 	status   Status
 	failure  error  // why the last start or group ended unasked
 	attempts int    // starts that have ended, well or not

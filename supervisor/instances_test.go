@@ -48,6 +48,7 @@ func TestConflictsNameBothSidesAndChangeNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys := map[string]string{"port": "http_port", "schema": "schema", "prefix": "redis_prefix"}
 	for what, other := range map[string]config.Instance{
 		"name":   entry(t, "alpha-bank"),
 		"port":   entry(t, "beta-bank", `"http_port":`+port, fmt.Sprintf(`"grpc_port":%d`, freePort(t))),
@@ -58,6 +59,10 @@ func TestConflictsNameBothSidesAndChangeNothing(t *testing.T) {
 		wantKind(t, err, KindConflict, "alpha-bank")
 		if what != "name" {
 			wantKind(t, err, KindConflict, "beta-bank")
+			// The key is one of the entry's, as whoever added it wrote it.
+			if refused, _ := errors.AsType[*Error](err); len(refused.Problems) != 1 || refused.Problems[0].Key != keys[what] {
+				t.Errorf("%s: problems %+v, want one with %s", what, refused.Problems, keys[what])
+			}
 		}
 	}
 	if _, now, _ := h.Desired(h.ctx); now != tag || len(h.List()) != 1 {

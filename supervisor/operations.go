@@ -261,16 +261,32 @@ func (i *instance) wantNow() want {
 	return i.want
 }
 
-func (i *instance) setBusy(with string) {
+func (i *instance) setBusy(o *occupation) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.busy = with
+	i.busy = o
+}
+
+// endBusy ends an occupation, and not one that has taken its place.
+func (i *instance) endBusy(o *occupation) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.busy == o {
+		i.busy = nil
+	}
+}
+
+// isBusyWith says whether an occupation lasts.
+func (i *instance) isBusyWith(o *occupation) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.busy == o
 }
 
 func (i *instance) isBusy() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.busy != ""
+	return i.busy != nil
 }
 
 // isLeaving reports whether the instance is being removed, for good.

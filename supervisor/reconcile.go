@@ -129,7 +129,7 @@ func (s *Supervisor) apply(t target, d desired, changes []Change) []*instance {
 		deadline := i.deadlineFor(0)
 		switch change.Action {
 		case "drain-and-forget":
-			s.ops.Go(func() { s.removed(i, deadline) })
+			s.ops.Go(func() { s.removed(i, deadline, nil) })
 		case "restart":
 			i.replace(spec, origin)
 			i.setWant(wantRestarted, deadline)
@@ -164,25 +164,25 @@ func (s *Supervisor) add(spec Spec, origin Origin, d desired) *instance {
 }
 
 // removed drains an instance and takes it off the map. If it is wanted again
-// by then, it is added anew.
-func (s *Supervisor) removed(i *instance, deadline time.Time) {
+// by then, it is added anew. The occupation is that of the operation, if any.
+func (s *Supervisor) removed(i *instance, deadline time.Time, o *occupation) {
 	i.setWant(wantRemoved, deadline)
 	<-i.gone
 	s.mu.Lock()
 	delete(s.instances, i.name)
 	s.mu.Unlock()
 	s.events.add(i.name, "removed", "")
-	s.converge(i)
+	s.converge(i, o)
 }
 
 // converge makes one instance what file and API want, after it could not be
-// touched for a while: it was busy, or is gone.
-func (s *Supervisor) converge(i *instance) {
+// touched for a while: it was busy, or is gone. It ends the occupation, if any.
+func (s *Supervisor) converge(i *instance, o *occupation) {
 	if s.lock(s.host.abort) != nil {
 		return // shutting down
 	}
 	defer s.unlock()
-	i.setBusy("")
+	i.endBusy(o)
 	isIt := func(entry config.Instance) bool { return entry.Name == i.name }
 	if _, err := s.find(i.name); err != nil && !slices.ContainsFunc(slices.Concat(s.file.Instances, s.desired.entries), isIt) {
 		return // neither there nor wanted

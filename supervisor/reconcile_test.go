@@ -200,9 +200,9 @@ func TestAppliedDocumentIsThePlanThatWasShown(t *testing.T) {
 	h.until("gone is gone", func() bool { _, err := h.Get("gone"); return err != nil })
 	_, _, err = h.Apply(h.ctx, doc, tag, false)
 	wantKind(t, err, KindStale)
-	again, _, err := h.Apply(h.ctx, doc, next, false)
-	if err != nil || len(again) != 0 {
-		t.Errorf("the same again: %v, %v", again, err)
+	again, still, err := h.Apply(h.ctx, doc, next, false)
+	if err != nil || len(again) != 0 || still != next {
+		t.Errorf("the same again: %v, %v; the tag was %q and is %q", again, err, next, still)
 	}
 }
 

@@ -43,11 +43,11 @@ func (s *Supervisor) toRemove(ctx context.Context, opts RemoveOptions) func(*ins
 			return nil, err
 		}
 		i.setWant(wantStopped, i.deadlineFor(opts.Grace))
-		return func(ctx context.Context) error { return s.remove(ctx, i, opts.Purge) }, nil
+		return func(ctx context.Context, o *occupation) error { return s.remove(ctx, i, o, opts.Purge) }, nil
 	}
 }
 
-func (s *Supervisor) remove(ctx context.Context, i *instance, purge bool) error {
+func (s *Supervisor) remove(ctx context.Context, i *instance, o *occupation, purge bool) error {
 	if err := i.awaitStopped(ctx); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *Supervisor) remove(ctx context.Context, i *instance, purge bool) error 
 	if err := s.forget(ctx, i.name); err != nil {
 		return err
 	}
-	s.removed(i, time.Now())
+	s.removed(i, time.Now(), o)
 	return nil
 }
 
@@ -76,25 +76,31 @@ func (s *Supervisor) forget(ctx context.Context, name string) error {
 func (s *Supervisor) Reset(ctx context.Context, name string, grace time.Duration, wait bool) (Status, error) {
 	return s.long(ctx, name, nil, "reset", wait, func(i *instance) (operation, error) {
 		i.setWant(wantStopped, i.deadlineFor(grace))
-		return func(ctx context.Context) error { return s.reset(ctx, i) }, nil
+		return func(ctx context.Context, o *occupation) error { return s.reset(ctx, i, o) }, nil
 	})
 }
 
-func (s *Supervisor) reset(ctx context.Context, i *instance) error {
+func (s *Supervisor) reset(ctx context.Context, i *instance, o *occupation) error {
 	if err := i.awaitStopped(ctx); err != nil {
 		return err
 	}
 	err := s.purge(ctx, i.specNow())
 	before := i.attemptsNow()
-	s.converge(i)
+	s.converge(i, o)
 	if i.wantNow() != wantRunning {
 		return err
 	}
 	return errors.Join(err, s.awaitStart(ctx, i, before))
 }
 
-// operation is the part of a long operation that runs behind its caller.
-type operation func(ctx context.Context) error
+// occupation is one long operation that an instance is busy with. It is told
+// from others by its address: one that has given the instance back may still
+// have something to wait for while the next one is under way already.
+type occupation struct{ with string }
+
+// operation is the part of a long operation that runs behind its caller. It may
+// end its occupation before it ends itself.
+type operation func(ctx context.Context, o *occupation) error
 
 // long runs a long operation on an instance, which is busy with it meanwhile,
 // so that no other begins. What prepare does is done when long returns, the
@@ -103,16 +109,16 @@ type operation func(ctx context.Context) error
 func (s *Supervisor) long(ctx context.Context, name string, only *instance, with string, wait bool,
 	prepare func(*instance) (operation, error),
 ) (Status, error) {
-	i, rest, err := s.occupy(ctx, name, only, with, prepare)
+	i, o, rest, err := s.occupy(ctx, name, only, with, prepare)
 	if err != nil {
 		return Status{}, err
 	}
 	done := make(chan error, 1)
 	go func() {
 		defer s.ops.Done()
-		err := rest(s.host.abort)
-		if i.isBusy() {
-			s.converge(i)
+		err := rest(s.host.abort, o)
+		if i.isBusyWith(o) {
+			s.converge(i, o)
 		}
 		if err != nil {
 			i.log.Error("instance could not be "+with, "error", err)
@@ -133,25 +139,26 @@ func (s *Supervisor) long(ctx context.Context, name string, only *instance, with
 // occupy marks an instance as busy and prepares an operation on it.
 func (s *Supervisor) occupy(ctx context.Context, name string, only *instance, with string,
 	prepare func(*instance) (operation, error),
-) (*instance, operation, error) {
+) (*instance, *occupation, operation, error) {
 	if err := s.lock(ctx); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer s.unlock()
 	i, err := s.free(name)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if only != nil && i != only {
-		return nil, nil, &Error{Kind: KindNotFound, Message: fmt.Sprintf("instance %q is another one by now", name)}
+		return nil, nil, nil, &Error{Kind: KindNotFound, Message: fmt.Sprintf("instance %q is another one by now", name)}
 	}
 	rest, err := prepare(i)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	i.setBusy(with)
+	o := &occupation{with}
+	i.setBusy(o)
 	s.ops.Add(1) // under the lock, which the shutdown takes before it waits
-	return i, rest, nil
+	return i, o, rest, nil
 }
 
 // purgeTimeout bounds the dropping of an instance's books and keys.

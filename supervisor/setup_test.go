@@ -29,7 +29,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait of a test, generously: the machine may be busy.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 var discard = slog.New(slog.DiscardHandler)
 
@@ -256,8 +256,11 @@ func (h *harness) want(status int, method, addr, path, body string) answer {
 // deposit books something, so that an instance has history.
 func (h *harness) deposit(addr, id string) answer {
 	h.t.Helper()
-	return h.want(http.StatusCreated, http.MethodPost, addr, "/api/v1/settlements", fmt.Sprintf(
-		`{"settlement_type":"DEPOSIT","account_id":"a","symbol":"BTC-USD","quantity":"1","external_id":%q}`, id))
+	return h.want(http.StatusCreated, http.MethodPost, addr, "/api/v1/settlements", depositBody(id))
+}
+
+func depositBody(id string) string {
+	return fmt.Sprintf(`{"settlement_type":"DEPOSIT","account_id":"a","symbol":"BTC-USD","quantity":"1","external_id":%q}`, id)
 }
 
 // settlements counts what the books of an instance hold.

@@ -67,15 +67,16 @@ func verdict(list []supervisor.Verification) error {
 
 func printVerifications(w io.Writer, list []supervisor.Verification) error {
 	var t table
-	t.row("INSTANCE", "RESULT", "STORAGE", "BATCHES", "EVENTS", "ACCOUNTS", "HOLDINGS", "SETTLEMENTS", "ENTRIES", "STATE DIGEST")
+	t.row("INSTANCE", "RESULT", "STORAGE", "BATCHES", "EVENTS", "ACCOUNTS", "HOLDINGS", "SETTLEMENTS", "TRANSFERS", "DOCUMENTS", "ENTRIES", "STATE DIGEST")
 	for _, v := range list {
 		r := v.Report
 		if r == nil {
-			t.row(v.Instance, result(v), v.Storage)
+			t.row(v.Instance, result(v), v.Storage, dash(""), dash(""), dash(""), dash(""), dash(""), dash(""), dash(""))
 			continue
 		}
 		t.row(v.Instance, result(v), v.Storage, strconv.Itoa(r.Batches), strconv.FormatUint(r.Events, 10),
-			strconv.Itoa(r.Accounts), strconv.Itoa(r.Holdings), strconv.Itoa(r.Settlements), strconv.Itoa(r.Entries),
+			strconv.Itoa(r.Accounts), strconv.Itoa(r.Holdings), strconv.Itoa(r.Settlements),
+			strconv.Itoa(r.Transfers), strconv.Itoa(r.Documents), strconv.Itoa(r.Entries),
 			dash(r.State[:min(16, len(r.State))]))
 	}
 	if err := t.print(w); err != nil {

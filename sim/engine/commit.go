@@ -51,6 +51,7 @@ func (s *session) append(g *group) error {
 	s.hash = b.Hash
 	s.projector.add(b)
 	s.tail.add(b)
+	s.faults.rules.Store(g.faces)
 	s.durable.set(b.Last)
 	return nil
 }

@@ -4,23 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
 
-// FaceFaults returns the active fault rules that faces and webhooks see to, nil
-// where there are none.
-func (e *Engine) FaceFaults() *sim.FaceFaults { return e.faults.Load() }
-
-// tell passes on what the state tells others after a change: the faults to the
-// faces, how much is open to the metrics, and changes of status to the group,
-// which counts them once they are durable.
+// tell passes on what the state tells after a change: how much is open to the
+// metrics, and changes of status to the group, which counts them once they are
+// durable.
 func (s *session) tell(g *group) {
 	g.changes = append(g.changes, s.changes...)
 	s.changes = s.changes[:0]
-	if faults := s.state.FaceFaults(); faults != s.faults.Load() {
-		s.faults.Store(faults)
-	}
 	if s.cfg.Domain != nil {
 		s.cfg.Domain.SetGauges(s.state.Gauges())
 	}
@@ -52,14 +46,19 @@ func (s *session) stopClock(g *group) error {
 		return nil
 	}
 	before := len(g.events)
+	// Were it always the present, a fast clock could make work due as fast as it
+	// is done.
+	if s.stopAt.IsZero() {
+		s.stopAt = s.cfg.Clock.Now()
+	}
 	for {
-		real := s.cfg.Clock.Now()
+		real := s.stopAt
 		d, err := s.state.Decide(s.state.Now(real), &sim.Request{Command: sim.PauseClock{Paused: paused, Real: real}})
 		if err != nil {
 			return err
 		}
 		if d.Outcome == sim.NeedsDueWork {
-			if done, err := s.fire(g, d.Until); !done || err != nil {
+			if done, err := s.fire(g, d.Until, s.cfg.Limits.Batch); !done || err != nil {
 				s.mark(g, before)
 				return err // the rest comes with the next group
 			}
@@ -70,20 +69,17 @@ func (s *session) stopClock(g *group) error {
 		}
 		g.events = append(g.events, d.Events...)
 		g.requests++
+		s.stopAt = time.Time{}
 		s.mark(g, before)
 		return nil
 	}
 }
 
-// Document returns a document, or [sim.CodeNotFound].
-func (e *Engine) Document(ctx context.Context, kind sim.DocumentKind, id string) (*sim.Document, error) {
-	return e.document(ctx, kind, id, false)
-}
-
-func (e *Engine) document(ctx context.Context, kind sim.DocumentKind, id string, housekeeping bool) (*sim.Document, error) {
+// document reads a document, in a pause too.
+func (e *Engine) document(ctx context.Context, kind sim.DocumentKind, id string) (*sim.Document, error) {
 	var found *sim.Document
 	c := e.newCall()
-	c.housekeeping = housekeeping
+	c.housekeeping = true
 	c.read = func(s *sim.State) { found = s.Document(kind, id) }
 	if err := e.submit(ctx, e.deadline(), c); err != nil {
 		return nil, err
@@ -98,7 +94,7 @@ func (e *Engine) document(ctx context.Context, kind sim.DocumentKind, id string,
 // WebhookState returns what [Engine.SaveWebhook] kept of an endpoint, nil where
 // that is nothing. It and the other methods for webhooks work in a pause, too.
 func (e *Engine) WebhookState(ctx context.Context, id string) ([]byte, error) {
-	v, err := e.document(ctx, sim.DocumentWebhook, id, true)
+	v, err := e.document(ctx, sim.DocumentWebhook, id)
 	if sim.CodeOf(err) == sim.CodeNotFound {
 		return nil, nil
 	}

@@ -127,7 +127,7 @@ type Engine struct {
 	nudge     chan struct{} // asks the projector not to wait for more
 	resumed   chan struct{} // asks the loop to look at the clock again
 	tail      tail
-	faults    atomic.Pointer[sim.FaceFaults]
+	faults    faceFaults
 }
 
 // New returns an engine that is not running yet.
@@ -138,6 +138,7 @@ func New(cfg Config) *Engine {
 		serving: make(chan struct{}),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
+		faults:  faceFaults{generator: sim.NewGenerator(cfg.Instance+"/faces", cfg.Seed)},
 	}
 }
 

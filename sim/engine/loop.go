@@ -17,6 +17,9 @@ type call struct {
 	read      func(*sim.State)
 	// housekeeping is done while the instance is paused, too.
 	housekeeping bool
+	// real is the time as which a call that was held back goes on: were it always
+	// the present, a fast clock could make work due as fast as it is done.
+	real time.Time
 	// done receives one error: nil once the answer is durable. Nobody but the
 	// caller touches the call after that.
 	done chan error
@@ -35,6 +38,8 @@ type group struct {
 	requests  int
 	changes   []sim.StatusChange
 	generator []byte // state after the last event
+	// faces are the active faults of the faces after the last event.
+	faces *sim.FaceFaults
 }
 
 // newGroup returns an empty group with room for as much as the one before had.
@@ -86,7 +91,7 @@ func (s *session) loop(stop context.Context) error {
 			return s.abort.Err()
 		case <-stopping:
 			s.phase.Store(int32(PhaseDraining))
-			stopping = nil
+			stopping, s.draining = nil, true
 		}
 	}
 }
@@ -95,7 +100,7 @@ func (s *session) loop(stop context.Context) error {
 // room for it, or the clock stands still, nothing is to be waited for.
 func (s *session) setTimer(t *time.Timer, g *group) {
 	t.Stop()
-	if g.requests >= s.cfg.Limits.Batch || s.held != nil || s.paused.Load() {
+	if g.requests >= max(1, s.cfg.Limits.Batch/2) || s.held != nil || s.resting() {
 		return
 	}
 	next, any := s.state.NextDue()
@@ -107,6 +112,11 @@ func (s *session) setTimer(t *time.Timer, g *group) {
 	}
 }
 
+// resting reports that no work is done of its own accord: while the engine is
+// paused, and when it is to stop, which else a fast clock could put off forever.
+// What is due then is done after a restart.
+func (s *session) resting() bool { return s.draining || s.paused.Load() }
+
 // work goes on with a held call, and does the work that is due by itself.
 func (s *session) work(g *group) error {
 	before := len(g.events)
@@ -116,8 +126,10 @@ func (s *session) work(g *group) error {
 			return err
 		}
 	}
-	if _, any := s.state.NextDue(); any && s.held == nil && !s.paused.Load() {
-		if _, err := s.fire(g, s.state.Now(s.cfg.Clock.Now())); err != nil {
+	if _, any := s.state.NextDue(); any && s.held == nil && !s.resting() {
+		// Half of the group is left to callers, who otherwise would never be heard
+		// where work becomes due as fast as it is done.
+		if _, err := s.fire(g, s.state.Now(s.cfg.Clock.Now()), max(1, s.cfg.Limits.Batch/2)); err != nil {
 			return err
 		}
 	}
@@ -125,10 +137,10 @@ func (s *session) work(g *group) error {
 	return nil
 }
 
-// fire does the work that is due by an instance time, as far as the group has
-// room, and reports whether all of it is done.
-func (s *session) fire(g *group, until time.Time) (done bool, err error) {
-	for g.requests < s.cfg.Limits.Batch {
+// fire does the work that is due by an instance time, until the group has grown
+// to a bound, and reports whether all of it is done.
+func (s *session) fire(g *group, until time.Time, bound int) (done bool, err error) {
+	for g.requests < bound {
 		events, fired, err := s.state.FireDue(until)
 		if err != nil {
 			return false, err
@@ -165,11 +177,12 @@ func (s *session) fill(g *group, c *call) error {
 	return nil
 }
 
-// mark notes the state of the generator behind a group's events, of which there
-// were so many before.
+// mark notes what the committer needs of the state behind a group's events, of
+// which there were so many before.
 func (s *session) mark(g *group, before int) {
 	if len(g.events) > before {
 		g.generator = s.generator.AppendState(g.generator[:0])
+		g.faces = s.state.FaceFaults()
 		s.tell(g)
 	}
 }
@@ -194,14 +207,19 @@ func (s *session) decide(g *group, c *call) (whole bool, err error) {
 		c.read(s.state)
 		return true, nil
 	}
-	real := s.cfg.Clock.Now()
+	real := c.real
+	if real.IsZero() {
+		real = s.cfg.Clock.Now()
+	}
+	c.real = time.Time{}
 	for i := len(c.decisions); i < len(c.requests); {
 		d, err := s.state.Decide(s.state.Now(real), &c.requests[i])
 		if err != nil {
 			return false, err
 		}
 		if d.Outcome == sim.NeedsDueWork {
-			if done, err := s.fire(g, d.Until); !done || err != nil {
+			if done, err := s.fire(g, d.Until, s.cfg.Limits.Batch); !done || err != nil {
+				c.real = real
 				return false, err
 			}
 			continue

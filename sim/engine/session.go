@@ -24,7 +24,9 @@ type session struct {
 
 	open      *group             // being filled; the loop's
 	held      *call              // waits for room in the next group; the loop's
+	draining  bool               // stop has ended; the loop's
 	changes   []sim.StatusChange // since the loop last told of them; the loop's
+	stopAt    time.Time          // when the clock was to stop or run again; the loop's
 	commits   chan *group
 	projector *projector
 	// history brings the filter of the keys from before the load.
@@ -86,6 +88,7 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 		work(func() error { return s.readHistory(reading) })
 	}
 	e.reason.Store(nil)
+	e.faults.rules.Store(s.state.FaceFaults())
 	e.phase.Store(int32(PhaseServing))
 	if !e.hasServed() {
 		close(e.serving)
@@ -180,7 +183,7 @@ func (s *session) openBooks(ctx context.Context) error {
 			c.Real = now
 			command = c
 		}
-		d, err := s.state.Decide(s.state.Now(now), &sim.Request{Command: command})
+		d, err := s.decideOpening(now, command, &events)
 		if err != nil {
 			return err
 		}
@@ -196,6 +199,23 @@ func (s *session) openBooks(ctx context.Context) error {
 		return err
 	}
 	return s.project(ctx, sim.Fold([]*sim.Batch{b}))
+}
+
+// decideOpening decides a command of the opening, and does before it what is due.
+func (s *session) decideOpening(now time.Time, command sim.Command, events *[]*sim.Event) (sim.Decision, error) {
+	for {
+		d, err := s.state.Decide(s.state.Now(now), &sim.Request{Command: command})
+		if err != nil || d.Outcome != sim.NeedsDueWork {
+			return d, err
+		}
+		for fired := true; fired; {
+			var done []*sim.Event
+			if done, fired, err = s.state.FireDue(d.Until); err != nil {
+				return d, err
+			}
+			*events = append(*events, done...)
+		}
+	}
 }
 
 // project writes one projection and moves the projected mark.

@@ -34,37 +34,130 @@ func digest(r record) (a, b uint64) {
 	return binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])
 }
 
-// table holds the tallies of one table's buckets.
-type table [buckets]tally
-
 func bucketOf(key string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(key)) // never fails
 	return int(h.Sum32() % buckets)
 }
 
-// history digests the rows of the tables that grow with history.
+// table is a table that grows with history, as digests of its buckets.
+type table[R record] struct {
+	name    string
+	keyOf   func(R) string
+	tallies [buckets]tally
+	// wanted are the buckets that are looked into, whose rows are kept; nil while
+	// only digests are taken.
+	wanted map[int]bool
+	rows   map[string]R
+}
+
+func newTable[R record](name string, keyOf func(R) string) table[R] {
+	return table[R]{name: name, keyOf: keyOf, rows: make(map[string]R)}
+}
+
+func (t *table[R]) add(r R) {
+	key := t.keyOf(r)
+	bucket := bucketOf(key)
+	t.tallies[bucket].add(r)
+	if t.wanted[bucket] {
+		t.rows[key] = r
+	}
+}
+
+func (t *table[R]) remove(r R) {
+	key := t.keyOf(r)
+	t.tallies[bucketOf(key)].remove(r)
+	delete(t.rows, key)
+}
+
+// lookInto makes the table keep the rows of those buckets in which two others
+// differ, and reports whether there are any.
+func (t *table[R]) lookInto(a, b *table[R]) bool {
+	t.wanted = make(map[int]bool)
+	for i := range a.tallies {
+		if a.tallies[i] != b.tallies[i] {
+			t.wanted[i] = true
+		}
+	}
+	return len(t.wanted) > 0
+}
+
+// compare checks a row of the store against the one kept here, which is used up.
+func (t *table[R]) compare(v *verifier, r R) error {
+	if !t.wanted[bucketOf(t.keyOf(r))] {
+		return nil
+	}
+	return compareRows(v, t.name, t.rows, []R{r}, t.keyOf)
+}
+
+// history is the tables that grow with history.
 type history struct {
-	settlements, entries, keys table
-	// open are the settlements whose rows may still change.
-	open map[uuid.UUID]*sim.Settlement
-	// rows keeps the rows themselves in the buckets that are looked into; nil
-	// while only digests are taken.
-	rows *rowsByKey
+	settlements table[*sim.Settlement]
+	transfers   table[transferRow]
+	approvals   table[approvalRow]
+	entries     table[*sim.Entry]
+	keys        table[*sim.KeyRecord]
+	// open are the settlements and transfers whose rows may still change.
+	open          map[uuid.UUID]*sim.Settlement
+	openTransfers map[uuid.UUID]*sim.Transfer
 }
 
-type rowsByKey struct {
-	settlements map[string]*sim.Settlement
-	entries     map[string]*sim.Entry
-	keys        map[string]*sim.KeyRecord
-	wanted      struct{ settlements, entries, keys map[int]bool }
+func newHistory() *history {
+	return &history{
+		settlements: newTable("settlements", func(s *sim.Settlement) string { return s.ID.String() }),
+		transfers:   newTable("transfers", func(t transferRow) string { return t.ID.String() }),
+		approvals:   newTable("approvals", approvalRow.key),
+		entries:     newTable("ledger_entries", entryKey),
+		keys:        newTable("idempotency_keys", func(k *sim.KeyRecord) string { return k.Value }),
+		open:        make(map[uuid.UUID]*sim.Settlement), openTransfers: make(map[uuid.UUID]*sim.Transfer),
+	}
 }
 
-func newHistory() *history { return &history{open: make(map[uuid.UUID]*sim.Settlement)} }
+// transferRow is a transfer without its approvals, which are in another table.
+type transferRow struct{ *sim.Transfer }
 
-func settlementKey(s *sim.Settlement) string { return s.ID.String() }
-func entryKey(e *sim.Entry) string           { return fmt.Sprintf("%d-%d", e.Sequence, e.Index) }
-func keyKey(k *sim.KeyRecord) string         { return k.Value }
+// AppendCanonical appends the row's bytes to dst.
+func (t transferRow) AppendCanonical(dst []byte) []byte {
+	row := *t.Transfer
+	row.Approvals = nil
+	return row.AppendCanonical(dst)
+}
+
+// String shows the row in a report.
+func (t transferRow) String() string {
+	row := *t.Transfer
+	row.Approvals = nil
+	return describe(&row)
+}
+
+// approvalRow is an approval of a transfer.
+type approvalRow struct {
+	transfer uuid.UUID
+	index    int
+	sim.Approval
+}
+
+func (a approvalRow) key() string { return fmt.Sprintf("%s-%d", a.transfer, a.index) }
+
+// AppendCanonical appends the row's bytes to dst: those of a transfer with this
+// approval alone.
+func (a approvalRow) AppendCanonical(dst []byte) []byte {
+	row := sim.Transfer{ID: a.transfer, Confirmations: a.index, Approvals: []sim.Approval{a.Approval}}
+	return row.AppendCanonical(dst)
+}
+
+// String shows the row in a report.
+func (a approvalRow) String() string { return fmt.Sprintf("%+v", a.Approval) }
+
+func approvalsOf(t *sim.Transfer) []approvalRow {
+	rows := make([]approvalRow, len(t.Approvals))
+	for i, a := range t.Approvals {
+		rows[i] = approvalRow{t.ID, i, a}
+	}
+	return rows
+}
+
+func entryKey(e *sim.Entry) string { return fmt.Sprintf("%d-%d", e.Sequence, e.Index) }
 
 // addBatch adds the rows that a batch leads to.
 func (h *history) addBatch(b *sim.Batch) {
@@ -72,40 +165,48 @@ func (h *history) addBatch(b *sim.Batch) {
 		for _, s := range e.Settlements {
 			h.addSettlement(s)
 		}
+		for _, t := range e.Transfers {
+			h.addTransfer(t)
+		}
 		entries := e.Entries()
 		for i := range entries {
-			key := entryKey(&entries[i])
-			h.entries[bucketOf(key)].add(&entries[i])
-			if h.rows != nil && h.rows.wanted.entries[bucketOf(key)] {
-				h.rows.entries[key] = &entries[i]
-			}
+			h.entries.add(&entries[i])
 		}
 		if e.Key != nil {
-			record := &sim.KeyRecord{
+			h.keys.add(&sim.KeyRecord{
 				Key: sim.Key{Kind: sim.KeyIdempotency, Value: e.Key.Key}, Fingerprint: e.Key.Fingerprint, Sequence: e.Sequence,
-			}
-			h.keys[bucketOf(e.Key.Key)].add(record)
-			if h.rows != nil && h.rows.wanted.keys[bucketOf(e.Key.Key)] {
-				h.rows.keys[e.Key.Key] = record
-			}
+			})
 		}
 	}
 }
 
 func (h *history) addSettlement(s *sim.Settlement) {
-	key := settlementKey(s)
-	bucket := bucketOf(key)
 	if before := h.open[s.ID]; before != nil {
-		h.settlements[bucket].remove(before)
+		h.settlements.remove(before)
 	}
-	h.settlements[bucket].add(s)
+	h.settlements.add(s)
 	if s.Status.Final() {
 		delete(h.open, s.ID)
 	} else {
 		h.open[s.ID] = s
 	}
-	if h.rows != nil && h.rows.wanted.settlements[bucket] {
-		h.rows.settlements[key] = s
+}
+
+func (h *history) addTransfer(t *sim.Transfer) {
+	if before := h.openTransfers[t.ID]; before != nil {
+		h.transfers.remove(transferRow{before})
+		for _, a := range approvalsOf(before) {
+			h.approvals.remove(a)
+		}
+	}
+	h.transfers.add(transferRow{t})
+	for _, a := range approvalsOf(t) {
+		h.approvals.add(a)
+	}
+	if t.Done() {
+		delete(h.openTransfers, t.ID)
+	} else {
+		h.openTransfers[t.ID] = t
 	}
 }
 
@@ -113,129 +214,84 @@ func (h *history) addSettlement(s *sim.Settlement) {
 // row by row where buckets differ.
 func (v *verifier) compareHistory(ctx context.Context, projected uint64, expected *history) error {
 	found := newHistory()
-	err := v.scan(ctx,
-		func(s *sim.Settlement) error {
+	err := v.scan(ctx, visitor{
+		settlement: func(s *sim.Settlement) error {
 			v.report.Settlements++
-			found.settlements[bucketOf(settlementKey(s))].add(s)
+			found.settlements.add(s)
 			return nil
 		},
-		func(e *sim.Entry) error {
+		transfer: func(t transferRow) error {
+			v.report.Transfers++
+			found.transfers.add(t)
+			return nil
+		},
+		approval: func(a approvalRow) error {
+			found.approvals.add(a)
+			return nil
+		},
+		entry: func(e *sim.Entry) error {
 			v.report.Entries++
-			found.entries[bucketOf(entryKey(e))].add(e)
+			found.entries.add(e)
 			return nil
 		},
-		func(k *sim.KeyRecord) error {
-			found.keys[bucketOf(k.Value)].add(k)
+		key: func(k *sim.KeyRecord) error {
+			found.keys.add(k)
 			return nil
-		})
+		},
+	})
 	if err != nil {
 		return err
 	}
-	rows := &rowsByKey{
-		settlements: make(map[string]*sim.Settlement), entries: make(map[string]*sim.Entry), keys: make(map[string]*sim.KeyRecord),
+	rows := newHistory()
+	differ := false
+	for _, look := range []bool{
+		rows.settlements.lookInto(&expected.settlements, &found.settlements), rows.transfers.lookInto(&expected.transfers, &found.transfers),
+		rows.approvals.lookInto(&expected.approvals, &found.approvals), rows.entries.lookInto(&expected.entries, &found.entries),
+		rows.keys.lookInto(&expected.keys, &found.keys),
+	} {
+		differ = differ || look
 	}
-	rows.wanted.settlements = differing(&expected.settlements, &found.settlements)
-	rows.wanted.entries = differing(&expected.entries, &found.entries)
-	rows.wanted.keys = differing(&expected.keys, &found.keys)
-	if len(rows.wanted.settlements)+len(rows.wanted.entries)+len(rows.wanted.keys) == 0 {
+	if !differ {
 		return nil
 	}
 	return v.compareBuckets(ctx, projected, rows)
 }
 
-func differing(a, b *table) map[int]bool {
-	m := make(map[int]bool)
-	for i := range a {
-		if a[i] != b[i] {
-			m[i] = true
-		}
-	}
-	return m
-}
-
 // compareBuckets reads journal and tables once more and compares the rows of
-// the wanted buckets.
-func (v *verifier) compareBuckets(ctx context.Context, projected uint64, rows *rowsByKey) error {
-	expected := newHistory()
-	expected.rows = rows
+// the buckets that are looked into.
+func (v *verifier) compareBuckets(ctx context.Context, projected uint64, rows *history) error {
 	err := v.source.Read(ctx, 0, func(b *sim.Batch) error {
 		if err := b.Decode(); err != nil {
 			return err
 		}
 		if b.Last <= projected {
-			expected.addBatch(b)
+			rows.addBatch(b)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	err = v.scan(ctx,
-		func(s *sim.Settlement) error {
-			if !rows.wanted.settlements[bucketOf(settlementKey(s))] {
-				return nil
-			}
-			return compareRows(v, "settlements", rows.settlements, []*sim.Settlement{s}, settlementKey)
-		},
-		func(e *sim.Entry) error {
-			if !rows.wanted.entries[bucketOf(entryKey(e))] {
-				return nil
-			}
-			return compareRows(v, "ledger_entries", rows.entries, []*sim.Entry{e}, entryKey)
-		},
-		func(k *sim.KeyRecord) error {
-			if !rows.wanted.keys[bucketOf(k.Value)] {
-				return nil
-			}
-			return compareRows(v, "idempotency_keys", rows.keys, []*sim.KeyRecord{k}, keyKey)
-		})
-	if err != nil {
-		return err
-	}
-	if err := missingRows(v, "settlements", rows.settlements); err != nil {
-		return err
-	}
-	if err := missingRows(v, "ledger_entries", rows.entries); err != nil {
-		return err
-	}
-	return missingRows(v, "idempotency_keys", rows.keys)
-}
-
-// scan reads every row of the tables that grow with history.
-func (v *verifier) scan(ctx context.Context, settlement func(*sim.Settlement) error, entry func(*sim.Entry) error, key func(*sim.KeyRecord) error) error {
-	err := pages(func(p sim.Page) ([]*sim.Settlement, error) {
-		return v.source.ListSettlements(ctx, sim.SettlementFilter{}, p)
-	}, settlementKey, func(rows []*sim.Settlement) error { return each(rows, settlement) })
-	if err != nil {
-		return err
-	}
-	err = pages(func(p sim.Page) ([]*sim.Entry, error) {
-		rows, err := v.source.ListEntries(ctx, sim.EntryFilter{}, p)
-		pointers := make([]*sim.Entry, len(rows))
-		for i := range rows {
-			pointers[i] = &rows[i]
-		}
-		return pointers, err
-	}, entryKey, func(rows []*sim.Entry) error { return each(rows, entry) })
-	if err != nil {
-		return err
-	}
-	return v.source.ScanKeys(ctx, func(k sim.KeyRecord) error {
-		if k.Kind != sim.KeyIdempotency {
-			return nil // external ids are part of the settlements
-		}
-		return key(&k)
+	err = v.scan(ctx, visitor{
+		settlement: func(s *sim.Settlement) error { return rows.settlements.compare(v, s) },
+		transfer:   func(t transferRow) error { return rows.transfers.compare(v, t) },
+		approval:   func(a approvalRow) error { return rows.approvals.compare(v, a) },
+		entry:      func(e *sim.Entry) error { return rows.entries.compare(v, e) },
+		key:        func(k *sim.KeyRecord) error { return rows.keys.compare(v, k) },
 	})
-}
-
-func each[R any](rows []R, fn func(R) error) error {
-	for _, r := range rows {
-		if err := fn(r); err != nil {
+	if err != nil {
+		return err
+	}
+	for _, missing := range []func() error{
+		func() error { return missingRows(v, rows.settlements.name, rows.settlements.rows) },
+		func() error { return missingRows(v, rows.transfers.name, rows.transfers.rows) },
+		func() error { return missingRows(v, rows.approvals.name, rows.approvals.rows) },
+		func() error { return missingRows(v, rows.entries.name, rows.entries.rows) },
+		func() error { return missingRows(v, rows.keys.name, rows.keys.rows) },
+	} {
+		if err := missing(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// describe shows a record in a report.
-func describe(r record) string { return fmt.Sprintf("%+v", r) }

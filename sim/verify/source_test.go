@@ -3,8 +3,11 @@ package verify_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
@@ -67,6 +70,22 @@ func (w *writer) seal() {
 	w.events, w.pending = nil, append(w.pending, b)
 }
 
+// record makes an event with records that are made by hand durable.
+func (w *writer) record(e *sim.Event) {
+	w.t.Helper()
+	at := w.state.Progress()
+	w.now = w.now.Add(time.Second)
+	e.Sequence, e.Time, e.Type = at.Sequence+1, w.now, "test.recorded"
+	b := sim.NewBatch(at.Hash, []*sim.Event{e}, at.Generator)
+	if err := w.state.ApplyBatch(b); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.journal.Append(context.Background(), b); err != nil {
+		w.t.Fatal(err)
+	}
+	w.pending = append(w.pending, b)
+}
+
 // project brings the tables to the end of the journal.
 func (w *writer) project() {
 	w.t.Helper()
@@ -76,8 +95,34 @@ func (w *writer) project() {
 	w.pending = nil
 }
 
-// write writes books in which every table has rows, in four batches.
+// transfer returns a transfer with twice as many approvals as its number.
+func transfer(w *writer, n byte) *sim.Transfer {
+	t := &sim.Transfer{
+		ID: uuid.UUID{0x01, 6: 0x70, 8: 0x80, 15: n}, Rail: "wire", Direction: sim.DirectionOut, AccountID: "a", Symbol: "USD", Quantity: amount("5"),
+		Beneficiary: sim.Beneficiary{Name: "b"}, Status: sim.StatusPending, Stage: sim.StageAwaitingApproval, ApprovalsRequired: 2, InitiatedAt: w.now,
+		History: []sim.Transition{{At: w.now, Status: "SUBMITTED", Sequence: w.state.Progress().Sequence + 1}},
+	}
+	for i := range 2 * n {
+		t.Approvals = append(t.Approvals, sim.Approval{By: fmt.Sprint("approver-", i), At: w.now, Decision: sim.Approved})
+	}
+	return t
+}
+
+// write writes books in which every table has rows, in six batches.
 func write(w *writer) {
+	first, second := transfer(w, 0), transfer(w, 1)
+	w.record(&sim.Event{Transfers: []*sim.Transfer{first, second}, Documents: []*sim.Document{
+		{Kind: sim.DocumentFault, ID: "gone", Body: []byte(`{}`), UpdatedAt: w.now},
+		{Kind: sim.DocumentFault, ID: "f", Body: []byte(`{"n":1}`), UpdatedAt: w.now},
+		{Kind: sim.DocumentWebhook, ID: "w", Body: []byte(`{"n":2}`), DueAt: w.now.Add(time.Hour), UpdatedAt: w.now},
+	}})
+	settled := *second
+	settled.Status, settled.Stage, settled.CompletedAt = sim.StatusCompleted, sim.StageSettled, w.now
+	settled.Approvals = append(slices.Clone(settled.Approvals[:1]), sim.Approval{By: "last", At: w.now, Decision: sim.Approved})
+	w.record(&sim.Event{
+		Transfers: []*sim.Transfer{&settled},
+		Documents: []*sim.Document{{Kind: sim.DocumentFault, ID: "gone", UpdatedAt: w.now, Removed: true}},
+	})
 	deposit := func(account, symbol, quantity string) sim.Command {
 		return sim.Instruct{Type: sim.Deposit, AccountID: account, Symbol: symbol, Quantity: amount(quantity)}
 	}
@@ -107,6 +152,8 @@ type doctored struct {
 	holdings    func([]*sim.Holding) []*sim.Holding
 	mirrors     func([]*sim.Mirror) []*sim.Mirror
 	settlements func([]*sim.Settlement) []*sim.Settlement
+	transfers   func([]*sim.Transfer) []*sim.Transfer
+	documents   func([]*sim.Document) []*sim.Document
 	entries     func([]sim.Entry) []sim.Entry
 	keys        func([]sim.KeyRecord) []sim.KeyRecord
 	err         error // of every query
@@ -159,6 +206,16 @@ func (d *doctored) ListMirrors(ctx context.Context) ([]*sim.Mirror, error) {
 func (d *doctored) ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error) {
 	rows, err := d.Journal.ListSettlements(ctx, f, p)
 	return changed(rows, err, d.settlements)
+}
+
+func (d *doctored) ListTransfers(ctx context.Context, f sim.TransferFilter, p sim.Page) ([]*sim.Transfer, error) {
+	rows, err := d.Journal.ListTransfers(ctx, f, p)
+	return changed(rows, err, d.transfers)
+}
+
+func (d *doctored) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
+	rows, err := d.Journal.ListDocuments(ctx, kind, p)
+	return changed(rows, err, d.documents)
 }
 
 func (d *doctored) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error) {

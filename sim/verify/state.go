@@ -95,12 +95,34 @@ func (v *verifier) compareState(ctx context.Context, want *sim.Snapshot) error {
 	if err := compareRows(v, "mirrors", mirrors, rows, mirrorKey); err != nil {
 		return err
 	}
-	return missingRows(v, "mirrors", mirrors)
+	if err := missingRows(v, "mirrors", mirrors); err != nil {
+		return err
+	}
+	return v.compareDocuments(ctx, want.Documents)
+}
+
+// compareDocuments checks the documents of all kinds, row by row: their number
+// is bounded.
+func (v *verifier) compareDocuments(ctx context.Context, want []*sim.Document) error {
+	documents := byKey(want, documentKey)
+	err := pages(func(p sim.Page) ([]*sim.Document, error) {
+		return v.source.ListDocuments(ctx, "", p)
+	}, documentKey, func(rows []*sim.Document) error {
+		v.report.Documents += len(rows)
+		return compareRows(v, "documents", documents, rows, documentKey)
+	})
+	if err != nil {
+		return err
+	}
+	return missingRows(v, "documents", documents)
 }
 
 func accountKey(a *sim.Account) string { return a.AccountID }
 func holdingKey(h *sim.Holding) string { return h.ID.String() }
 func mirrorKey(m *sim.Mirror) string   { return m.Account + " " + m.Symbol }
+
+// documentKey is the cursor of the list of all documents, too.
+func documentKey(d *sim.Document) string { return d.Key().Cursor() }
 
 func byKey[R any](rows []R, keyOf func(R) string) map[string]R {
 	m := make(map[string]R, len(rows))

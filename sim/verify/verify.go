@@ -4,8 +4,9 @@
 // chain unbroken, and every event must pass double entry again. Then it
 // compares every row of every table with what the replay expects. Memory
 // depends on the open state, not on the length of history: rows that only grow
-// in number (settlements, ledger entries, keys) are compared by digests of
-// buckets first, and row by row only within buckets that differ.
+// in number (settlements, transfers and their approvals, ledger entries, keys)
+// are compared by digests of buckets first, and row by row only within buckets
+// that differ.
 package verify
 
 import (
@@ -52,6 +53,8 @@ type Report struct {
 	Accounts    int    `json:"accounts"`
 	Holdings    int    `json:"holdings"`
 	Settlements int    `json:"settlements"`
+	Transfers   int    `json:"transfers"`
+	Documents   int    `json:"documents"`
 	Entries     int    `json:"ledger_entries"`
 	// Projected is the sequence number that the tables have reached; events
 	// behind it are projected at the next start, which is no difference.

@@ -30,7 +30,7 @@ func TestCleanBooksAreAsTheJournalSays(t *testing.T) {
 		t.Errorf("differences:%s", list(report.Differences))
 	}
 	end := w.state.Progress()
-	if report.Batches != 4 || report.Events != end.Sequence || report.Accounts != 3 || report.Holdings != 3 || report.Settlements != 5 ||
+	if report.Batches != 6 || report.Events != end.Sequence || report.Transfers != 2 || report.Documents != 2 || report.Accounts != 3 || report.Holdings != 3 || report.Settlements != 5 ||
 		report.Projected != end.Sequence || report.Hash != fmt.Sprintf("%x", end.Hash) || report.State != fmt.Sprintf("%x", w.state.Snapshot().Digest()) {
 		t.Errorf("report is %+v", report)
 	}
@@ -50,14 +50,14 @@ func TestATailThatIsNotProjectedYetIsNoDifference(t *testing.T) {
 	t.Parallel()
 	w := newWriter(t)
 	write(w) // nothing projected at all
-	if report := run(t, w.journal, options()); !report.OK() || report.Projected != 0 || report.Batches != 4 {
+	if report := run(t, w.journal, options()); !report.OK() || report.Projected != 0 || report.Batches != 6 {
 		t.Errorf("report is %+v", report)
 	}
 	w.project()
 	projected := w.state.Progress().Sequence
 	write2(w)
 	report := run(t, w.journal, options())
-	if !report.OK() || report.Projected != projected || report.Events != w.state.Progress().Sequence || report.Batches != 5 {
+	if !report.OK() || report.Projected != projected || report.Events != w.state.Progress().Sequence || report.Batches != 7 {
 		t.Errorf("report is %+v, differences:%s", report, list(report.Differences))
 	}
 }
@@ -187,6 +187,18 @@ func TestFraudInTheTablesIsReported(t *testing.T) {
 		{"settlement with another history", func(d *doctored) { d.settlements = edit(2, func(s *sim.Settlement) { s.History = s.History[:1] }) }, "settlements", rowHas},
 		{"settlement missing", func(d *doctored) { d.settlements = drop[*sim.Settlement] }, "settlements", rowMissing},
 		{"settlement added", func(d *doctored) { d.settlements = add(func(s *sim.Settlement) { s.ID = stranger }) }, "settlements", rowExtra},
+
+		{"transfer missing", func(d *doctored) { d.transfers = drop[*sim.Transfer] }, "transfers", rowMissing},
+		{"transfer added", func(d *doctored) {
+			d.transfers = add(func(t *sim.Transfer) { t.ID = stranger })
+		}, "transfers", rowExtra},
+		{"approval missing", func(d *doctored) { d.transfers = edit(1, func(t *sim.Transfer) { t.Approvals = t.Approvals[:1] }) }, "approvals", rowMissing},
+		{"approval added", func(d *doctored) {
+			d.transfers = edit(0, func(t *sim.Transfer) { t.Approvals = append(slices.Clone(t.Approvals), sim.Approval{By: "x"}) })
+		}, "approvals", rowExtra},
+		{"document missing", func(d *doctored) { d.documents = drop[*sim.Document] }, "documents", rowMissing},
+		{"document added", func(d *doctored) { d.documents = add(func(v *sim.Document) { v.ID = "x" }) }, "documents", rowExtra},
+		{"document of an unknown kind", func(d *doctored) { d.documents = add(func(v *sim.Document) { v.Kind = "unknown" }) }, "documents", rowExtra},
 
 		{"entry changed", func(d *doctored) {
 			d.entries = func(rows []sim.Entry) []sim.Entry { rows[0].Amount = amount("7"); return rows }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,8 +44,8 @@ func TestADrainFinishesTheAttemptUnderWayAndSavesTheCursor(t *testing.T) {
 		l.stop()
 		synctest.Wait()
 		select {
-		case <-l.ran:
-			t.Fatal("it did not wait for the attempt")
+		case err := <-l.ran:
+			t.Fatalf("it did not wait for the attempt: %v", err)
 		default:
 		}
 		code(t, l.Add(t.Context(), endpoint("b")), sim.CodeDraining)
@@ -252,6 +253,23 @@ func TestARemovedEndpointIsForgotten(t *testing.T) {
 	})
 }
 
+func TestACursorThatIsBeingSavedIsNotSavedAfterItsRemoval(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLab(t, func(o *webhook.Options) { o.Endpoints = append(o.Endpoints, endpoint("b")) }).run()
+		release := l.cursors.hold("a")
+		l.log.add(completed)
+		pass(2 * time.Second) // the saver is at a, and b is next
+		if err := l.Remove(t.Context(), "b"); err != nil {
+			t.Error(err)
+		}
+		release()
+		pass(2 * time.Second)
+		if _, found, _ := l.cursors.Load(t.Context(), "b"); found || l.cursors.of(t, "a").Sequence != 1 {
+			t.Errorf("saved are %s", l.cursors.saved)
+		}
+	})
+}
+
 func TestAnUpdateGoesOnAtTheCursorAndMaySignWithTwoSecrets(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		l := newLab(t, nil).run()
@@ -309,8 +327,47 @@ func TestAPingIsOneAttemptWhateverTheEndpointsState(t *testing.T) {
 		if a := <-first; a.Error != "broken off" {
 			t.Errorf("Ping = %+v", a)
 		}
-		<-l.ran
+		l.end()
 		_, err = l.Ping(t.Context(), "a")
 		code(t, err, sim.CodeDraining)
+	})
+}
+
+func TestResendsGoOnAfterTroublesAndEndWithTheEndpoint(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLab(t, func(o *webhook.Options) { o.Endpoints[0].Disabled = true })
+		l.log.add(completed, completed, completed)
+		l.run()
+		if err := l.SetDisabled(t.Context(), "a", false); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		l.log.breakWith(errors.New(strings.Repeat("no connection ", 100)), false)
+		if err := l.Resend("a", 1, 0); err != nil {
+			t.Error(err)
+		}
+		if s := l.status("a"); s.Resends != 1 || len(s.LastError) > 400 || !strings.Contains(s.LastError, "no connection") {
+			t.Errorf("status is %+v", s)
+		}
+		l.log.breakWith(nil, true)
+		pass(2 * time.Second)
+		l.receiver.expect("/a", "1 2 3")
+
+		l.receiver.answers(status(http.StatusInternalServerError))
+		for range 2 {
+			if err := l.Resend("a", 1, 0); err != nil {
+				t.Error(err)
+			}
+		}
+		l.receiver.expect("/a", "1")
+		if s := l.status("a"); s.Resends != 2 {
+			t.Errorf("status is %+v", s)
+		}
+		l.receiver.answers(status(http.StatusGone))
+		pass(time.Minute)
+		l.receiver.expect("/a", "1")
+		if s := l.status("a"); s.Resends != 0 || s.Activity != webhook.ActivityGone {
+			t.Errorf("status is %+v", s)
+		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 // Add adds an endpoint, which is served from now on if the Manager runs. When
 // it returns, the place in the event log where the endpoint begins is durable.
+// An endpoint of that id whose cursor is still kept goes on there.
 // Errors are [sim.Error]: of code [sim.CodeInvalid] with the field, or
 // [sim.CodeAlreadyExists], [sim.CodeLimitReached], [sim.CodeDraining],
 // [sim.CodeOverloaded] where others change endpoints for long,

@@ -47,7 +47,9 @@ func newReceiver(t testing.TB) *receiver {
 	go func() { served <- server.Serve(r) }()
 	t.Cleanup(func() {
 		_ = server.Close()
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("receiver: %v", err)
+		}
 	})
 	return r
 }

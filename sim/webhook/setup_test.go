@@ -36,7 +36,6 @@ type eventLog struct {
 	grown  chan struct{}
 	fails  error // of the next Follow
 	panics bool  // the next Follow
-	opened int   // how often it was followed
 }
 
 func newEventLog() *eventLog { return &eventLog{grown: make(chan struct{})} }
@@ -54,6 +53,13 @@ func (l *eventLog) add(types ...sim.EventType) {
 	l.grown = make(chan struct{})
 }
 
+// breakWith makes the next Follow fail or panic.
+func (l *eventLog) breakWith(err error, panics bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fails, l.panics = err, panics
+}
+
 func (l *eventLog) Durable() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,7 +70,6 @@ func (l *eventLog) Follow(ctx context.Context, after uint64, fn func([]engine.Re
 	l.mu.Lock()
 	err, panics := l.fails, l.panics
 	l.fails, l.panics = nil, false
-	l.opened++
 	l.mu.Unlock()
 	if panics {
 		panic("the log is broken")
@@ -101,6 +106,7 @@ type cursors struct {
 	saved map[string][]byte
 	saves int
 	fails error
+	held  map[string]chan struct{} // Save waits for it
 }
 
 func newCursors() *cursors { return &cursors{saved: make(map[string][]byte)} }
@@ -116,6 +122,12 @@ func (c *cursors) Load(_ context.Context, id string) (s webhook.State, found boo
 }
 
 func (c *cursors) Save(ctx context.Context, id string, s webhook.State) error {
+	c.mu.Lock()
+	held := c.held[id]
+	c.mu.Unlock()
+	if held != nil {
+		<-held
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := errors.Join(c.fails, ctx.Err()); err != nil {
@@ -141,6 +153,15 @@ func (c *cursors) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fails = err
+}
+
+// hold makes the saves of an endpoint's state wait until release is called.
+func (c *cursors) hold(id string) (release func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := make(chan struct{})
+	c.held = map[string]chan struct{}{id: held}
+	return func() { close(held) }
 }
 
 func (c *cursors) of(t testing.TB, id string) webhook.State {
@@ -228,7 +249,9 @@ func (l *lab) run() *lab {
 	}()
 	l.t.Cleanup(func() {
 		cancelAbort()
-		<-ran
+		if err := <-ran; err != nil {
+			l.t.Errorf("Run: %v", err)
+		}
 		cancelStop()
 	})
 	synctest.Wait()

@@ -116,11 +116,11 @@ func TestTroublesOfTheLogAndTheCursorsPass(t *testing.T) {
 		l.cursors.fail(nil)
 		pass(30 * time.Second)
 		l.receiver.expect("/a", "1") // added before the event: that trouble is none of the caller's
-		l.log.fails = errors.New("no connection")
+		l.log.breakWith(errors.New("no connection"), false)
 		l.log.add(completed)
 		l.receiver.expect("/a", "2")
 		pass(2 * time.Second)
-		l.log.panics = true
+		l.log.breakWith(nil, true)
 		l.log.add(completed, completed)
 		pass(2 * time.Second)
 		l.receiver.expect("/a", "3 4")

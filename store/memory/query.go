@@ -88,13 +88,18 @@ func (j *Journal) ListTransfers(ctx context.Context, f sim.TransferFilter, p sim
 	})
 }
 
-// ListDocuments lists the documents of a kind.
+// ListDocuments lists the documents of a kind, or all.
 func (j *Journal) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
+	after := sim.DocumentKey{Kind: kind, ID: p.After}
+	if kind == "" {
+		var err error
+		if after, err = sim.ParseDocumentCursor(p.After); err != nil {
+			return nil, err
+		}
+	}
 	j.books.mu.RLock()
 	defer j.books.mu.RUnlock()
-	return j.books.tables.documents.page(ctx, &sim.DocumentKey{Kind: kind, ID: p.After}, p.Limit, func(v *sim.Document) bool {
-		return v.Kind == kind
-	})
+	return j.books.tables.documents.page(ctx, &after, p.Limit, func(v *sim.Document) bool { return is(kind, v.Kind) })
 }
 
 // FindTransfer returns one transfer, or nil.

@@ -113,7 +113,8 @@ func (c *copyRows) date(s string) {
 		return
 	}
 	c.size(4)
-	days := day.Sub(postgresEpoch) / (24 * time.Hour)
+	// In seconds: a [time.Duration] holds no more than 292 years.
+	days := (day.Unix() - postgresEpoch.Unix()) / (24 * 60 * 60)
 	c.b = binary.BigEndian.AppendUint32(c.b, uint32(int32(days))) // two's complement is the format
 }
 

@@ -131,20 +131,36 @@ func (j *Journal) ListMirrors(ctx context.Context) ([]*sim.Mirror, error) {
 	return out, nil
 }
 
-// ListDocuments lists the documents of a kind by id. See [sim.Tables].
+// ListDocuments lists the documents of a kind by id, or all. See [sim.Tables].
 func (j *Journal) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
-	if strings.ContainsRune(p.After, 0) {
-		return nil, badCursor(p.After)
+	sql, args, err := j.sql.listDocuments(kind, p)
+	if err != nil {
+		return nil, err
 	}
-	var c conditions
-	c.add("kind = ?::text", string(kind))
-	if p.After != "" {
-		c.add("id > ?::text", p.After)
-	}
-	sql := selectFrom(j.sql.schema, &tables.Documents.Table) + c.where() + " ORDER BY kind, id LIMIT " + c.value(p.Limit) + "::int8"
-	out, err := query(ctx, j, sql, c.args, read(tables.Documents))
+	out, err := query(ctx, j, sql, args, read(tables.Documents))
 	if err != nil {
 		return nil, fmt.Errorf("listing documents: %w", err)
 	}
 	return out, nil
+}
+
+func (q *statements) listDocuments(kind sim.DocumentKind, p sim.Page) (sql string, args []any, err error) {
+	if strings.ContainsRune(p.After, 0) {
+		return "", nil, badCursor(p.After)
+	}
+	var c conditions
+	switch {
+	case kind == "":
+		after, err := sim.ParseDocumentCursor(p.After)
+		if err != nil {
+			return "", nil, err
+		}
+		c.parts = append(c.parts, "(kind, id) > ("+c.value(string(after.Kind))+"::text, "+c.value(after.ID)+"::text)")
+	case p.After != "":
+		c.add("kind = ?::text", string(kind))
+		c.add("id > ?::text", p.After)
+	default:
+		c.add("kind = ?::text", string(kind))
+	}
+	return selectFrom(q.schema, &tables.Documents.Table) + c.where() + " ORDER BY kind, id LIMIT " + c.value(p.Limit) + "::int8", c.args, nil
 }

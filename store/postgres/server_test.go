@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/storetest"
 )
 
 // changeURL returns the test server's URL with something changed.
@@ -362,5 +363,33 @@ func TestDesiredStateIsReplacedOnlyAtItsRevision(t *testing.T) {
 	document, revision, err := d.Load(t.Context())
 	if err != nil || revision != second || string(document) != `{"a": 1}` {
 		t.Errorf("%s, %d, %v", document, revision, err)
+	}
+}
+
+func TestBooksOfTheFirstVersionAreUpgradedWithTheirRows(t *testing.T) {
+	t.Parallel()
+	s := openServer(t)
+	schema := newSchema(t, s)
+	o := JournalOptions{Instance: "upgraded", Schema: schema}
+	old, err := s.journal(t.Context(), o, migrations[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := session(t, testURL(t, "TEST_POSTGRES_URL"))
+	if err := execScript(t.Context(), c, storetest.FirstBooks(quoteName(schema)+".", `decode('000102030405060708090a0b0c0d0e0f', 'hex')`)); err != nil {
+		t.Fatal(err)
+	}
+	j, err := s.Journal(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() }) // the test is over
+	storetest.CheckUpgraded(t, j)
+	var version int
+	if err := c.QueryRow(t.Context(), "SELECT version FROM "+quoteName(schema)+".meta").Scan(&version); err != nil || version != len(migrations) {
+		t.Errorf("the schema has version %d, wanted %d (%v)", version, len(migrations), err)
 	}
 }

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
 
 var at = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
@@ -36,6 +38,7 @@ func everything() *sim.Projection {
 		},
 		Holdings: []*sim.Holding{
 			{ID: numbered(1), AccountID: "a", Symbol: "BTC-USD", Available: amount("12345678901234567890.123456789012345678"), Locked: amount("0.000000000000000001"),
+				Reserved: amount("0.000000000000000001"), PendingIn: amount("7"), Transit: amount("99999999999999999999.5"),
 				AverageCost: amount("10000"), MarketValue: amount("0.0001"), Currency: "USD", Metadata: []byte(`{}`), CreatedAt: at, UpdatedAt: at},
 			{ID: numbered(2), AccountID: "a", Symbol: "USD", Cash: true, Available: amount("1000.5"), Currency: "USD", CreatedAt: at, UpdatedAt: at},
 			{ID: numbered(3), AccountID: "B", Symbol: "ACME"},
@@ -47,9 +50,30 @@ func everything() *sim.Projection {
 				Processing: sim.Dimension{Status: "P", ReasonCode: "R", Reason: `text with "quotes", \ and é`}, Settlement: sim.Dimension{Status: "S", ReasonCode: "T", Reason: "u"},
 				Hold:        sim.Dimension{Status: "H", ReasonCode: "I", Reason: "j"},
 				History:     []sim.Transition{{At: at, Status: "X", ReasonCode: "Y", Reason: `<"z">`, Sequence: 4}, {At: at.Add(time.Hour), Status: "V", Sequence: 5}},
-				InitiatedAt: at, ExpectedDate: "2026-03-01", Metadata: []byte(`{"n":12345678901234567890.5}`)},
+				InitiatedAt: at, ExpectedDate: "2026-03-01", Metadata: []byte(`{"n":12345678901234567890.5}`),
+				Matching: sim.Dimension{Status: "M", ReasonCode: "N", Reason: "o"}, MatchedWith: numbered(12), SettledPayment: amount("5.5"),
+				Reserved: amount("1.25"), Penalty: amount("0.01"), DueAt: at.Add(time.Hour),
+				Course: sim.Course{UnderWay: amount("1.25"), ReadyAt: at, CutOffAt: at.Add(time.Minute), LinksDone: 5},
+				Terms: &sim.Terms{Payment: sim.Cash{Currency: "USD", Amount: amount("11")}, CounterpartyAccount: "B", Counterparty: sim.Party{Name: "Ünder & Co", BIC: "ABCDDEFF"},
+					TradeDate: "2026-02-27", Rail: "wire", Partial: sim.PartialByQuantity, MinQuantity: amount("0.5"), ReversalOf: numbered(9),
+					Links: []sim.Link{{Type: sim.LinkWith, ExternalID: "ext-2"}, {Type: sim.LinkAfter, ExternalID: `"`}}}},
 			{ID: numbered(11), Type: sim.Deposit, AccountID: "a", Symbol: "USD", Quantity: amount("1"), Settled: amount("1"), Status: sim.StatusCompleted,
 				SourceAccount: sim.Nostro, DestinationAccount: "a", InitiatedAt: at.Add(time.Second), CompletedAt: at.Add(time.Second), ExpectedDate: "2026-03-01"},
+		},
+		Transfers: []*sim.Transfer{
+			{ID: numbered(20), ExternalID: "ext-1", Rail: "wire", Direction: sim.DirectionOut, AccountID: "a", Symbol: "USD", Quantity: amount("2.5"),
+				Beneficiary: sim.Beneficiary{Name: "n<é>", Account: "c", Bank: "b", Address: "d", Network: "e"}, RequestedBy: "ann",
+				Status: sim.StatusInProgress, Stage: sim.StageConfirming, ReasonCode: "R", Reason: "r",
+				History:           []sim.Transition{{At: at, Status: "SUBMITTED", Sequence: 4}},
+				ApprovalsRequired: 2, Approvals: []sim.Approval{{By: "bob", At: at, Decision: sim.Approved}, {By: `"eve"`, Decision: sim.Rejected}},
+				Confirmations: 3, ConfirmationsRequired: 6, Fee: amount("0.1"), MaxFee: amount("0.2"), Reserved: amount("1"), Transit: amount("2"), PendingIn: amount("3"),
+				ValueDate: "2026-03-02", InitiatedAt: at, CompletedAt: at, ExpectedCompletion: at.Add(time.Second), Metadata: []byte(`{"n":1}`), DueAt: at.Add(time.Minute),
+				ReturnDue: true, CreditAccount: "B", ExpiresAt: at.Add(time.Hour), Reorgs: 1, Shortfall: amount("0.3")},
+			{ID: numbered(21), Status: sim.StatusFailed},
+		},
+		Documents: []*sim.Document{
+			{Kind: sim.DocumentFault, ID: "f", Body: []byte(`{ "b":1.50, "a":"\u00e9", "b":null }`), DueAt: at, UpdatedAt: at},
+			{Kind: sim.DocumentWebhook, ID: "w", Body: []byte(`{}`)},
 		},
 		Entries: []sim.Entry{
 			{Sequence: 4, Index: 0, Posting: sim.Posting{Symbol: "BTC-USD", Amount: amount("10000.0001"), Debit: sim.LedgerAccount{AccountID: "a", Bucket: sim.BucketAvailable}, Credit: sim.LedgerAccount{AccountID: "a", Bucket: sim.BucketLocked}},
@@ -84,6 +108,9 @@ func deref(v any) any {
 	out := make([]any, r.Len())
 	for i := range out {
 		out[i] = r.Index(i).Elem().Interface()
+		if record, ok := r.Index(i).Interface().(interface{ AppendCanonical([]byte) []byte }); ok {
+			out[i] = string(record.AppendCanonical(nil)) // which equal records have equal
+		}
 	}
 	return out
 }
@@ -105,7 +132,7 @@ func TestEveryFieldSurvivesEveryModeOfTheDriver(t *testing.T) {
 			checkEverything(t, j, p)
 			// Once more through the upserts, now that the rows are there.
 			p.Through.Sequence, p.Entries, p.Keys = 10, nil, nil
-			p.Settlements[0].History[0].Sequence = 4
+			p.Settlements[0].History[0].Sequence, p.Transfers[0].History[0].Sequence = 4, 4
 			project(t, j, p)
 			again := everything()
 			again.Through.Sequence = 10
@@ -130,6 +157,8 @@ func checkEverything(t *testing.T, j *Journal, p *sim.Projection) {
 	equal(t, "holdings", snap.Holdings, []*sim.Holding{p.Holdings[0], p.Holdings[2], p.Holdings[1]})
 	equal(t, "mirrors", snap.Mirrors, p.Mirrors)
 	equal(t, "open settlements", snap.Open, p.Settlements[:1])
+	equal(t, "open transfers", snap.OpenTransfers, p.Transfers[:1])
+	equal(t, "documents", snap.Documents, p.Documents)
 	equal(t, "progress", snap.Projected, p.Through)
 	if !snap.Keyed || snap.Head != 9 {
 		t.Errorf("keyed %v, head %d", snap.Keyed, snap.Head)
@@ -140,16 +169,23 @@ func checkEverything(t *testing.T, j *Journal, p *sim.Projection) {
 		t.Fatal(err)
 	}
 	equal(t, "settlements", settlements, p.Settlements)
+	transfers, err := j.ListTransfers(ctx, sim.TransferFilter{}, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "transfers", transfers, p.Transfers)
 	entries, err := j.ListEntries(ctx, sim.EntryFilter{}, all)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "entries", entries, everything().Entries)
-	keys, err := j.FindKeys(ctx, []sim.Key{{Kind: sim.KeyIdempotency, Value: "k1"}, {Kind: sim.KeyExternal, Value: "ext-1"}, {Kind: sim.KeyExternal, Value: "k1"}})
+	keys, err := j.FindKeys(ctx, []sim.Key{{Kind: sim.KeyIdempotency, Value: "k1"}, {Kind: sim.KeyExternal, Value: "ext-1"}, {Kind: sim.KeyExternal, Value: "k1"},
+		{Kind: sim.KeyTransfer, Value: "ext-1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := append(everything().Keys, sim.KeyRecord{Key: sim.Key{Kind: sim.KeyExternal, Value: "ext-1"}, Sequence: 4})
+	want := append(everything().Keys, sim.KeyRecord{Key: sim.Key{Kind: sim.KeyExternal, Value: "ext-1"}, Sequence: 4},
+		sim.KeyRecord{Key: sim.Key{Kind: sim.KeyTransfer, Value: "ext-1"}, Sequence: 4})
 	equal(t, "keys", keys, want)
 	var scanned []sim.KeyRecord
 	if err := j.ScanKeys(ctx, func(k sim.KeyRecord) error { scanned = append(scanned, k); return nil }); err != nil {
@@ -278,6 +314,40 @@ func TestTablesHaveTheColumnsOfTheEcosystem(t *testing.T) {
 			FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2`, schema, table).Scan(&got)
 		if err != nil || len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
 			t.Errorf("%s has %v, want %v first (%v)", table, got, want, err)
+		}
+	}
+}
+
+// What the tables have beyond those of the ecosystem is read by columns too.
+func TestTablesOfTransfersAndDocumentsHaveProperColumns(t *testing.T) {
+	t.Parallel()
+	s := openServer(t)
+	schema := newSchema(t, s)
+	openJournal(t, s, schema)
+	c := session(t, testURL(t, "TEST_POSTGRES_URL"))
+	for _, table := range []*tables.Table{
+		&tables.Accounts.Table, &tables.Positions.Table, &tables.Balances.Table, &tables.Mirrors.Table, &tables.Settlements.Table,
+		&tables.Transfers.Table, &tables.Approvals.Table, &tables.Documents.Table, &tables.Entries.Table, &tables.Keys.Table,
+	} {
+		kinds := map[string]string{"timestamp with time zone": "timestamptz", "integer": "int4", "bigint": "int8", "boolean": "bool"}
+		var names, types []string
+		err := c.QueryRow(t.Context(), `SELECT array_agg(column_name::text), array_agg(data_type::text)
+			FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2`, schema, table.Name).Scan(&names, &types)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := make(map[string]string)
+		for i, name := range names {
+			has[name] = cmp.Or(kinds[types[i]], types[i])
+		}
+		for _, column := range table.Columns[:table.Stored] {
+			if has[column.Name] != string(column.Kind) {
+				t.Errorf("%s.%s is of type %q, wanted %s", table.Name, column.Name, has[column.Name], column.Kind)
+			}
+			delete(has, column.Name)
+		}
+		if len(has) > 0 {
+			t.Errorf("%s has columns that are never written: %v", table.Name, has)
 		}
 	}
 }

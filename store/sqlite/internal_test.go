@@ -252,17 +252,31 @@ func TestQueriesUseIndexes(t *testing.T) {
 		query, args := accountsQuery(f, p)
 		return plan(t, j, planned{query, args})
 	}
+	transfers := func(f sim.TransferFilter, p sim.Page) string { return plan(t, j, must(transfersQuery(f, p))) }
+	documents := func(kind sim.DocumentKind, p sim.Page) string { return plan(t, j, must(documentsQuery(kind, p))) }
 	for name, c := range map[string]struct {
 		plan string
 		uses []string
 	}{
-		"accounts behind":        {accounts(sim.AccountFilter{}, sim.Page{After: "a", Limit: 10}), []string{"(account_id>?)"}},
-		"positions behind":       {holdings(sim.HoldingFilter{}, behind), []string{"(position_id>?)"}},
-		"balance of an account":  {holdings(sim.HoldingFilter{Cash: true, AccountID: "a", Symbol: "USD"}, page), []string{"(account_id=? AND currency=?)"}},
-		"settlements behind":     {settlements(sim.SettlementFilter{}, behind), []string{"(settlement_id>?)"}},
-		"settlements from":       {settlements(sim.SettlementFilter{From: time.Now()}, page), []string{"(settlement_id>?)"}},
-		"settlement by external": {settlements(sim.SettlementFilter{ExternalID: "e"}, page), []string{"settlements_external (external_id=?)"}},
-		"settlements open":       {settlements(sim.SettlementFilter{Status: sim.StatusPending}, behind), []string{"settlements_status (status=? AND settlement_id>?)"}},
+		"transfers behind":         {transfers(sim.TransferFilter{}, behind), []string{"(transfer_id>?)", "SEARCH approvals USING PRIMARY KEY (transfer_id=?)"}},
+		"transfers from":           {transfers(sim.TransferFilter{From: time.Now()}, page), []string{"(transfer_id>?)"}},
+		"transfers of an account":  {transfers(sim.TransferFilter{AccountID: "a"}, behind), []string{"transfers_account (account_id=? AND transfer_id>?)"}},
+		"transfer by external id":  {transfers(sim.TransferFilter{ExternalID: "e"}, page), []string{"transfers_external (external_id=?)"}},
+		"transfers pending":        {transfers(sim.TransferFilter{Status: sim.StatusPending}, behind), []string{"transfers_open (transfer_id>?)"}},
+		"transfers to be approved": {transfers(sim.TransferFilter{Stage: sim.StageAwaitingApproval}, behind), []string{"transfers_stage (stage=? AND transfer_id>?)"}},
+		"transfers open at load":   {plan(t, j, planned{selects(&tables.Transfers.Table) + openTransfers, nil}), []string{"transfers_open"}},
+		"transfer lookup":          {plan(t, j, planned{allKeys[2].find, []any{`["a"]`}}), []string{"transfers_external (external_id=?)"}},
+		"transfer scan":            {plan(t, j, planned{allKeys[2].scan, []any{"", 1}}), []string{"transfers_external (external_id>?)"}},
+		"documents":                {documents(sim.DocumentFault, page), []string{"PRIMARY KEY (kind=?)"}},
+		"all documents behind":     {documents("", sim.Page{After: "fault a", Limit: 10}), []string{"PRIMARY KEY ((kind,id)>(?,?))"}},
+		"documents behind":         {documents(sim.DocumentFault, sim.Page{After: "a", Limit: 10}), []string{"PRIMARY KEY (kind=? AND id>?)"}},
+		"accounts behind":          {accounts(sim.AccountFilter{}, sim.Page{After: "a", Limit: 10}), []string{"(account_id>?)"}},
+		"positions behind":         {holdings(sim.HoldingFilter{}, behind), []string{"(position_id>?)"}},
+		"balance of an account":    {holdings(sim.HoldingFilter{Cash: true, AccountID: "a", Symbol: "USD"}, page), []string{"(account_id=? AND currency=?)"}},
+		"settlements behind":       {settlements(sim.SettlementFilter{}, behind), []string{"(settlement_id>?)"}},
+		"settlements from":         {settlements(sim.SettlementFilter{From: time.Now()}, page), []string{"(settlement_id>?)"}},
+		"settlement by external":   {settlements(sim.SettlementFilter{ExternalID: "e"}, page), []string{"settlements_external (external_id=?)"}},
+		"settlements open":         {settlements(sim.SettlementFilter{Status: sim.StatusPending}, behind), []string{"settlements_status (status=? AND settlement_id>?)"}},
 		"settlements of an account": {settlements(sim.SettlementFilter{AccountID: "a"}, behind), []string{
 			"settlements_account (account_id=? AND settlement_id>?)", "settlements_source (source_account=? AND settlement_id>?)",
 			"settlements_destination (destination_account=? AND settlement_id>?)",

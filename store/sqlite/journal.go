@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -84,25 +85,33 @@ func (j *Journal) Close() error {
 	return err
 }
 
-// Drop deletes the file of an instance and what SQLite keeps beside it. It
-// fails with [ErrOwned] while the file is open; a file that does not exist is
-// no error.
+// Drop deletes the file of an instance and what is kept beside it: SQLite's
+// write-ahead log and its index, and the lock. It fails with [ErrOwned] while
+// the file is open. What is not there is no error, so that a Drop that failed
+// halfway, or that a crash cut short, is finished by another one.
 func Drop(path string) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	// The database goes first: what is left of it then is no database any more.
+	files := []string{path, path + "-wal", path + "-shm"}
+	if !slices.ContainsFunc(files, exists) && !exists(lockPath(path)) {
 		return nil
 	}
 	l, err := lockFor(path)
 	if err != nil {
 		return fmt.Errorf("dropping: %w", err)
 	}
-	// The database goes first: what is left of it then is no database any more.
-	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+	for _, name := range files {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return errors.Join(fmt.Errorf("dropping: %w", explain(path, err)), l.release())
+			return errors.Join(fmt.Errorf("dropping: %w", explain(name, err)), l.release())
 		}
 	}
 	_ = os.Remove(lockPath(path)) // Windows keeps it while it is locked; it is empty
 	return l.release()
+}
+
+// exists says whether there may be something at a path: only a sure no is one.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Append makes a batch durable. See [sim.Journal].

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/storetest"
 )
 
 // version returns what a file says about itself.
@@ -46,4 +48,31 @@ func TestMigrationsGoForwardWholeOrNotAtAll(t *testing.T) {
 	if err != nil || sum != 3 || tables != 1 {
 		t.Errorf("sum %d, %d tables (%v); wanted 3 and 1", sum, tables, err)
 	}
+}
+
+func TestBooksOfTheFirstVersionAreUpgradedWithTheirRows(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.db")
+	d, err := openDatabase(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.migrate(t.Context(), kind{journalFile.name, journalFile.applicationID, journalFile.steps[:1]}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.write.ExecContext(t.Context(), storetest.FirstBooks("", "x'000102030405060708090a0b0c0d0e0f'")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	j, err := Open(t.Context(), Options{Path: path, Instance: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = j.Close() }() // the test is over
+	if got := version(t, j.database); got != len(journalFile.steps) {
+		t.Errorf("the file has version %d, wanted %d", got, len(journalFile.steps))
+	}
+	storetest.CheckUpgraded(t, j)
 }

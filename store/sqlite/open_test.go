@@ -220,6 +220,37 @@ func TestDropDeletesEverything(t *testing.T) {
 	}
 }
 
+func TestDropFinishesWhatOneBeforeLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.db")
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A directory that is not empty cannot be removed, by root neither.
+	obstacle := filepath.Join(path+"-wal", "obstacle")
+	if err := os.MkdirAll(obstacle, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlite.Drop(path); err == nil || !strings.Contains(err.Error(), path+"-wal") {
+		t.Fatalf("dropping what cannot be removed: %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the database itself is left: %v", err)
+	}
+	if err := os.Remove(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := sqlite.Drop(path); err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	}
+}
+
 func TestEndedContextOpensNothing(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

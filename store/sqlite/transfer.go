@@ -42,17 +42,28 @@ func transfersQuery(f sim.TransferFilter, p sim.Page) (string, []any, error) {
 	return selects(&tables.Transfers.Table) + c.where() + " ORDER BY transfer_id LIMIT " + c.value(p.Limit), c.args, nil
 }
 
-// ListDocuments lists the documents of a kind by id. See [sim.Tables].
+// ListDocuments lists the documents of a kind by id, or all. See [sim.Tables].
 func (j *Journal) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
-	query, args := documentsQuery(kind, p)
+	query, args, err := documentsQuery(kind, p)
+	if err != nil {
+		return nil, err
+	}
 	return list(ctx, j, "documents", read(tables.Documents), query, args)
 }
 
-func documentsQuery(kind sim.DocumentKind, p sim.Page) (string, []any) {
+func documentsQuery(kind sim.DocumentKind, p sim.Page) (string, []any, error) {
 	var c conditions
-	c.parts = append(c.parts, "kind = "+c.value(string(kind)))
-	if p.After != "" {
-		c.parts = append(c.parts, "id > "+c.value(p.After))
+	switch {
+	case kind == "":
+		after, err := sim.ParseDocumentCursor(p.After)
+		if err != nil {
+			return "", nil, err
+		}
+		c.parts = append(c.parts, "(kind, id) > ("+c.value(string(after.Kind))+", "+c.value(after.ID)+")")
+	case p.After != "":
+		c.parts = append(c.parts, "kind = "+c.value(string(kind)), "id > "+c.value(p.After))
+	default:
+		c.parts = append(c.parts, "kind = "+c.value(string(kind)))
 	}
-	return selects(&tables.Documents.Table) + c.where() + " ORDER BY id LIMIT " + c.value(p.Limit), c.args
+	return selects(&tables.Documents.Table) + c.where() + " ORDER BY kind, id LIMIT " + c.value(p.Limit), c.args, nil
 }

@@ -201,7 +201,11 @@ func (j *journal) transfers(limit int, f sim.TransferFilter) []*sim.Transfer {
 
 func (j *journal) documents(limit int, kind sim.DocumentKind) []*sim.Document {
 	j.t.Helper()
-	return pages(j.t, limit, func(p sim.Page) ([]*sim.Document, error) { return j.ListDocuments(j.ctx, kind, p) }, documentCursor)
+	cursor := documentCursor
+	if kind == "" {
+		cursor = documentOrder
+	}
+	return pages(j.t, limit, func(p sim.Page) ([]*sim.Document, error) { return j.ListDocuments(j.ctx, kind, p) }, cursor)
 }
 
 func (j *journal) findTransfer(id uuid.UUID) *sim.Transfer {

@@ -301,6 +301,9 @@ func (x *filled) check(t testing.TB, j *journal) {
 			}
 		}
 	}
+	if t.Failed() {
+		t.FailNow() // once is enough
+	}
 	for _, s := range x.settlements {
 		sameRecords(t, "settlement found", []*sim.Settlement{j.find(s.ID)}, []*sim.Settlement{s})
 	}

@@ -208,6 +208,10 @@ func testMalformedCursors(t *testing.T, s *store) {
 		_, err = j.ListTransfers(j.ctx, sim.TransferFilter{}, p)
 		refused("transfers", cursor, err)
 	}
+	for _, cursor := range []string{"x", " x", "日本"} {
+		_, err := j.ListDocuments(j.ctx, "", sim.Page{After: cursor, Limit: 10})
+		refused("documents of all kinds", cursor, err)
+	}
 	for _, cursor := range []string{"x", "1", "-", "1-", "-1", "1-2-3", "a-b", "1-b", "-1-2", " 1-2", "1-2 ", "+1-2", "0x1-2", "99999999999999999999-0", "1-99999999999999999999", "019ab0de-0000-7000-8000-000000000001"} {
 		_, err := j.ListEntries(j.ctx, sim.EntryFilter{}, sim.Page{After: cursor, Limit: 10})
 		refused("entries", cursor, err)

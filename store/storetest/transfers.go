@@ -159,6 +159,9 @@ func testDocuments(t *testing.T, s *store) {
 				sameRecords(t, string(kind), j.documents(limit, kind), sortedBy(of, documentOrder))
 			}
 		}
+		for _, limit := range limits(6) {
+			sameRecords(t, "documents of all kinds", j.documents(limit, ""), sortedBy(want.Documents, documentOrder))
+		}
 	}
 	document := func(kind sim.DocumentKind, id, body string) *sim.Document {
 		at := b.now.Truncate(time.Microsecond)

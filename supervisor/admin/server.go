@@ -27,6 +27,7 @@ const (
 // Server is the port of the admin API. [Bind] opens it, [Server.Serve] serves
 // it, [Server.Shutdown] ends that. All methods are safe for concurrent use.
 type Server struct {
+	host     string // as configured
 	listener net.Listener
 	http     *http.Server
 	tls      atomic.Pointer[tls.Config] // nil without TLS
@@ -57,7 +58,7 @@ func Bind(ctx context.Context, c config.Admin, logger *slog.Logger) (*Server, er
 	if err != nil {
 		return nil, fmt.Errorf("admin.listen: %w", err)
 	}
-	s := &Server{listener: listener}
+	s := &Server{host: host, listener: listener}
 	s.context, s.end = context.WithCancel(context.Background())
 	s.tls.Store(files)
 	s.http = &http.Server{
@@ -79,10 +80,10 @@ func (s *Server) URL() string {
 	}
 	switch ip := net.ParseIP(host); {
 	case ip == nil || !ip.IsUnspecified():
-	case ip.To4() != nil:
-		host = "127.0.0.1"
-	default:
+	case s.host == "::":
 		host = "::1"
+	default: // 0.0.0.0 or none; where there is IPv6, the listener calls it [::]
+		host = "127.0.0.1"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
 }

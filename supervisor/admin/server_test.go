@@ -130,6 +130,22 @@ func version(t *testing.T, server *admin.Server, token string, files client.TLSF
 	return err
 }
 
+func TestURLOfAllAddressesIsOneThatCanBeCalled(t *testing.T) {
+	t.Parallel()
+	for _, listen := range []string{"0.0.0.0:0", ":0"} {
+		server, err := admin.Bind(t.Context(), config.Admin{Listen: listen, Tokens: tokens("a")}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if url := server.URL(); !strings.HasPrefix(url, "http://127.0.0.1:") {
+			t.Errorf("listening on %s, the API is said to be at %s", listen, url)
+		}
+		if err := server.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestServerServesUntilItIsShutDown(t *testing.T) {
 	t.Parallel()
 	double := newDouble("one")

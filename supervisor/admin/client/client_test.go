@@ -121,6 +121,23 @@ func TestServerThatIsNotThereIsNamed(t *testing.T) {
 	}
 }
 
+func TestServerThatHangsUpOverACertificateIsExplained(t *testing.T) {
+	t.Parallel()
+	for text, explained := range map[string]bool{
+		"remote error: tls: certificate required":                   true,
+		"write tcp: remote error: tls: bad certificate":             true,
+		"http2: client conn could not be established":               true,
+		"tls: failed to verify certificate: x509: unknown issuer":   false,
+		"dial tcp: lookup nowhere: no such host":                    false,
+		"remote error: tls: protocol version not supported, or not": false,
+	} {
+		err := &client.UnreachableError{URL: "https://there", Err: errors.New(text)}
+		if got := strings.Contains(err.Error(), "client certificate"); got != explained {
+			t.Errorf("%q is reported as %q", text, err)
+		}
+	}
+}
+
 func TestEndlessAnswersAreCutOff(t *testing.T) {
 	t.Parallel()
 	c := against(t, func(w http.ResponseWriter, _ *http.Request) {

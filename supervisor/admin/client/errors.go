@@ -8,7 +8,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,10 +56,25 @@ type UnreachableError struct {
 // Error returns the address and the reason in one line.
 func (e *UnreachableError) Error() string {
 	text := fmt.Sprintf("no answer from the admin API at %s: %v", e.URL, e.Err)
-	if errors.Is(e.Err, syscall.ECONNREFUSED) {
+	switch {
+	case errors.Is(e.Err, syscall.ECONNREFUSED):
 		text += " (is the supervisor running there?)"
+	case refusesCertificate(e.Err):
+		text += " (does it want a client certificate, or another one?)"
 	}
 	return text
+}
+
+// refusesCertificate says whether the server hung up where it checks the
+// client's certificate. TLS 1.3 does so after the handshake; what the client
+// then sees depends on how far it had come, and none of it has a type.
+func refusesCertificate(err error) bool {
+	return slices.ContainsFunc([]string{
+		"remote error: tls: certificate required",
+		"remote error: tls: bad certificate",
+		"remote error: tls: unknown certificate authority",
+		"http2: client conn could not be established",
+	}, func(part string) bool { return strings.Contains(err.Error(), part) })
 }
 
 // Unwrap returns Err.

@@ -1,0 +1,182 @@
+package sim_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
+)
+
+// named gives an instruction an external id and links.
+func named(c sim.Instruct, externalID string, links ...sim.Link) sim.Instruct {
+	c.ExternalID, c.Links = externalID, links
+	return c
+}
+
+func linkTo(kind sim.LinkType, externalID string) sim.Link {
+	return sim.Link{Type: kind, ExternalID: externalID}
+}
+
+// pay is a transfer of cash from one account to another on the books' first day.
+func pay(from, to, quantity string) sim.Instruct {
+	return today(sim.Instruct{Type: sim.Internal, SourceAccount: from, DestinationAccount: to, Symbol: "USD", Quantity: amount(quantity)})
+}
+
+func TestALinkAfterWaitsUntilTheOtherHasSettled(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "USD", "100")
+	b.give("b", "USD", "1")
+	first := b.instruct(named(pay("a", "b", "10"), "first"))
+	second := b.instruct(named(pay("b", "c", "1"), "second", linkTo(sim.LinkAfter, "first")))
+	b.wantState(second, "PENDING ACKNOWLEDGED PENDING:LINK RELEASED")
+	b.wantReserved("b", "USD", "1", "0") // linked ones never reserve
+	b.wait(15 * time.Minute)
+	b.wantState(first, "COMPLETED ACKNOWLEDGED SETTLED RELEASED")
+	b.wantState(second, "IN_PROGRESS ACKNOWLEDGED PENDING RELEASED")
+	b.wait(15 * time.Minute)
+	b.wantState(second, "COMPLETED ACKNOWLEDGED SETTLED RELEASED")
+	// Links to what has settled already are ready.
+	third := b.instruct(named(pay("a", "b", "1"), "third", linkTo(sim.LinkAfter, "first"), linkTo(sim.LinkInfo, "second")))
+	b.wantState(third, "IN_PROGRESS ACKNOWLEDGED PENDING RELEASED")
+}
+
+func TestALinkBeforeKeepsTheOther(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "USD", "100")
+	later := b.instruct(named(with(pay("a", "b", "10"), func(c *sim.Instruct) { c.Hold = true }), "later"))
+	sooner := b.instruct(named(pay("a", "c", "101"), "sooner", linkTo(sim.LinkBefore, "later")))
+	b.accept(sim.ReleaseSettlement{ID: later})
+	b.wantState(later, "PENDING ACKNOWLEDGED PENDING:LINK RELEASED")
+	b.wantState(sooner, "PENDING ACKNOWLEDGED PENDING:MONY RELEASED")
+	b.accept(sim.CancelSettlement{ID: sooner}) // then there is nothing to wait for
+	b.wait(0)
+	b.wantState(later, "IN_PROGRESS ACKNOWLEDGED PENDING RELEASED")
+}
+
+func TestALinkToWhatWasGivenUpNeverSettles(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "USD", "100")
+	first := b.instruct(named(with(pay("a", "b", "10"), func(c *sim.Instruct) { c.Hold = true }), "first"))
+	second := b.instruct(named(pay("a", "c", "1"), "second", linkTo(sim.LinkAfter, "first")))
+	b.accept(sim.CancelSettlement{ID: first})
+	b.wait(time.Hour)
+	st := b.wantState(second, "PENDING ACKNOWLEDGED PENDING:LINK RELEASED")
+	if st.Settlement.Reason != `instruction "first" that it is linked to was given up` {
+		t.Errorf("it waits because %s", st.Settlement.Reason)
+	}
+	late := b.instruct(named(pay("a", "c", "1"), "late", linkTo(sim.LinkAfter, "first")))
+	b.wantState(late, "FAILED REJECTED:ULNK PENDING RELEASED")
+}
+
+func TestLinksWithMakeOneJournal(t *testing.T) {
+	t.Parallel()
+	for _, takes := range []time.Duration{0, 15 * time.Minute} {
+		t.Run(fmt.Sprintf("processed for %s", takes), func(t *testing.T) {
+			t.Parallel()
+			b := custodian(t, func(s *profile.Settlement) { s.ProcessingTime = profile.Duration(takes) })
+			// b buys from a and sells on to c, without holding any of it before.
+			b.give("a", "AAPL", "100")
+			b.give("b", "USD", "500")
+			b.give("c", "USD", "19400")
+			d, r := b.trade(today(dvp()), named(today(rvp()), "buy"))
+			b.wantState(r, "PENDING ACKNOWLEDGED MATCHED PENDING:MONY RELEASED")
+			sell := with(today(dvp()), func(c *sim.Instruct) {
+				c.AccountID, c.CounterpartyAccount, c.Payment.Amount = "b", "c", amount("19500")
+			})
+			buy := with(sell, func(c *sim.Instruct) { c.Type, c.AccountID, c.CounterpartyAccount = sim.RVP, "c", "b" })
+			on, end := b.trade(named(sell, "sell", linkTo(sim.LinkWith, "buy")), buy)
+			b.wantState(d, "PENDING ACKNOWLEDGED MATCHED PENDING:LINK RELEASED")
+			b.wantState(end, "PENDING ACKNOWLEDGED MATCHED PENDING:MONY RELEASED")
+			b.arrive("c", "USD", "19500")
+			b.wait(takes)
+			for _, id := range []uuid.UUID{d, r, on, end} {
+				b.wantState(id, "COMPLETED ACKNOWLEDGED MATCHED SETTLED RELEASED")
+			}
+			if n := len(b.last().Settlements); n != 4 {
+				t.Errorf("the last event settles %d, want all four", n)
+			}
+			b.wantHolding("b", "USD", "1000", "0")
+			b.wantHolding("b", "AAPL", "0", "0")
+			b.wantHolding("c", "AAPL", "100", "0")
+			b.wantHolding("a", "USD", "19000", "0")
+		})
+	}
+}
+
+func TestAGroupIsReleasedWhenOneOfItIsHeld(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "USD", "100")
+	b.give("b", "USD", "100")
+	first := b.instruct(named(pay("a", "b", "10"), "first"))
+	b.wantReserved("a", "USD", "90", "10")
+	second := b.instruct(named(pay("b", "c", "50"), "second", linkTo(sim.LinkWith, "first")))
+	b.wantReserved("a", "USD", "90", "10")
+	b.wantReserved("b", "USD", "60", "40") // ten come in the same journal
+	b.accept(sim.HoldSettlement{ID: second})
+	b.wantState(first, "PENDING ACKNOWLEDGED PENDING:LINK RELEASED")
+	b.wantReserved("a", "USD", "100", "0")
+	b.wantReserved("b", "USD", "100", "0")
+	b.accept(sim.ReleaseSettlement{ID: second})
+	b.wait(15 * time.Minute)
+	b.wantHolding("b", "USD", "60", "0")
+}
+
+func TestLinksAreBounded(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	held := with(pay("a", "b", "1"), func(c *sim.Instruct) { c.Hold = true })
+	b.instruct(named(held, "target"))
+	for range sim.MaxDependents {
+		b.instruct(named(held, "", linkTo(sim.LinkAfter, "target")))
+	}
+	if err := b.refuse(named(held, "", linkTo(sim.LinkAfter, "target"))); err.Code != sim.CodeLimitReached || err.Field != "links" {
+		t.Errorf("one link too many: %v", err)
+	}
+	b.instruct(named(held, "0"))
+	var refused *sim.Error
+	for i := range 2 * sim.MaxGroup {
+		next := named(held, fmt.Sprint(i+1), linkTo(sim.LinkWith, fmt.Sprint(i)))
+		if i == 2*sim.MaxGroup-1 {
+			refused = b.refuse(next)
+		} else {
+			b.instruct(next)
+		}
+	}
+	if refused.Code != sim.CodeLimitReached || refused.Field != "links" {
+		t.Errorf("a group too large: %v", refused)
+	}
+}
+
+func TestWhereNothingWaitsATradeSettlesWithItsSecondInstruction(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	b.give("a", "AAPL", "100")
+	b.give("b", "USD", "19000")
+	d, r := b.trade(today(dvp()), today(rvp()))
+	b.wantEvent(sim.EventSettlementCompleted, "100 AAPL a/AVAILABLE>b/AVAILABLE", "19000 USD b/AVAILABLE>a/AVAILABLE")
+	b.wantState(d, "COMPLETED ACKNOWLEDGED MATCHED SETTLED RELEASED")
+	b.wantState(r, "COMPLETED ACKNOWLEDGED MATCHED SETTLED RELEASED")
+	b.wantSteps(d, "ACKNOWLEDGED UNMATCHED:CMIS MATCHED SETTLED")
+	if b.last().Settlements[0].ID != r {
+		t.Error("the command's own settlement is not the first of its event")
+	}
+	d, r = b.trade(today(dvp()), today(rvp())) // a has no more
+	b.wantState(d, "FAILED REJECTED:LACK MATCHED PENDING RELEASED")
+	b.wantState(r, "FAILED REJECTED:MONY MATCHED PENDING RELEASED")
+
+	b.give("x", "AAPL", "100")
+	out := b.instruct(today(outside(with(dvp(), func(c *sim.Instruct) { c.AccountID = "x" }))))
+	b.wantState(out, "COMPLETED ACKNOWLEDGED MATCHED SETTLED RELEASED")
+	b.wantEvent(sim.EventSettlementCompleted, "100 AAPL x/AVAILABLE>DEPOSITORY/MIRROR", "19000 USD NOSTRO/MIRROR>x/AVAILABLE")
+	alone := b.instruct(today(dvp()))
+	b.wait(10 * 24 * time.Hour)
+	b.wantState(alone, "PENDING ACKNOWLEDGED UNMATCHED:CMIS PENDING RELEASED")
+}
