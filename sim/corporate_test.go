@@ -276,6 +276,11 @@ func TestWhatInstructionsReservedIsLeftAndSaid(t *testing.T) {
 			h := *snap.Holdings[0] // one locked by its owner, six reserved
 			h.Available, h.Locked, h.Reserved = amount("3"), amount("7"), amount("6")
 			snap.Holdings[0] = &h
+			snap.Open = append(snap.Open, &sim.Settlement{
+				ID: stranger, Type: sim.Withdrawal, AccountID: "a", SourceAccount: "a", Symbol: "ETC", Quantity: amount("6"),
+				Reserved: amount("6"), Status: sim.StatusInProgress, ExpectedDate: "2026-11-23",
+				Course: sim.Course{UnderWay: amount("6"), ReadyAt: payment.AddDate(1, 0, 0)}, DueAt: payment.AddDate(1, 0, 0),
+			})
 			state, err := sim.LoadState(wideRules(), sim.NewGenerator("books", 1), snap)
 			if err != nil {
 				t.Fatal(err)

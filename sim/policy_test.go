@@ -151,7 +151,7 @@ func TestAVelocityLimitLooksBackOverItsWindow(t *testing.T) {
 	b.seal()
 	rules := rulesWith(t)
 	rules.Policies = []sim.Policy{limit}
-	b.reload(rules)
+	b.restart(rules)
 	rejected("1", "4 transfers")
 	b.wait(15*time.Hour + 30*time.Minute) // the first is past
 	passes("100")

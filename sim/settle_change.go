@@ -167,6 +167,7 @@ func (c *change) proceed(s *Settlement) {
 		return
 	}
 	if !c.acknowledge(s) {
+		c.passCutOffs(s)
 		c.schedule(s)
 		return
 	}

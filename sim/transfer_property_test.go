@@ -176,7 +176,7 @@ func TestTransfersGoOnAfterARestartAsIfThereHadBeenNone(t *testing.T) {
 		replay := sim.NewState(unluckyRules(t), sim.NewGenerator("books", 1))
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			if rapid.IntRange(0, 3).Draw(t, "restart") == 0 {
-				restarted.reload(unluckyRules(t))
+				restarted.restart(unluckyRules(t))
 			}
 			c, pause := drawTransferStep(t, steady.state.Snapshot())
 			for _, b := range []*books{steady, restarted} {
