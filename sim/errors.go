@@ -10,7 +10,8 @@ import (
 type Code string
 
 // The codes of the custodian's refusals. The comment names the HTTP status
-// and the gRPC code with which the faces answer.
+// and the gRPC code with which the faces answer. CodeOffline and CodeFault are
+// those of faults on purpose; a fault rule may name another status for the latter.
 const (
 	CodeInvalid              Code = "invalid_request"        // 422, INVALID_ARGUMENT
 	CodeMalformed            Code = "malformed_request"      // 400, INVALID_ARGUMENT

@@ -50,9 +50,18 @@ func (s *State) putFault(v *Document) error {
 			s.faults.offline = r
 		}
 	}
-	s.timers.suspended = s.faults.offline != nil
+	s.suspend(s.faults.offline != nil)
 	s.rememberFaces()
 	return nil
+}
+
+// suspend makes the work that is due wait, or go on. What waited is due at once;
+// a reconciliation that was missed is not made up for.
+func (s *State) suspend(suspended bool) {
+	if s.timers.suspended && !suspended {
+		s.timers.set(reconcileKey, time.Time{}) // armed again with the event that is being applied
+	}
+	s.timers.suspended = suspended
 }
 
 // faultsOn returns what the active fault rules do to a matter: the longest
@@ -107,13 +116,13 @@ func named(list []string, value string) bool { return len(list) == 0 || within(l
 func within(list []string, value string) bool { return value != "" && slices.Contains(list, value) }
 
 // refuseOffline refuses a command while a fault has taken the custodian away,
-// but for those that set its clock and its faults.
+// but for those that set its clock and its faults, and housekeeping.
 func (s *State) refuseOffline(c Command) *Error {
 	if s.faults.offline == nil {
 		return nil
 	}
 	switch c.(type) {
-	case SetClock, AdvanceClock, AddFault, ClearFault, ClearFaults:
+	case SetClock, AdvanceClock, PauseClock, SaveWebhook, ForgetWebhook, AddFault, ClearFault, ClearFaults:
 		return nil
 	}
 	return s.faults.offline.offlineError()

@@ -69,6 +69,13 @@ type State struct {
 	// openBreaks are the ids of the breaks that are open.
 	openBreaks map[string]struct{}
 
+	// awaiting counts the transfers that await approval, webhooks the endpoints
+	// whose state is kept.
+	awaiting int
+	webhooks int
+	// watched is told of changes of status; nil for nobody.
+	watched *[]StatusChange
+
 	deciding decision
 	// date is the text of the last day on which something was decided.
 	date struct {
@@ -128,6 +135,9 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 		}
 	}
 	for _, st := range snap.Open {
+		if err := s.checkSettlement(st); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBrokenInvariant, err)
+		}
 		s.putSettlement(st)
 	}
 	for _, t := range snap.OpenTransfers {
@@ -136,6 +146,11 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 	for _, v := range snap.Documents {
 		if err := s.putDocument(v); err != nil {
 			return nil, err
+		}
+	}
+	for _, h := range snap.Holdings {
+		if sum := s.index.reserved[h.Key()]; !sum.Equal(h.Reserved) {
+			return nil, fmt.Errorf("%w: %s has reserved %s of %s, its instructions and transfers %s", ErrBrokenInvariant, h.AccountID, h.Reserved, h.Symbol, sum)
 		}
 	}
 	s.wakeAll()

@@ -115,7 +115,7 @@ func (e *Engine) reuse(c *call) {
 
 // submit queues a call and waits until its answer is durable.
 func (e *Engine) submit(ctx context.Context, deadline time.Time, c *call) error {
-	if err := e.refusal(); err != nil {
+	if err := e.refusal(); err != nil && (err.Code != sim.CodePaused || !c.housekeeping) {
 		e.cfg.Metrics.RecordRefused(string(err.Code))
 		return err
 	}
@@ -282,6 +282,9 @@ func (e *Engine) explain(ctx context.Context, command sim.Command, refusal *sim.
 	st, err := e.Settlement(ctx, id)
 	if err != nil {
 		return err
+	}
+	if _, cancel := command.(sim.CancelSettlement); cancel && st.Status == sim.StatusCompleted {
+		return sim.Errorf(sim.CodeWrongState, "settlement %s is %s, which is final: cancellation is denied (%s)", id, st.Status, sim.ReasonDeniedSettled)
 	}
 	return sim.Errorf(sim.CodeWrongState, "settlement %s is %s, which is final", id, st.Status)
 }
