@@ -170,12 +170,8 @@ func TestTransfersUnderWayWaitWhileTheirAccountIsFrozen(t *testing.T) {
 // snapshot.
 func (b *books) restart(rules sim.Rules) {
 	b.t.Helper()
-	loaded, err := sim.LoadState(rules, sim.NewGenerator("books", 1), b.state.Snapshot())
-	if err != nil {
-		b.t.Fatalf("%v", err)
-	}
-	loaded.SetHistory(&sim.KeyFilter{})
-	b.state = loaded
+	b.state = b.reload(rules).state
+	b.state.SetHistory(&sim.KeyFilter{})
 }
 
 func TestAccountsTakeOnAllowedStatusesOnly(t *testing.T) {

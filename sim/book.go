@@ -48,8 +48,11 @@ func (s *State) bookFault(r *FaultRule, wrong bool) {
 	b := s.bookOf(f.Symbol)
 	if wrong {
 		b.wrong = b.wrong.Add(f.Amount)
-	} else {
-		b.wrong = b.wrong.Sub(f.Amount)
+		return
+	}
+	b.wrong = b.wrong.Sub(f.Amount)
+	if s.mirrors[f.Symbol] == nil && b.wrong.IsZero() {
+		delete(s.books, f.Symbol) // there was nothing but the fault
 	}
 }
 
@@ -117,7 +120,8 @@ func (s *State) confirmSettlement(before, st *Settlement) {
 
 // outsideOf returns what a transfer has brought in so far, or below zero taken
 // out. What has arrived without being final is there as well; a transfer that
-// failed may have cost its fee.
+// failed may have cost its fee, and what a return could not take back from its
+// account the custodian has paid in. A book transfer stays in the house.
 func outsideOf(t *Transfer) money.Amount {
 	settled := t.Stage == StageSettled
 	switch {

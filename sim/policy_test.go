@@ -148,7 +148,6 @@ func TestAVelocityLimitLooksBackOverItsWindow(t *testing.T) {
 	if other := onChain("5"); b.submit(other).Stage == sim.StageRejected {
 		t.Error("another asset is limited too")
 	}
-	b.seal()
 	rules := rulesWith(t)
 	rules.Policies = []sim.Policy{limit}
 	b.restart(rules)

@@ -148,6 +148,7 @@ func (c *change) reject(s *Settlement, code, reason string) {
 // cancel closes a settlement as cancelled, whatever was reserved released.
 func (c *change) cancel(s *Settlement, status SettlementStatus, code, reason string) {
 	c.unreserveGroup(s)
+	c.withdraw(s)
 	c.close(s, status)
 	s.Processing = Dimension{Status: ProcessingCancelled, ReasonCode: code, Reason: reason}
 	c.step(s, ProcessingCancelled, code, reason)
@@ -233,7 +234,8 @@ func (c *change) schedule(s *Settlement) {
 		if !t.instant {
 			consider(t.StartOf(valueDate(s)))
 		}
-		if s.Processing.Status != ProcessingPending && s.matched() && s.Settlement.ReasonCode == "" && !t.open(now) {
+		ready := s.Settlement.ReasonCode == "" || s.Settlement.ReasonCode == ReasonHeldDepository
+		if s.Processing.Status != ProcessingPending && s.matched() && ready && !t.open(now) {
 			consider(t.nextOpening(now)) // nothing but the hour keeps it
 		}
 	}
