@@ -109,12 +109,20 @@ func TestNothingMovesInAFrozenAccount(t *testing.T) {
 		sim.UpdateHolding{ID: position.ID, Available: amountOf("5")},
 		sim.CloseHolding{ID: position.ID},
 		sim.OpenHolding{AccountID: "a", Symbol: "ETH", Available: amount("1")},
-		sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "BTC", Quantity: amount("1")},
-		sim.Instruct{Type: sim.Internal, SourceAccount: "b", DestinationAccount: "a", Symbol: "BTC", Quantity: amount("1")},
 		onChain("1"), incoming(onChain("1")),
 	} {
 		if err := b.refuse(c); err.Code != sim.CodeWrongState || !strings.Contains(err.Message, "FROZEN") {
 			t.Errorf("%T gives %v", c, err)
+		}
+	}
+	// Instructions are well-formed all the same: they are recorded, and fail at once
+	// because under this profile nothing waits.
+	for _, c := range []sim.Instruct{
+		{Type: sim.Deposit, AccountID: "a", Symbol: "BTC", Quantity: amount("1")},
+		{Type: sim.Internal, SourceAccount: "b", DestinationAccount: "a", Symbol: "BTC", Quantity: amount("1")},
+	} {
+		if code, _ := b.accept(c).Settlement.Reason(); code != sim.ReasonFrozen && code != sim.ReasonBlocked {
+			t.Errorf("a %s gives %s", c.Type, code)
 		}
 	}
 	toFrozen := onChain("1")
@@ -148,7 +156,7 @@ func TestTransfersUnderWayWaitWhileTheirAccountIsFrozen(t *testing.T) {
 	b.wantParts("a", "BTC", "0", "0", "7", "0")
 	// They go on in a state that was loaded in between as well.
 	b.seal()
-	b.reload(rulesWith(t))
+	b.restart(rulesWith(t))
 	b.now = time.Date(2026, 11, 30, 10, 0, 0, 0, time.UTC) // a Monday
 	b.accept(unfreeze("a"))
 	b.wait(time.Hour)
@@ -158,16 +166,12 @@ func TestTransfersUnderWayWaitWhileTheirAccountIsFrozen(t *testing.T) {
 	b.wantParts("a", "BTC", "7", "0", "0", "0")
 }
 
-// reload puts a state in the place of the books' own that was loaded from its
+// restart puts a state in the place of the books' own that was loaded from its
 // snapshot.
-func (b *books) reload(rules sim.Rules) {
+func (b *books) restart(rules sim.Rules) {
 	b.t.Helper()
-	loaded, err := sim.LoadState(rules, sim.NewGenerator("books", 1), b.state.Snapshot())
-	if err != nil {
-		b.t.Fatalf("%v", err)
-	}
-	loaded.SetHistory(&sim.KeyFilter{})
-	b.state = loaded
+	b.state = b.reload(rules).state
+	b.state.SetHistory(&sim.KeyFilter{})
 }
 
 func TestAccountsTakeOnAllowedStatusesOnly(t *testing.T) {
@@ -208,5 +212,6 @@ func TestAccountsTakeOnAllowedStatusesOnly(t *testing.T) {
 	want(sim.UpdateAccount{AccountID: "a", Metadata: []byte(`{}`)}, sim.CodeWrongState, "final")
 	want(sim.OpenAccount{AccountID: "a"}, sim.CodeAlreadyExists, "exists")
 	want(byWire("1"), sim.CodeWrongState, "CLOSED")
-	want(sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "USD", Quantity: amount("1")}, sim.CodeWrongState, "CLOSED")
+	// An instruction is well-formed all the same: it is recorded as rejected.
+	b.wantState(b.deposit("a", "USD", "1").ID, "FAILED REJECTED:SAFE PENDING RELEASED")
 }

@@ -117,19 +117,24 @@ func (s *State) confirmSettlement(before, st *Settlement) {
 
 // outsideOf returns what a transfer has brought in so far, or below zero taken
 // out. What has arrived without being final is there as well; a transfer that
-// failed may have cost its fee.
+// failed may have cost its fee, and what a return could not take back from its
+// account the custodian has paid in. A book transfer stays in the house.
 func outsideOf(t *Transfer) money.Amount {
 	settled := t.Stage == StageSettled
-	if t.Direction == DirectionIn {
-		if settled {
-			return t.PendingIn.Add(t.Quantity)
-		}
-		return t.PendingIn
-	}
-	if settled {
+	switch {
+	case t.CreditAccount != "":
+		return money.Zero // within the house
+	case t.Direction == DirectionIn && settled:
+		return t.Quantity
+	case t.Direction == DirectionIn:
+		return t.PendingIn.Add(t.Shortfall) // what a return could not take back
+	case settled:
 		return t.Quantity.Add(t.Fee).Neg()
+	case !t.Status.Final():
+		return money.Zero // what is in transit has not left
+	default:
+		return t.Fee.Neg()
 	}
-	return t.Fee.Neg()
 }
 
 // checkBooks checks, after an event was applied, that the books of what it moved

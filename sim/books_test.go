@@ -31,6 +31,7 @@ type books struct {
 	now     time.Time
 	open    []*sim.Event
 	batches []*sim.Batch
+	given   sim.Rules
 }
 
 func wideRules() sim.Rules {
@@ -43,7 +44,7 @@ func wideRules() sim.Rules {
 func newBooks(t failer) *books { return newBooksWith(t, wideRules()) }
 
 func newBooksWith(t failer, rules sim.Rules) *books {
-	return &books{t: t, now: start, state: sim.NewState(rules, sim.NewGenerator("books", 1))}
+	return &books{t: t, now: start, given: rules, state: sim.NewState(rules, sim.NewGenerator("books", 1))}
 }
 
 // decide answers a request a second later than the one before.
@@ -104,22 +105,6 @@ func (b *books) settlement(id uuid.UUID) *sim.Settlement {
 	}
 	b.t.Fatalf("there is no settlement %s", id)
 	return nil
-}
-
-// fire does the work that is due by a time.
-func (b *books) fire(until time.Time) {
-	b.t.Helper()
-	for range 100_000 {
-		events, fired, err := b.state.FireDue(until)
-		if err != nil {
-			b.t.Fatalf("work due by %s broke the books: %v", until, err)
-		}
-		if !fired {
-			return
-		}
-		b.open = append(b.open, events...)
-	}
-	b.t.Fatalf("work due by %s never ends", until)
 }
 
 // wait lets time pass and does the work that becomes due.

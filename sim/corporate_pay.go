@@ -21,6 +21,9 @@ func (d *decision) lookAtCorporateAction(v *Document) {
 		return // putDocument has refused it
 	}
 	after := *ca
+	if ca.Status == CorporateEntitled && ca.Type == Redemption && d.cancelRedeemed(&after) {
+		return
+	}
 	switch {
 	case ca.Status == CorporateAnnounced:
 		d.entitle(&after, CorporateEntitled)

@@ -262,7 +262,7 @@ func TestWhatInstructionsReservedIsLeftAndSaid(t *testing.T) {
 		announce                        sim.AnnounceCorporateAction
 		available, locked, change, less string
 	}{
-		{"redemption", sim.AnnounceCorporateAction{Type: sim.Redemption, Rate: amount("1"), Currency: "USD"}, "0", "6", "-4", "6"},
+		{"redemption", sim.AnnounceCorporateAction{Type: sim.Redemption, Rate: amount("1"), Currency: "USD"}, "0", "0", "-10", "0"}, // its instructions are cancelled before
 		{"one for five", sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("1"), OldUnits: amount("5")}, "0", "6", "-4", "4"},
 		{"four for five", sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("4"), OldUnits: amount("5")}, "1.2", "6.8", "-2", "0"},
 		{"two for one", sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("2"), OldUnits: amount("1")}, "12", "8", "10", "0"},
@@ -276,6 +276,11 @@ func TestWhatInstructionsReservedIsLeftAndSaid(t *testing.T) {
 			h := *snap.Holdings[0] // one locked by its owner, six reserved
 			h.Available, h.Locked, h.Reserved = amount("3"), amount("7"), amount("6")
 			snap.Holdings[0] = &h
+			snap.Open = append(snap.Open, &sim.Settlement{
+				ID: stranger, Type: sim.Withdrawal, AccountID: "a", SourceAccount: "a", Symbol: "ETC", Quantity: amount("6"),
+				Reserved: amount("6"), Status: sim.StatusInProgress, ExpectedDate: "2026-11-23",
+				Course: sim.Course{UnderWay: amount("6"), ReadyAt: payment.AddDate(1, 0, 0)}, DueAt: payment.AddDate(1, 0, 0),
+			})
 			state, err := sim.LoadState(wideRules(), sim.NewGenerator("books", 1), snap)
 			if err != nil {
 				t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 func (b *books) fire(until time.Time) []*sim.Event {
 	b.t.Helper()
 	var all []*sim.Event
-	for {
+	for range 1_000_000 {
 		events, fired, err := b.state.FireDue(until)
 		if err != nil {
 			b.t.Fatalf("due work broke the books: %v", err)
@@ -25,6 +25,8 @@ func (b *books) fire(until time.Time) []*sim.Event {
 		b.open = append(b.open, events...)
 		all = append(all, events...)
 	}
+	b.t.Fatalf("work due by %s never ends", until)
+	return nil
 }
 
 // types returns the types of events.
@@ -53,5 +55,5 @@ func (b *books) reload(rules sim.Rules) *books {
 	if state.Snapshot().Digest() != snap.Digest() {
 		b.t.Fatalf("the loaded state has another digest")
 	}
-	return &books{t: b.t, state: state, now: b.now}
+	return &books{t: b.t, given: rules, state: state, now: b.now}
 }

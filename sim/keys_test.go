@@ -210,6 +210,8 @@ func TestFingerprintsTellCommandsApart(t *testing.T) {
 		sim.CloseHolding{ID: stranger}, sim.CloseHolding{Cash: true, ID: stranger},
 		sim.LockHolding{ID: stranger, Amount: amount("1")}, sim.UnlockHolding{ID: stranger, Amount: amount("1")},
 		btc(""), btc("x"), sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "BTC", Quantity: amount("1")},
+		sim.UpdateAccount{AccountID: "a", Status: sim.AccountFrozen}, onChain("1"), incoming(onChain("1")), byWire("1"),
+		sim.ApproveTransfer{ID: stranger, By: "b"}, sim.RejectTransfer{ID: stranger, By: "b"}, sim.RejectTransfer{ID: stranger, Reason: "b"}, sim.CancelTransfer{ID: stranger},
 		sim.CancelSettlement{ID: stranger}, sim.HoldSettlement{ID: stranger}, sim.ReleaseSettlement{ID: stranger},
 	}
 	seen := make(map[sim.Fingerprint]sim.Command)

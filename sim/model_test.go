@@ -18,6 +18,10 @@ type model struct {
 	holdings map[sim.HoldingKey]*purse
 	open     map[uuid.UUID]sim.Instruct
 	external map[string]bool
+	// Of trades: which are held, which belong together, and who asked to cancel.
+	held    map[uuid.UUID]bool
+	partner map[uuid.UUID]uuid.UUID
+	asked   map[uuid.UUID]bool
 }
 
 // purse counts in units of 10^-18.
@@ -27,6 +31,7 @@ func newModel() *model {
 	return &model{
 		accounts: make(map[string]bool), holdings: make(map[sim.HoldingKey]*purse),
 		open: make(map[uuid.UUID]sim.Instruct), external: make(map[string]bool),
+		held: make(map[uuid.UUID]bool), partner: make(map[uuid.UUID]uuid.UUID), asked: make(map[uuid.UUID]bool),
 	}
 }
 
@@ -35,6 +40,8 @@ func newModel() *model {
 type expectation struct {
 	code   sim.Code
 	status sim.SettlementStatus
+	// partner is whom a trade that stays open was matched with.
+	partner uuid.UUID
 }
 
 var minorUnit = map[string]int{"BTC": 8, "AAPL": 18, "USD": 2, "JPY": 0}
@@ -78,17 +85,27 @@ func (m *model) do(c sim.Command, known sim.HoldingKey) expectation {
 		if _, ok := m.open[c.ID]; !ok {
 			return expectation{code: sim.CodeNotFound}
 		}
-		delete(m.open, c.ID)
-		return expectation{status: sim.StatusCancelled}
+		return m.cancel(c.ID)
 	case sim.HoldSettlement:
 		if _, ok := m.open[c.ID]; !ok {
 			return expectation{code: sim.CodeNotFound}
 		}
-		return expectation{code: sim.CodeWrongState} // what is open is held
+		if m.held[c.ID] {
+			return expectation{code: sim.CodeWrongState}
+		}
+		m.held[c.ID] = true
+		return expectation{status: sim.StatusPending}
 	case sim.ReleaseSettlement:
 		i, ok := m.open[c.ID]
 		if !ok {
 			return expectation{code: sim.CodeNotFound}
+		}
+		if !m.held[c.ID] {
+			return expectation{code: sim.CodeWrongState}
+		}
+		delete(m.held, c.ID)
+		if isTrade(i) {
+			return m.settleTrade(c.ID)
 		}
 		delete(m.open, c.ID)
 		return m.settle(i)
@@ -165,6 +182,9 @@ func (m *model) instruct(c sim.Instruct) expectation {
 		return expectation{code: sim.CodeAlreadyExists}
 	case c.Quantity.Sign() <= 0, !fine(c.Symbol, c.Quantity), c.Type == sim.Internal && c.SourceAccount == c.DestinationAccount:
 		return expectation{code: sim.CodeInvalid}
+	}
+	if isTrade(c) {
+		return m.instructTrade(c)
 	}
 	switch c.Type {
 	case sim.Deposit:
@@ -263,9 +283,8 @@ func TestTheBooksAgreeWithASimpleModel(t *testing.T) {
 			}
 			if s := d.Result.Settlement; s != nil && s.Status != want.status {
 				t.Fatalf("%+v is %s, the model says %s", c, s.Status, want.status)
-			} else if s != nil && s.Status == sim.StatusPending {
-				m.open[s.ID] = sim.Instruct{Type: s.Type, AccountID: s.AccountID, Symbol: s.Symbol, Quantity: s.Quantity,
-					SourceAccount: s.SourceAccount, DestinationAccount: s.DestinationAccount}
+			} else if i, ok := c.(sim.Instruct); ok && s.Status == sim.StatusPending {
+				m.remember(i, s, want.partner)
 			}
 			m.check(t, b.state.Snapshot())
 		}

@@ -148,10 +148,9 @@ func TestAVelocityLimitLooksBackOverItsWindow(t *testing.T) {
 	if other := onChain("5"); b.submit(other).Stage == sim.StageRejected {
 		t.Error("another asset is limited too")
 	}
-	b.seal()
 	rules := rulesWith(t)
 	rules.Policies = []sim.Policy{limit}
-	b.reload(rules)
+	b.restart(rules)
 	rejected("1", "4 transfers")
 	b.wait(15*time.Hour + 30*time.Minute) // the first is past
 	passes("100")

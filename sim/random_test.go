@@ -74,6 +74,9 @@ func drawCommand(t *rapid.T, snap *sim.Snapshot) sim.Command {
 }
 
 func drawInstruction(t *rapid.T, account, symbol string) sim.Instruct {
+	if rapid.Bool().Draw(t, "trade") {
+		return drawRandomTrade(t, account, symbol)
+	}
 	c := sim.Instruct{
 		Type:   sim.SettlementType(rapid.SampledFrom([]string{string(sim.Deposit), string(sim.Withdrawal), string(sim.Internal)}).Draw(t, "type")),
 		Symbol: symbol, Quantity: drawAmount(t, "quantity"), Hold: rapid.IntRange(0, 3).Draw(t, "hold") == 0,

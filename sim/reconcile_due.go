@@ -114,6 +114,12 @@ func (s *State) takeOver(v *Document) error {
 	case DocumentCorporateAction:
 		_, err := content(v, v.CorporateAction)
 		return err
+	case DocumentVelocity:
+		sent, err := content(v, func() (*velocityBook, error) { b, err := valueOf[velocityBook](v); return &b, err })
+		if err != nil || sent == nil {
+			return err
+		}
+		return sent.check()
 	case DocumentEntitlement:
 		_, err := content(v, v.Entitlements)
 		return err

@@ -99,27 +99,3 @@ func (c ReleaseSettlement) decide(d *decision) *Error {
 	ch.finish()
 	return nil
 }
-
-// cancelForCorporateAction cancels, in one event, open settlements of a symbol
-// that a corporate action makes pointless, about so many, and reports whether
-// there are more.
-func (d *decision) cancelForCorporateAction(symbol, reason string, most int) (more bool) {
-	c := d.changeSettlements()
-	for _, id := range d.openOf(symbol) {
-		s := c.draft(id)
-		if s == nil {
-			continue
-		}
-		if most <= 0 {
-			more = true
-			break
-		}
-		for _, side := range c.bothSides(s) {
-			c.cancel(side, StatusCancelled, ReasonCorporateAction, reason)
-			most--
-		}
-		c.happened(EventSettlementCancelled)
-	}
-	c.finish()
-	return more
-}

@@ -167,6 +167,7 @@ func (c *change) proceed(s *Settlement) {
 		return
 	}
 	if !c.acknowledge(s) {
+		c.passCutOffs(s)
 		c.schedule(s)
 		return
 	}
@@ -232,7 +233,8 @@ func (c *change) schedule(s *Settlement) {
 		if !t.instant {
 			consider(t.StartOf(valueDate(s)))
 		}
-		if s.Processing.Status != ProcessingPending && s.matched() && s.Settlement.ReasonCode == "" && !t.open(now) {
+		ready := s.Settlement.ReasonCode == "" || s.Settlement.ReasonCode == ReasonHeldDepository
+		if s.Processing.Status != ProcessingPending && s.matched() && ready && !t.open(now) {
 			consider(t.nextOpening(now)) // nothing but the hour keeps it
 		}
 	}

@@ -32,7 +32,9 @@ func (s *State) retentionEnd(m *Settlement) time.Time {
 func (c *change) fail(m *Settlement) {
 	code, text := m.Settlement.ReasonCode, m.Settlement.Reason
 	switch {
-	case m.matched() || m.Processing.Status == ProcessingPending:
+	case m.Processing.Status == ProcessingPending:
+		code, text = ReasonFrozen, m.Processing.Reason // nothing else lasts until a cut-off
+	case m.matched():
 	case m.Matching.ReasonCode == ReasonMissing:
 		code, text = ReasonCounterpartyLate, "the counterparty has not instructed"
 	default:

@@ -28,7 +28,7 @@ func (c *Instruct) record(d *decision, a asset.Asset, date string, terms *Terms,
 		found = &f
 	}
 	ch.asked, ch.found = s, *found
-	if code, text := c.rejection(d, s, a, ulnk, found); code != "" {
+	if code, text := c.rejection(ch, s, a, ulnk, found); code != "" {
 		ch.reject(s, code, text)
 		ch.happened(EventSettlementRejected)
 		ch.finish()
@@ -94,7 +94,10 @@ func (c *Instruct) resolveLinks(d *decision) (done uint32, ulnk string, err *Err
 }
 
 // rejection returns why a well-formed instruction is rejected, or nothing.
-func (c *Instruct) rejection(d *decision, s *Settlement, a asset.Asset, ulnk string, found *effects) (code, text string) {
+// One that comes after the cut-off of its value date is taken only where it is what
+// the counterparty waits for.
+func (c *Instruct) rejection(ch *change, s *Settlement, a asset.Asset, ulnk string, found *effects) (code, text string) {
+	d := ch.d
 	for _, id := range append(c.parties(), c.CounterpartyAccount) {
 		if account := d.accounts[id]; account != nil && account.Status == AccountClosed {
 			return ReasonAccount, "account " + quote(id) + " is closed"
@@ -106,7 +109,7 @@ func (c *Instruct) rejection(d *decision, s *Settlement, a asset.Asset, ulnk str
 		return ReasonSecurity, quote(c.Symbol) + " is cash, not a security: give it as the payment"
 	case s.NeedsMatch() && a.Kind == asset.Security && c.Quantity.Decimals() > 0 && !d.instant:
 		return ReasonQuantity, c.Quantity.String() + " is no whole number of " + c.Symbol
-	case t.late(s, d.now):
+	case t.late(s, d.now) && (!s.NeedsMatch() || s.outside() || ch.findMatch(s) == nil):
 		return ReasonLate, "received after the cut-off of " + s.ExpectedDate
 	case ulnk != "":
 		return ReasonLink, ulnk

@@ -129,15 +129,17 @@ func TestTransition11AnUnmatchedInstructionFailsAndMatchesLate(t *testing.T) {
 	b.until(at(23, 15, 0))
 	b.wantState(d, "PENDING ACKNOWLEDGED UNMATCHED:CMIS FAILING:CLAT RELEASED")
 	wantAmount(t, "the penalty of who was in time", b.settlement(d).Penalty, "0")
-	b.until(at(24, 9, 0))
-	// The counterparty's instruction for yesterday comes too late to be taken: its
-	// value date is past. The two agree on today.
-	if err := b.refuse(today(rvp())); err.Field != "settlement_date" {
-		t.Errorf("refused with %v", err)
-	}
+	r := b.instruct(today(rvp())) // late, but what the counterparty waits for
+	b.wantState(r, "PENDING PENDING_PROCESSING:ADEA PENDING RELEASED")
+	b.until(at(24, 0, 15))
+	b.wantState(d, "COMPLETED ACKNOWLEDGED MATCHED:CLAT SETTLED RELEASED")
+	b.wantState(r, "COMPLETED ACKNOWLEDGED MATCHED:LATE SETTLED RELEASED")
+	b.wantSteps(r, "ACKNOWLEDGED PENDING_PROCESSING:ADEA ACKNOWLEDGED MATCHED:LATE RESERVED SETTLED")
+	wantAmount(t, "the penalty of who was in time", b.settlement(d).Penalty, "0")
+	wantAmount(t, "the penalty of who was late", b.settlement(r).Penalty, "1.9")
 }
 
-func TestALateMatchIsMarkedAndCostsTheLateSide(t *testing.T) {
+func TestWhatDoesNotMatchFailsAndIsMarkedWhenItMatchesLate(t *testing.T) {
 	t.Parallel()
 	b := custodian(t, nil)
 	r := b.instruct(with(today(rvp()), func(c *sim.Instruct) { c.Symbol = "MSFT" }))

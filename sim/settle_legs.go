@@ -123,24 +123,22 @@ func (c *change) tryToSettle(g *group) {
 	legs := c.legs(g, money.Zero)
 	lacking := c.findLacking(g, c.needsOf(legs))
 	part := money.Zero
-	switch {
-	case lacking:
+	if lacking {
 		if part = c.part(g, money.Zero); part.IsZero() {
 			c.lack(g)
 			return
 		}
-	default:
-		for _, m := range g.members {
-			c.pend(m, obstacle{})
-		}
 	}
 	for _, m := range g.members {
-		if !c.d.timingOf(m).open(c.d.now) {
-			for _, m := range g.members {
-				c.pend(m, obstacle{})
-			}
-			return
+		if c.d.timingOf(m).open(c.d.now) {
+			continue
 		}
+		for _, m := range g.members {
+			if m.Settlement.ReasonCode != ReasonHeldDepository {
+				c.pend(m, obstacle{}) // nothing but the hour keeps it
+			}
+		}
+		return
 	}
 	put, found := c.disturb(g)
 	if put {

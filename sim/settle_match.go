@@ -133,7 +133,7 @@ func (s *State) difference(a, b *Settlement) (code string, n int) {
 func (c *change) pair(s, other *Settlement) {
 	s.MatchedWith, other.MatchedWith = other.ID, s.ID
 	later := s // the one that made the match late
-	if s.ID.String() < other.ID.String() {
+	if compareIDs(s.ID, other.ID) < 0 {
 		later = other
 	}
 	for _, m := range []*Settlement{s, other} {
@@ -162,7 +162,6 @@ func (c *change) matched(s *Settlement, own bool) {
 func (c *change) matchOutside(s *Settlement) {
 	party := &c.d.settlementRules().Counterparty
 	rule, ruled := party.Rule(s.Symbol, s.Terms.Counterparty.BIC, s.Quantity)
-	answered := s.Matching.ReasonCode != "" && s.Matching.ReasonCode != ReasonMissing
 	switch {
 	case s.Course.ReadyAt.After(c.d.now):
 		if s.Matching.ReasonCode == "" {
@@ -181,7 +180,7 @@ func (c *change) matchOutside(s *Settlement) {
 		return
 	}
 	// It got something wrong, and will instruct anew on the next business day.
-	if !answered {
+	if s.Matching.ReasonCode == "" || s.Matching.ReasonCode == ReasonMissing {
 		wrong := unmatchedCodes[c.d.generator.Below(int64(len(unmatchedCodes)))]
 		if wrong.code == ReasonAmount && !s.Type.AgainstPayment() {
 			wrong = unmatchedCodes[1]

@@ -2,22 +2,9 @@ package sim
 
 import (
 	"encoding/json"
-	"slices"
 
 	"github.com/google/uuid"
 )
-
-// openOf returns the open settlements of a symbol, the oldest first.
-func (s *State) openOf(symbol string) []uuid.UUID {
-	var ids []uuid.UUID
-	for id, st := range s.open {
-		if st.Symbol == symbol {
-			ids = append(ids, id)
-		}
-	}
-	slices.SortFunc(ids, compareIDs)
-	return ids
-}
 
 func notOpen(id uuid.UUID) *Error {
 	// Whether it is final or never existed is in the tables; the engine tells the

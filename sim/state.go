@@ -138,6 +138,11 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 			return nil, err
 		}
 	}
+	for _, h := range snap.Holdings {
+		if sum := s.index.reserved[h.Key()]; !sum.Equal(h.Reserved) {
+			return nil, fmt.Errorf("%w: %s has reserved %s of %s, its instructions and transfers %s", ErrBrokenInvariant, h.AccountID, h.Reserved, h.Symbol, sum)
+		}
+	}
 	s.wakeAll()
 	s.rearmReconciliation()
 	if snap.Keyed {

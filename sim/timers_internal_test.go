@@ -104,7 +104,7 @@ func TestALookThatLeavesItsRecordDueIsADefect(t *testing.T) {
 	t.Parallel()
 	d := faulty(t)
 	s := d.State
-	stuck := &Document{Kind: DocumentVelocity, ID: "stuck", Body: []byte("{}"), DueAt: s.time.Add(time.Hour)}
+	stuck := &Document{Kind: DocumentWebhook, ID: "stuck", Body: []byte("{}"), DueAt: s.time.Add(time.Hour)}
 	if err := s.putDocument(stuck); err != nil {
 		t.Fatal(err)
 	}

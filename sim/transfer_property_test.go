@@ -73,7 +73,11 @@ func drawSubmission(t *rapid.T, account string) sim.SubmitTransfer {
 
 // checkTransferBooks checks conservation, and that what transfers have under way
 // is what the holdings say.
-func checkTransferBooks(t *rapid.T, snap *sim.Snapshot) {
+func checkTransferBooks(t *rapid.T, state *sim.State) {
+	if err := state.CheckBooks(); err != nil {
+		t.Fatal(err)
+	}
+	snap := state.Snapshot()
 	type parts struct{ reserved, transit, pending money.Amount }
 	under := make(map[sim.HoldingKey]parts)
 	for _, tr := range snap.OpenTransfers {
@@ -114,7 +118,7 @@ func TestTransfersConserveWhatTheyMoveAndAllEnd(t *testing.T) {
 			} else {
 				b.decide(sim.Request{Command: c})
 			}
-			checkTransferBooks(t, b.state.Snapshot())
+			checkTransferBooks(t, b.state)
 			for _, e := range b.open[before:] {
 				for _, tr := range e.Transfers {
 					checkLife(t, known[tr.ID], tr)
@@ -128,8 +132,8 @@ func TestTransfersConserveWhatTheyMoveAndAllEnd(t *testing.T) {
 			}
 		}
 		b.wait(60 * 24 * time.Hour)
+		checkTransferBooks(t, b.state)
 		snap := b.state.Snapshot()
-		checkTransferBooks(t, snap)
 		if len(snap.OpenTransfers) > 0 || len(snap.Documents) > 0 {
 			t.Fatalf("after two months %d transfers and %d documents are open", len(snap.OpenTransfers), len(snap.Documents))
 		}
@@ -176,7 +180,7 @@ func TestTransfersGoOnAfterARestartAsIfThereHadBeenNone(t *testing.T) {
 		replay := sim.NewState(unluckyRules(t), sim.NewGenerator("books", 1))
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			if rapid.IntRange(0, 3).Draw(t, "restart") == 0 {
-				restarted.reload(unluckyRules(t))
+				restarted.restart(unluckyRules(t))
 			}
 			c, pause := drawTransferStep(t, steady.state.Snapshot())
 			for _, b := range []*books{steady, restarted} {

@@ -11,8 +11,8 @@ import (
 // MaxVelocityHours is the longest window of a velocity limit: a week.
 const MaxVelocityHours = 7 * 24
 
-// EventVelocityExpired: nothing has left an account in an asset for longer than
-// any velocity limit looks back.
+// EventVelocityExpired says that nothing has left an account in an asset for
+// longer than any velocity limit looks back.
 const EventVelocityExpired EventType = "velocity.expired"
 
 // velocityBook counts what was submitted to leave one account in one asset, hour

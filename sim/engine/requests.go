@@ -279,6 +279,9 @@ func (e *Engine) explain(ctx context.Context, command sim.Command, refusal *sim.
 	if err != nil {
 		return err
 	}
+	if _, cancel := command.(sim.CancelSettlement); cancel && st.Status == sim.StatusCompleted {
+		return sim.Errorf(sim.CodeWrongState, "settlement %s is %s, which is final: cancellation is denied (%s)", id, st.Status, sim.ReasonDeniedSettled)
+	}
 	return sim.Errorf(sim.CodeWrongState, "settlement %s is %s, which is final", id, st.Status)
 }
 

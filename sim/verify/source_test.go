@@ -112,16 +112,16 @@ func transfer(w *writer, n byte) *sim.Transfer {
 func write(w *writer) {
 	first, second := transfer(w, 0), transfer(w, 1)
 	w.record(&sim.Event{Transfers: []*sim.Transfer{first, second}, Documents: []*sim.Document{
-		{Kind: sim.DocumentFault, ID: "gone", Body: []byte(`{}`), UpdatedAt: w.now},
-		{Kind: sim.DocumentFault, ID: "f", Body: []byte(`{"n":1}`), UpdatedAt: w.now},
-		{Kind: sim.DocumentWebhook, ID: "w", Body: []byte(`{"n":2}`), DueAt: w.now.Add(time.Hour), UpdatedAt: w.now},
+		{Kind: "note", ID: "gone", Body: []byte(`{}`), UpdatedAt: w.now},
+		{Kind: "note", ID: "f", Body: []byte(`{"n":1}`), UpdatedAt: w.now},
+		{Kind: "plan", ID: "w", Body: []byte(`{"n":2}`), DueAt: w.now.Add(time.Hour), UpdatedAt: w.now},
 	}})
 	settled := *second
 	settled.Status, settled.Stage, settled.CompletedAt = sim.StatusCompleted, sim.StageSettled, w.now
 	settled.Approvals = append(slices.Clone(settled.Approvals[:1]), sim.Approval{By: "last", At: w.now, Decision: sim.Approved})
 	w.record(&sim.Event{
 		Transfers: []*sim.Transfer{&settled},
-		Documents: []*sim.Document{{Kind: sim.DocumentFault, ID: "gone", UpdatedAt: w.now, Removed: true}},
+		Documents: []*sim.Document{{Kind: "note", ID: "gone", UpdatedAt: w.now, Removed: true}},
 	})
 	deposit := func(account, symbol, quantity string) sim.Command {
 		return sim.Instruct{Type: sim.Deposit, AccountID: account, Symbol: symbol, Quantity: amount(quantity)}

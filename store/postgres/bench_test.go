@@ -34,8 +34,41 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// BenchmarkProject writes what deposits of one second or so change, once as
-// new rows and once as changes of rows that may be there already.
+// secondOfDeposits is what deposits of one second or so change, as new rows or
+// as changes of rows that may be there already. It continues behind place n.
+func secondOfDeposits(n, settlements int, added bool) *sim.Projection {
+	p := &sim.Projection{}
+	for range settlements {
+		n++
+		id, sequence := numbered(n), uint64(n)
+		st := &sim.Settlement{
+			ID: id, ExternalID: uuid.NewString(), Type: sim.Deposit, AccountID: fmt.Sprintf("account-%d", n%100), Symbol: "BTC-USD",
+			Quantity: amount("1.25"), Settled: amount("1.25"), Status: sim.StatusCompleted, SourceAccount: sim.Depository,
+			Processing: sim.Dimension{Status: sim.ProcessingAcknowledged}, Settlement: sim.Dimension{Status: sim.SettlementSettled},
+			Hold:        sim.Dimension{Status: sim.HoldReleased},
+			History:     []sim.Transition{{At: at, Status: "ACKNOWLEDGED", Sequence: sequence}, {At: at, Status: "SETTLED", Sequence: sequence}},
+			InitiatedAt: at, CompletedAt: at, ExpectedDate: "2026-03-01",
+		}
+		st.DestinationAccount = st.AccountID
+		if !added {
+			st.History[0].Sequence = 0
+		}
+		p.Settlements = append(p.Settlements, st)
+		p.Entries = append(p.Entries, sim.Entry{
+			Sequence: sequence, SettlementID: id, PostedAt: at, Posting: sim.Posting{Symbol: "BTC-USD", Amount: amount("1.25"),
+				Debit:  sim.LedgerAccount{AccountID: sim.Depository, Bucket: sim.BucketMirror},
+				Credit: sim.LedgerAccount{AccountID: st.AccountID, Bucket: sim.BucketAvailable}},
+		})
+		p.Keys = append(p.Keys, sim.KeyRecord{Key: sim.Key{Kind: sim.KeyIdempotency, Value: uuid.NewString()}, Sequence: sequence})
+	}
+	for i := range 100 {
+		p.Holdings = append(p.Holdings, &sim.Holding{ID: numbered(1e9 + i), AccountID: fmt.Sprintf("account-%d", i), Symbol: "BTC-USD", Available: amount("17.5"), Currency: "USD", CreatedAt: at, UpdatedAt: at})
+	}
+	p.Through.Sequence = uint64(n)
+	return p
+}
+
+// BenchmarkProject writes seconds of deposits.
 func BenchmarkProject(b *testing.B) {
 	for _, mode := range []string{"copied", "upserted"} {
 		b.Run(mode, func(b *testing.B) {
@@ -43,41 +76,30 @@ func BenchmarkProject(b *testing.B) {
 			j := openJournal(b, s, newSchema(b, s))
 			load(b, j)
 			const settlements = 1000
-			sequence, n := uint64(0), 0
+			n := 0
 			for b.Loop() {
-				p := &sim.Projection{}
-				for range settlements {
-					sequence, n = sequence+1, n+1
-					id := numbered(n)
-					st := &sim.Settlement{
-						ID: id, ExternalID: uuid.NewString(), Type: sim.Deposit, AccountID: fmt.Sprintf("account-%d", n%100), Symbol: "BTC-USD",
-						Quantity: amount("1.25"), Settled: amount("1.25"), Status: sim.StatusCompleted, SourceAccount: sim.Depository,
-						Processing: sim.Dimension{Status: sim.ProcessingAcknowledged}, Settlement: sim.Dimension{Status: sim.SettlementSettled},
-						Hold:        sim.Dimension{Status: sim.HoldReleased},
-						History:     []sim.Transition{{At: at, Status: "ACKNOWLEDGED", Sequence: sequence}, {At: at, Status: "SETTLED", Sequence: sequence}},
-						InitiatedAt: at, CompletedAt: at, ExpectedDate: "2026-03-01",
-					}
-					st.DestinationAccount = st.AccountID
-					if mode == "upserted" {
-						st.History[0].Sequence = 0
-					}
-					p.Settlements = append(p.Settlements, st)
-					p.Entries = append(p.Entries, sim.Entry{
-						Sequence: sequence, SettlementID: id, PostedAt: at, Posting: sim.Posting{Symbol: "BTC-USD", Amount: amount("1.25"),
-							Debit:  sim.LedgerAccount{AccountID: sim.Depository, Bucket: sim.BucketMirror},
-							Credit: sim.LedgerAccount{AccountID: st.AccountID, Bucket: sim.BucketAvailable}},
-					})
-					p.Keys = append(p.Keys, sim.KeyRecord{Key: sim.Key{Kind: sim.KeyIdempotency, Value: uuid.NewString()}, Sequence: sequence})
-				}
-				for i := range 100 {
-					p.Holdings = append(p.Holdings, &sim.Holding{ID: numbered(1e9 + i), AccountID: fmt.Sprintf("account-%d", i), Symbol: "BTC-USD", Available: amount("17.5"), Currency: "USD", CreatedAt: at, UpdatedAt: at})
-				}
-				p.Through.Sequence = sequence
+				p := secondOfDeposits(n, settlements, mode == "copied")
+				n += settlements
 				if err := j.Project(b.Context(), p); err != nil {
 					b.Fatal(err)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/settlements, "µs/settlement")
+		})
+	}
+}
+
+// BenchmarkEncode is this process's part of that.
+func BenchmarkEncode(b *testing.B) {
+	for _, mode := range []string{"copied", "upserted"} {
+		b.Run(mode, func(b *testing.B) {
+			p := secondOfDeposits(0, 1000, mode == "copied")
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := encode(p, 0); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,6 +53,11 @@ type copyRows struct {
 func (c *copyRows) begin(columns int) {
 	if c.b == nil {
 		c.b = append(make([]byte, 0, 16<<10), copyHeader...)
+	}
+	if cap(c.b)-len(c.b) < 1<<10 {
+		// Doubled, where appending would grow a large buffer by a quarter: to move
+		// what is there took half of the time of encoding.
+		c.b = slices.Grow(c.b, len(c.b))
 	}
 	c.rows++
 	c.b = binary.BigEndian.AppendUint16(c.b, uint16(columns))

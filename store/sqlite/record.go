@@ -43,8 +43,6 @@ func (w *row) put(c *tables.Column, v any) {
 		w.time(*v)
 	case *[]byte:
 		w.optional(string(*v))
-	case tables.Embedded:
-		w.optional(string(v.Encode()))
 	case *tables.Bits:
 		if *v == 0 {
 			w.add(nil)
@@ -59,6 +57,8 @@ func (w *row) put(c *tables.Column, v any) {
 		w.add(*v)
 	case *sim.Fingerprint:
 		w.add(v[:])
+	case tables.Embedded: // last, as asking for an interface takes longest
+		w.optional(string(v.Encode()))
 	default:
 		panic(fmt.Sprintf("column %s is a %T", c.Name, v)) // a defect of the description
 	}

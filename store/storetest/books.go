@@ -11,6 +11,14 @@ import (
 
 var amount = money.MustParse
 
+// Kinds of documents to which the core gives no meaning, so that their bodies
+// may be anything.
+const (
+	noteKind sim.DocumentKind = "note"
+	markKind sim.DocumentKind = "mark"
+	planKind sim.DocumentKind = "plan"
+)
+
 func rules() sim.Rules {
 	return sim.Rules{
 		Assets: asset.NewRegistry(), AutoOpen: true,

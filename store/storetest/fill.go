@@ -129,7 +129,8 @@ func (f *filler) text(name string) string {
 	for range 1 + f.IntN(6) {
 		b.WriteString(parts[f.IntN(len(parts))])
 	}
-	return fmt.Sprintf("%s%d", b.String(), f.n) // never twice
+	f.n++
+	return fmt.Sprintf("%s#%d", b.String(), f.n) // never twice
 }
 
 // variants returns records of which the first is full, the last empty, and each
@@ -211,7 +212,7 @@ func newFilled(f *filler, sequence uint64) *filled {
 		t.Status = sim.SettlementStatus(statuses[i%len(statuses)])
 	}
 	out.documents = variants(f, func(v *sim.Document) {
-		v.Kind, v.ID, v.Removed = sim.DocumentFault, f.text(""), false
+		v.Kind, v.ID, v.Removed = noteKind, f.text(""), false
 		if v.Body == nil {
 			v.Body = []byte(`{}`)
 		}
@@ -293,7 +294,7 @@ func (x *filled) check(t testing.TB, j *journal) {
 	}
 	sameRecords(t, "settlements", j.settlements(7, sim.SettlementFilter{}), sortedBy(x.settlements, settlementCursor))
 	sameRecords(t, "transfers", j.transfers(7, sim.TransferFilter{}), sortedBy(x.transfers, transferCursor))
-	sameRecords(t, "documents", j.documents(7, sim.DocumentFault), sortedBy(x.documents, documentOrder))
+	sameRecords(t, "documents", j.documents(7, noteKind), sortedBy(x.documents, documentOrder))
 	for _, v := range x.documents {
 		for _, got := range j.documents(100, v.Kind) {
 			if got.ID == v.ID && !bytes.Equal(got.Body, v.Body) {

@@ -20,7 +20,7 @@ func testEmpty(t *testing.T, s *store) {
 	sameRecords(t, "mirrors", j.mirrors(), nil)
 	sameRecords(t, "settlements", j.settlements(10, sim.SettlementFilter{}), nil)
 	sameRecords(t, "transfers", j.transfers(10, sim.TransferFilter{}), nil)
-	sameRecords(t, "documents", j.documents(10, sim.DocumentFault), nil)
+	sameRecords(t, "documents", j.documents(10, noteKind), nil)
 	sameRecords(t, "entries", j.entries(10, sim.EntryFilter{}), nil)
 	sameRecords(t, "keys", j.keys(), nil)
 	if v := j.findTransfer(uuid.MustParse("019ab0de-0000-7000-8000-000000000001")); v != nil {

@@ -236,7 +236,7 @@ func testContexts(t *testing.T, s *store) {
 		"ListMirrors":     func() error { _, err := j.ListMirrors(ended); return err },
 		"ListSettlements": func() error { _, err := j.ListSettlements(ended, sim.SettlementFilter{}, page); return err },
 		"ListTransfers":   func() error { _, err := j.ListTransfers(ended, sim.TransferFilter{}, page); return err },
-		"ListDocuments":   func() error { _, err := j.ListDocuments(ended, sim.DocumentFault, page); return err },
+		"ListDocuments":   func() error { _, err := j.ListDocuments(ended, noteKind, page); return err },
 		"FindTransfer":    func() error { _, err := j.FindTransfer(ended, uuid.UUID{1}); return err },
 		"ListEntries":     func() error { _, err := j.ListEntries(ended, sim.EntryFilter{}, page); return err },
 		"FindSettlement":  func() error { _, err := j.FindSettlement(ended, uuid.UUID{1}); return err },

@@ -97,7 +97,7 @@ type randomBooks struct {
 }
 
 // randomKinds are the kinds of random documents.
-var randomKinds = []sim.DocumentKind{sim.DocumentFault, sim.DocumentVelocity, sim.DocumentBreak}
+var randomKinds = []sim.DocumentKind{noteKind, planKind, markKind}
 
 // records writes an event with random transfers and documents.
 func (r *randomBooks) records() *sim.Batch {
@@ -108,6 +108,8 @@ func (r *randomBooks) records() *sim.Batch {
 		f.fill(reflect.ValueOf(v).Elem(), "")
 		v.AccountID, v.Rail = []string{"fund-a", "fund-b"}[r.IntN(2)], []string{"wire", "ach"}[r.IntN(2)]
 		v.Direction = []sim.Direction{sim.DirectionIn, sim.DirectionOut}[r.IntN(2)]
+		// What it has under way would have to be in a holding as well.
+		v.Reserved, v.Transit, v.PendingIn, v.Fee, v.MaxFee = money.Zero, money.Zero, money.Zero, money.Zero, v.Fee
 		v.History, v.ReturnDue = []sim.Transition{{At: r.now.Truncate(time.Microsecond), Status: "SUBMITTED"}}, false
 		if r.IntN(3) == 0 {
 			v.ExternalID, v.Approvals, v.Metadata = "", nil, nil

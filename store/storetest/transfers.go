@@ -10,7 +10,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
 
-// seal a batch of one event with records that are made by hand, so that tests
+// write seals a batch of one event with records that are made by hand, so that tests
 // of stores need no rule by which they come to be.
 func (b *books) write(event *sim.Event) *sim.Batch {
 	b.t.Helper()
@@ -132,7 +132,6 @@ func testTransferUpdates(t *testing.T, s *store) {
 	step(func(*sim.Transfer) {})
 	step(decide("ann", sim.Approved))
 	step(decide("bob", sim.Rejected))
-	step(func(v *sim.Transfer) { v.Approvals = v.Approvals[:1] })
 	step(decide("eve", sim.Approved))
 	step(func(v *sim.Transfer) {
 		v.Status, v.Stage, v.ReturnDue, v.DueAt = sim.StatusCompleted, sim.StageSettled, true, b.now.Add(time.Hour).Truncate(time.Microsecond)
@@ -153,7 +152,7 @@ func testDocuments(t *testing.T, s *store) {
 		j.project(sim.Fold(batches))
 		want := b.state.Snapshot()
 		sameSnapshot(t, j.load(), want)
-		for _, kind := range []sim.DocumentKind{sim.DocumentFault, sim.DocumentBreak, sim.DocumentWebhook} {
+		for _, kind := range []sim.DocumentKind{noteKind, markKind, planKind} {
 			of := keep(want.Documents, func(v *sim.Document) bool { return v.Kind == kind })
 			for _, limit := range limits(4) {
 				sameRecords(t, string(kind), j.documents(limit, kind), sortedBy(of, documentOrder))
@@ -170,15 +169,15 @@ func testDocuments(t *testing.T, s *store) {
 	gone := func(kind sim.DocumentKind, id string) *sim.Document {
 		return &sim.Document{Kind: kind, ID: id, UpdatedAt: b.now.Truncate(time.Microsecond), Removed: true}
 	}
-	step(document(sim.DocumentFault, "b", `{"n":1}`), document(sim.DocumentFault, "B", `{"n":2}`), document(sim.DocumentFault, "ä", `{}`),
-		document(sim.DocumentFault, "日本", `{"n":1.50}`), document(sim.DocumentBreak, "b", `{"n":3}`))
-	step(document(sim.DocumentFault, "b", `{"n":4}`), document(sim.DocumentFault, "b", `{"n":5}`))
-	step(gone(sim.DocumentFault, "b"), gone(sim.DocumentFault, "never there"))
-	step(gone(sim.DocumentFault, "B"), document(sim.DocumentFault, "B", `{"again":true}`), document(sim.DocumentWebhook, "w", `{}`), gone(sim.DocumentWebhook, "w"))
-	behind, err := j.ListDocuments(j.ctx, sim.DocumentFault, sim.Page{After: "a", Limit: 10})
+	step(document(noteKind, "b", `{"n":1}`), document(noteKind, "B", `{"n":2}`), document(noteKind, "ä", `{}`),
+		document(noteKind, "日本", `{"n":1.50}`), document(markKind, "b", `{"n":3}`))
+	step(document(noteKind, "b", `{"n":4}`), document(noteKind, "b", `{"n":5}`))
+	step(gone(noteKind, "b"), gone(noteKind, "never there"))
+	step(gone(noteKind, "B"), document(noteKind, "B", `{"again":true}`), document(planKind, "w", `{}`), gone(planKind, "w"))
+	behind, err := j.ListDocuments(j.ctx, noteKind, sim.Page{After: "a", Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameRecords(t, "documents behind a", behind, keep(j.documents(10, sim.DocumentFault), func(v *sim.Document) bool { return v.ID > "a" }))
-	step(gone(sim.DocumentFault, "B"), gone(sim.DocumentFault, "ä"), gone(sim.DocumentFault, "日本"), gone(sim.DocumentBreak, "b"))
+	sameRecords(t, "documents behind a", behind, keep(j.documents(10, noteKind), func(v *sim.Document) bool { return v.ID > "a" }))
+	step(gone(noteKind, "B"), gone(noteKind, "ä"), gone(noteKind, "日本"), gone(markKind, "b"))
 }
