@@ -228,26 +228,33 @@ func (b *Books) unsure(waiting []answer) {
 	}
 }
 
-// answer tells callers whose group is durable.
+// answer tells callers whose group is durable. Refusals come last: a retry in the
+// same group may have been carried out.
 func (b *Books) answer(waiting []answer) error {
-	for i := range waiting {
-		w := &waiting[i]
-		var err error
-		switch w.decision.Outcome {
-		case sim.Accepted, sim.Repeated:
-			if err = b.audit.Acknowledged(&w.request, &w.decision.Result); err == nil {
+	for _, refusals := range []bool{false, true} {
+		for i := range waiting {
+			w := &waiting[i]
+			if refused := w.decision.Outcome == sim.Refused; refused != refusals {
 				continue
 			}
-		default:
-			if err = b.audit.Refused(&w.request); err == nil && w.decision.Err.Code == sim.CodeInternal {
-				err = w.decision.Err
+			if err := w.tell(b.audit); err != nil {
+				return fmt.Errorf("%T: %w", w.request.Command, err)
 			}
-		}
-		if err != nil {
-			return fmt.Errorf("%T: %w", w.request.Command, err)
 		}
 	}
 	return nil
+}
+
+// tell gives an answer to the auditor.
+func (w *answer) tell(audit *auditor.Auditor) error {
+	switch {
+	case w.decision.Outcome != sim.Refused:
+		return audit.Acknowledged(&w.request, &w.decision.Result)
+	case w.decision.Err.Code == sim.CodeInternal:
+		return w.decision.Err
+	default:
+		return audit.Refused(&w.request, w.decision.Err)
+	}
 }
 
 // project brings the tables to so many batches of the journal.

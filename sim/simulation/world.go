@@ -91,7 +91,9 @@ func override(d *dice, p *profile.Profile) {
 		s.Counterparty.AffirmDelay = profile.Duration(pick(d, 0, 10*time.Minute, 30*time.Hour))
 		s.Counterparty.ConfirmDelay = profile.Duration(pick(d, 0, time.Minute, 3*time.Hour))
 		s.Calendar = pick(d, calendar.Names()...)
-		s.TimeZone = pick(d, "", "America/New_York", "Europe/London", "Asia/Tokyo")
+		if s.TimeZone = pick(d, "", "America/New_York", "Europe/London"); s.Calendar == "24X7" {
+			s.TimeZone = pick(d, "", "Asia/Tokyo", "America/New_York")
+		}
 		s.CutOff = pick(d, 12*hour, 15*hour+1, 18*hour, calendar.EndOfDay)
 		s.CheckInterval = profile.Duration(pick(d, time.Second, 10*time.Minute, 2*time.Hour))
 	}

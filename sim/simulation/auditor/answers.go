@@ -89,10 +89,10 @@ func idOf(r *sim.Result) uuid.UUID {
 
 // Refused takes the answer to a request that was refused: nothing of it may be in
 // the journal, unless it was answered with [Auditor.Unknown] or acknowledged before.
-func (a *Auditor) Refused(r *sim.Request) error {
+func (a *Auditor) Refused(r *sim.Request, refusal error) error {
 	name := markOf(metadataOf(r.Command))
 	if at, seen := a.marks[name]; name != "" && seen && !a.acknowledged[at] && !a.markedUnsure[name] {
-		return fmt.Errorf("refused, and event %d has its mark %s", at, name)
+		return fmt.Errorf("refused (%w), and event %d has its mark %s", refusal, at, name)
 	}
 	return nil
 }

@@ -68,23 +68,31 @@ func (a *Auditor) takes(st *sim.Settlement) bool {
 	return s.ProcessingTime > 0 || (outside && s.Counterparty.ConfirmDelay > 0)
 }
 
-// date is the local date.
-func (h *hours) date(at time.Time) string { return at.In(h.zone).Format(time.DateOnly) }
+// date is the date where the calendar is kept.
+func (h *hours) date(at time.Time) string { return at.In(h.days.Location()).Format(time.DateOnly) }
 
-// check checks that something may be settled at a time: on a business day and
-// before the cut-off.
+// check checks that something may be settled at a time: on a business day, where
+// the calendar is kept, and before the cut-off, where that is reckoned.
 func (h *hours) check(at time.Time) error {
-	local := at.In(h.zone)
-	day := calendar.DateOf(at, h.zone)
+	local := at.In(h.days.Location())
+	day := calendar.DateOf(at, h.days.Location())
 	if !h.days.Business(day) {
 		return fmt.Errorf("%s is no business day of %s", local.Format("Monday 2006-01-02"), h.days.Name())
 	}
-	second := calendar.TimeOfDay(local.Hour()*3600 + local.Minute()*60 + local.Second())
-	if second >= h.cutOff {
-		return fmt.Errorf("%s is past the cut-off at %s", local.Format(time.DateTime), h.cutOff)
+	// The seconds of the day are put onto the date as they are written on a clock;
+	// where the clock is put on or back in between, that is what a day lacks or has
+	// more.
+	seconds := int(h.cutOff)
+	cutOff := time.Date(local.Year(), local.Month(), local.Day(), seconds/3600, seconds/60%60, seconds%60, 0, h.zone)
+	if !at.Before(cutOff) {
+		return fmt.Errorf("%s is past the cut-off at %s", at.Format(time.DateTime), cutOff)
 	}
-	if early, ok := h.days.EarlyClose(day); ok && h.zone.String() == h.days.Location().String() && second >= early {
-		return fmt.Errorf("%s is past the early close at %s", local.Format(time.DateTime), early)
+	if early, ok := h.days.EarlyClose(day); ok {
+		seconds = int(early)
+		closing := time.Date(local.Year(), local.Month(), local.Day(), seconds/3600, seconds/60%60, seconds%60, 0, h.days.Location())
+		if !at.Before(closing) {
+			return fmt.Errorf("%s is past the early close at %s", at.Format(time.DateTime), closing)
+		}
 	}
 	return nil
 }

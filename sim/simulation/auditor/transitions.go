@@ -17,7 +17,7 @@ var (
 	processing = map[string][]string{
 		"ACKNOWLEDGED":       {"CANCEL_REQUESTED", "CANCELLED", "REJECTED"},
 		"PENDING_PROCESSING": {"ACKNOWLEDGED", "CANCELLED", "REJECTED"},
-		"CANCEL_REQUESTED":   {"ACKNOWLEDGED", "CANCELLED"},
+		"CANCEL_REQUESTED":   {"ACKNOWLEDGED", "CANCELLED", "REJECTED"},
 	}
 	matching = map[string][]string{
 		"":          {"UNMATCHED", "MATCHED"},
