@@ -61,13 +61,17 @@ func (s *State) rememberReconciliation(v *Document) error {
 	if err != nil {
 		return err
 	}
-	s.reconciled = slices.DeleteFunc(s.reconciled, func(known reconciled) bool { return known.id == v.ID })
-	if r == nil {
-		return nil
+	switch at := slices.IndexFunc(s.reconciled, func(known reconciled) bool { return known.id == v.ID }); {
+	case at == 0:
+		s.reconciled = s.reconciled[1:]
+	case at > 0:
+		s.reconciled = slices.Delete(s.reconciled, at, at+1)
 	}
-	known := reconciled{v.ID, r.At, r.Sequence}
-	at, _ := slices.BinarySearchFunc(s.reconciled, known, compareReconciled)
-	s.reconciled = slices.Insert(s.reconciled, at, known)
+	if r != nil {
+		known := reconciled{v.ID, r.At, r.Sequence}
+		at, _ := slices.BinarySearchFunc(s.reconciled, known, compareReconciled)
+		s.reconciled = slices.Insert(s.reconciled, at, known)
+	}
 	return nil
 }
 

@@ -70,6 +70,9 @@ func (b *Books) Auditor() *auditor.Auditor { return b.audit }
 // Journal returns the hash of the last durable batch.
 func (b *Books) Journal() sim.Digest { return b.journal[len(b.journal)-1].Hash }
 
+// Batches returns the journal. The batches must not be changed.
+func (b *Books) Batches() []*sim.Batch { return b.journal }
+
 // errUnsure ends a request whose group failed before it was decided.
 var errUnsure = errors.New("the group has failed")
 

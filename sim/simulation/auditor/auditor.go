@@ -140,6 +140,7 @@ func (a *Auditor) event(e *sim.Event, last bool) error {
 		return fmt.Errorf("account %s was opened for a request of which the batch holds nothing else", e.Accounts[0].AccountID)
 	}
 	a.sequence, a.time = e.Sequence, e.Time
+	a.view.Happened[e.Type]++
 	note := eventNote{}
 	if e.Key != nil {
 		if a.keys[e.Key.Key] {

@@ -22,6 +22,9 @@ type View struct {
 	Faults        []string
 	Actions       []string
 
+	// Happened counts the events by type.
+	Happened map[sim.EventType]int
+
 	holdings map[uuid.UUID]*sim.Holding
 	at       map[uuid.UUID]int // in its list
 }
@@ -29,7 +32,7 @@ type View struct {
 const recent = 64
 
 func newView() View {
-	return View{holdings: make(map[uuid.UUID]*sim.Holding), at: make(map[uuid.UUID]int)}
+	return View{Happened: make(map[sim.EventType]int), holdings: make(map[uuid.UUID]*sim.Holding), at: make(map[uuid.UUID]int)}
 }
 
 // View returns what the auditor knows.
