@@ -29,6 +29,7 @@ type Books struct {
 	open    []*sim.Event
 	waiting []answer // for the open group to be durable
 	dice    *dice
+	real    time.Time
 }
 
 // answer is what a caller will be told.
@@ -47,6 +48,7 @@ func NewBooks(w *World) (Target, error) {
 		state:  sim.NewState(w.Rules, sim.NewGenerator(Instance, w.Seed)),
 		tables: sim.NewState(w.Rules, sim.NewGenerator(Instance, w.Seed)),
 		dice:   newDice(w.Seed, -2),
+		real:   w.Start,
 	}
 	for _, c := range w.Opening {
 		d, err := b.decide(&sim.Request{Command: c})
@@ -82,6 +84,13 @@ func (b *Books) Ask(requests []sim.Request, trouble Trouble, luck uint64) error 
 	b.dice = newDice(luck, 0)
 	for i := range requests {
 		r := requests[i]
+		if b.world.Clocks && b.dice.in(2) {
+			b.real = b.real.Add(b.dice.between(0, time.Minute))
+		}
+		if c, ok := r.Command.(sim.SetClock); ok {
+			c.Real = b.real
+			r.Command = c
+		}
 		d, err := b.decide(&r)
 		switch {
 		case errors.Is(err, errUnsure):
@@ -102,8 +111,8 @@ func (b *Books) Ask(requests []sim.Request, trouble Trouble, luck uint64) error 
 	return b.commit(trouble)
 }
 
-// now is the instance time. The clock is manual, so real time plays no part.
-func (b *Books) now() time.Time { return b.state.Now(b.world.Start) }
+// now is the instance time. While the clock is manual, real time plays no part.
+func (b *Books) now() time.Time { return b.state.Now(b.real) }
 
 // decide decides a request, with the work and the lookups that it needs.
 func (b *Books) decide(r *sim.Request) (sim.Decision, error) {

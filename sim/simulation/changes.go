@@ -101,8 +101,7 @@ func (p *player) holding() sim.Command {
 
 func (p *player) openHolding() sim.Command {
 	symbol := p.symbol()
-	cash := symbol == "USD" || symbol == "EUR" || symbol == "JPY"
-	c := sim.OpenHolding{Cash: cash != p.in(20), AccountID: p.someAccount(), Symbol: symbol, Available: decimal(p.Int64N(5000), 0)}
+	c := sim.OpenHolding{Cash: isCurrency(symbol) != p.in(20), AccountID: p.someAccount(), Symbol: symbol, Available: decimal(p.Int64N(5000), 0)}
 	if p.in(3) {
 		c.Locked = decimal(p.Int64N(50), 0)
 	}
@@ -111,7 +110,7 @@ func (p *player) openHolding() sim.Command {
 
 // account thinks of opening, freezing, thawing and closing accounts.
 func (p *player) account() sim.Command {
-	switch p.IntN(6) {
+	switch p.IntN(10) {
 	case 0:
 		return sim.OpenAccount{
 			AccountID: pick(p.dice, accounts...), ClientID: pick(p.dice, "", "client"), Type: pick(p.dice, "", sim.AccountMaster, sim.AccountSegregated),
@@ -152,6 +151,12 @@ func (p *player) corporate() sim.Command {
 // advance thinks of how far time goes on.
 func (p *player) advance() sim.Command {
 	now := p.audit.Time()
+	if p.world.Clocks && p.in(12) {
+		return sim.SetClock{Mode: sim.ClockScaled, Factor: pick(p.dice, int64(1), 60, 5000)}
+	}
+	if p.audit.Clock() != sim.ClockManual && p.in(4) {
+		return sim.SetClock{Mode: sim.ClockManual}
+	}
 	switch p.IntN(20) {
 	case 0, 1, 2, 3, 4, 5:
 		return sim.AdvanceClock{ToNextEvent: true}
@@ -168,7 +173,7 @@ func (p *player) advance() sim.Command {
 		at := time.Date(local.Year(), local.Month(), local.Day(), pick(p.dice, 17, 18, 20, 21, 22), 0, 0, 0, time.UTC)
 		return sim.AdvanceClock{To: at.Add(-time.Duration(p.IntN(2)) * time.Microsecond)}
 	case 17:
-		return sim.SetClock{Mode: sim.ClockManual, Instant: now.Add(p.between(0, time.Minute)), Real: p.world.Start}
+		return sim.SetClock{Mode: sim.ClockManual, Instant: now.Add(p.between(0, time.Minute))}
 	case 18:
 		return sim.AdvanceClock{To: now.Add(-time.Second)} // backwards: refused
 	default:

@@ -32,6 +32,7 @@ type Served struct {
 // opens: at the start, and after each restart again.
 func NewServed(open func() (sim.Journal, error)) func(*World) (Target, error) {
 	return func(w *World) (Target, error) {
+		w.Clocks = false // a clock that goes on would make the machine's pace matter
 		s := &Served{world: w, audit: newAuditor(w), open: open}
 		if err := s.start(); err != nil {
 			return nil, errors.Join(err, s.end())

@@ -66,8 +66,19 @@ func TestHistoriesOfAStateKeepEveryPromise(t *testing.T) {
 	n, length := amount(24, 400)
 	began, last := time.Now(), time.Now()
 	did, events := 0, uint64(0)
+	happened := make(map[sim.EventType]int)
 	for seed := *from; seed < *from+n; seed++ {
-		out, err := simulation.Run(simulation.Options{Seed: seed, Steps: length}, simulation.NewBooks)
+		var target simulation.Target
+		out, err := simulation.Run(simulation.Options{Seed: seed, Steps: length}, func(w *simulation.World) (simulation.Target, error) {
+			t, err := simulation.NewBooks(w)
+			target = t
+			return t, err
+		})
+		if target != nil {
+			for event, times := range target.Auditor().View().Happened {
+				happened[event] += times
+			}
+		}
 		if err != nil {
 			report(t, err, simulation.NewBooks)
 			continue
@@ -80,6 +91,33 @@ func TestHistoriesOfAStateKeepEveryPromise(t *testing.T) {
 		}
 	}
 	t.Logf("%d histories, %d steps, %d events in %s", n, did, events, time.Since(began))
+	for event, times := range happened {
+		t.Logf("%s: %d", event, times)
+	}
+	if *seeds > 0 || testing.Short() {
+		return
+	}
+	for _, event := range visited {
+		if happened[event] == 0 {
+			t.Errorf("no history has come to %s", event)
+		}
+	}
+}
+
+// visited are the events that a test run must come to, so that what its histories
+// prove does not shrink unnoticed.
+var visited = []sim.EventType{
+	sim.EventSettlementAcknowledged, sim.EventSettlementRejected, sim.EventSettlementPending, sim.EventSettlementMatched,
+	sim.EventSettlementUnmatched, sim.EventSettlementHeld, sim.EventSettlementReleased, sim.EventSettlementReserved,
+	sim.EventSettlementUnreserved, sim.EventSettlementPartiallySettled, sim.EventSettlementCompleted, sim.EventSettlementFailing,
+	sim.EventSettlementFailed, sim.EventSettlementCancelRequested, sim.EventSettlementCancelled,
+	sim.EventTransferSubmitted, sim.EventTransferApproved, sim.EventTransferBroadcast, sim.EventTransferConfirmed,
+	sim.EventTransferReorganized, sim.EventTransferDelayed, sim.EventTransferCompleted, sim.EventTransferReturned,
+	sim.EventTransferFinalized, sim.EventTransferFailed, sim.EventTransferRejected, sim.EventTransferExpired, sim.EventTransferCancelled,
+	sim.EventFaultAdded, sim.EventFaultCleared, sim.EventFaultExpired, sim.EventReconciled, sim.EventBreakOpened, sim.EventBreakResolved,
+	sim.EventCorporateAnnounced, sim.EventCorporateEntitled, sim.EventCorporatePaid,
+	sim.EventAccountOpened, sim.EventAccountUpdated, sim.EventPositionLocked, sim.EventPositionUnlocked, sim.EventPositionClosed,
+	sim.EventBalanceUpdated, sim.EventClockAdvanced, sim.EventClockChanged,
 }
 
 // served runs a history on an engine in memory, in a bubble where nobody waits.

@@ -42,8 +42,8 @@ func one(f func(p *player) sim.Command) action {
 }
 
 var actions = []choice[action]{
-	{20, one((*player).instruct)}, {24, (*player).pair}, {6, (*player).linked}, {8, one((*player).broken)},
-	{8, one((*player).change)}, {3, one((*player).reverse)}, {24, one((*player).transfer)}, {18, one((*player).approve)},
+	{20, one((*player).instruct)}, {36, (*player).pair}, {6, (*player).linked}, {8, one((*player).broken)},
+	{8, one((*player).change)}, {6, one((*player).reverse)}, {24, one((*player).transfer)}, {18, one((*player).approve)},
 	{4, one((*player).cancelTransfer)}, {7, one((*player).holding)}, {4, one((*player).openHolding)}, {4, one((*player).account)},
 	{3, one((*player).corporate)}, {4, one((*player).fault)}, {4, one((*player).clear)}, {2, one(func(*player) sim.Command { return sim.Reconcile{} })},
 	{30, one((*player).advance)},
@@ -268,7 +268,7 @@ func (p *player) linked() []sim.Command {
 	for range 2 + p.IntN(3) {
 		c := sim.Instruct{
 			Type: pick(p.dice, sim.Deposit, sim.Withdrawal, sim.Internal), AccountID: p.someAccount(), Symbol: pick(p.dice, "USD", "AAPL"),
-			Quantity: decimal(1+p.Int64N(900), 0), ExternalID: fmt.Sprintf("ext-%d", p.unique()), Hold: before == "" && !p.in(4),
+			Quantity: decimal(1+p.Int64N(900), 0), ExternalID: fmt.Sprintf("ext-%d", p.unique()), Hold: before == "" && p.in(2),
 			Metadata: auditor.Mark(p.unique()),
 		}
 		if c.Type == sim.Internal {

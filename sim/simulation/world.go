@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
@@ -20,6 +21,8 @@ type World struct {
 	// Opening are the commands that the books begin with. The first makes the
 	// clock manual.
 	Opening []sim.Command
+	// Clocks reports that the clock may be real or scaled at times, too.
+	Clocks bool
 }
 
 // Instance is the name under which simulated instances run.
@@ -41,13 +44,15 @@ var (
 	currencies = []string{"USD", "EUR", "JPY"}
 )
 
+func isCurrency(symbol string) bool { return slices.Contains(currencies, symbol) }
+
 // decimalsOf returns the minor unit of a symbol.
 func (w *World) decimalsOf(symbol string) int { return w.Rules.Assets.Lookup(symbol).Decimals }
 
 // NewWorld makes the custodian of a seed.
 func NewWorld(seed uint64) *World {
 	d := newDice(seed, -1)
-	w := &World{Seed: seed, Start: pick(d, starts...)}
+	w := &World{Seed: seed, Start: pick(d, starts...), Clocks: d.in(3)}
 	w.Profile, _ = profile.Builtin(pick(d, profile.Names()...))
 	if !d.in(4) {
 		override(d, &w.Profile)
@@ -58,21 +63,21 @@ func NewWorld(seed uint64) *World {
 	}
 	w.Rules = sim.Rules{
 		Assets:   asset.NewRegistry(asset.Asset{Symbol: "BOND", Kind: asset.Security, Decimals: 2}),
-		AutoOpen: !d.in(4), MaxAccounts: 8 + d.IntN(8), MaxHoldings: 24 + d.IntN(60),
-		MaxOpenSettlements: 10 + d.IntN(120), MaxOpenTransfers: pick(d, 0, 5, 40),
+		AutoOpen: !d.in(4), MaxAccounts: 8 + d.IntN(8), MaxHoldings: 24 + d.IntN(100),
+		MaxOpenSettlements: pick(d, 10, 50, 500), MaxOpenTransfers: pick(d, 0, 5, 40),
 		Profile: resolved, Policies: policies(d),
 	}
 	if d.in(2) {
 		w.Rules.Reconciliation = sim.ReconciliationRules{
-			Interval: pick(d, time.Minute, time.Hour, 24*time.Hour), KeepDays: d.IntN(3),
+			Interval: pick(d, 5*time.Minute, time.Hour, 24*time.Hour), KeepDays: d.IntN(3),
 			Tolerance: map[asset.Kind]money.Amount{asset.Cash: decimal(5, 0), asset.Security: share(50)},
 		}
 	}
 	w.Opening = append(w.Opening, sim.SetClock{Mode: sim.ClockManual, Instant: w.Start})
 	for _, id := range accounts[:3+d.IntN(4)] {
 		w.Opening = append(w.Opening, sim.OpenAccount{AccountID: id})
-		for _, symbol := range []string{"AAPL", "USD", "BTC"} {
-			w.Opening = append(w.Opening, sim.OpenHolding{AccountID: id, Symbol: symbol, Cash: symbol == "USD", Available: decimal(int64(d.IntN(5000)), 0)})
+		for _, symbol := range []string{"AAPL", "USD", "BTC", "BOND", "EUR", "JPY"} {
+			w.Opening = append(w.Opening, sim.OpenHolding{AccountID: id, Symbol: symbol, Cash: isCurrency(symbol), Available: decimal(int64(d.IntN(20_000)), 0)})
 		}
 	}
 	return w

@@ -107,3 +107,13 @@ func (a *Auditor) External(externalID string) (uuid.UUID, bool) {
 
 // Time returns the instance time of the last event.
 func (a *Auditor) Time() time.Time { return a.time }
+
+// Clock returns the mode of the clock.
+func (a *Auditor) Clock() sim.ClockMode {
+	if v := a.documents[sim.DocumentKey{Kind: sim.DocumentClock, ID: "clock"}]; v != nil {
+		if setting, err := v.Clock(); err == nil {
+			return setting.Mode
+		}
+	}
+	return sim.ClockReal
+}
