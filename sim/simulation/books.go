@@ -55,9 +55,10 @@ func NewBooks(w *World) (Target, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case d.Outcome == sim.Accepted:
-			b.open = append(b.open, d.Events...)
+		case d.Outcome != sim.Accepted:
+			return nil, fmt.Errorf("opening with %T: %w", c, d.Err)
 		}
+		b.open = append(b.open, d.Events...)
 	}
 	return b, b.commit(NoTrouble)
 }

@@ -63,7 +63,7 @@ func NewWorld(seed uint64) *World {
 	}
 	w.Rules = sim.Rules{
 		Assets:   asset.NewRegistry(asset.Asset{Symbol: "BOND", Kind: asset.Security, Decimals: 2}),
-		AutoOpen: !d.in(4), MaxAccounts: 8 + d.IntN(8), MaxHoldings: 24 + d.IntN(100),
+		AutoOpen: !d.in(4), MaxAccounts: 8 + d.IntN(8), MaxHoldings: 40 + d.IntN(100),
 		MaxOpenSettlements: pick(d, 10, 50, 500), MaxOpenTransfers: pick(d, 0, 5, 40),
 		Profile: resolved, Policies: policies(d),
 	}
