@@ -108,7 +108,8 @@ type SetClock struct {
 	// Instant is the instance time to begin with; zero means the present one. A
 	// real clock takes none.
 	Instant time.Time
-	// Real is the real time at which the command came.
+	// Real is the real time at which the command came; the engine sets it where
+	// it is zero.
 	Real time.Time
 }
 

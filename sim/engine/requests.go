@@ -23,6 +23,10 @@ type Answer struct {
 // finds it out.
 func (e *Engine) Do(ctx context.Context, r sim.Request) (sim.Result, error) {
 	deadline := e.deadline()
+	if c, ok := r.Command.(sim.SetClock); ok && c.Real.IsZero() {
+		c.Real = e.cfg.Clock.Now()
+		r.Command = c
+	}
 	c := e.newCall()
 	c.one[0] = r
 	c.requests = c.one[:]
