@@ -51,8 +51,12 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		}
 	}()
 
-	assets := spec.AssetRegistry()
-	opening, err := openingCommands(spec.Opening)
+	rules, err := RulesOf(spec.Instance)
+	if err != nil {
+		return nil, nil, err
+	}
+	assets := rules.Assets
+	opening, err := OpeningOf(spec.Instance)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,14 +98,17 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp,
 		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
-			Instance: spec.Name, Seed: spec.Seed, Rules: spec.rules(assets), Journal: journal, Clock: wallClock{},
-			Metrics: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
+			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: wallClock{},
+			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
 		}),
 	}
 	g.engine.SetPaused(i.pausedNow())
 	g.abort, g.cut = context.WithCancel(i.host.abort)
 	g.serving, g.stopServing = context.WithCancel(g.abort)
 	closers = append(closers, func() error { g.cut(); return nil })
+	if err := g.buildWebhooks(i, spec, assets); err != nil {
+		return nil, nil, err
+	}
 	if err := g.buildFaces(i, spec, assets); err != nil {
 		return nil, nil, err
 	}

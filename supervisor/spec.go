@@ -6,8 +6,8 @@ import (
 	"strconv"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/policy"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -32,16 +32,35 @@ func newSpec(resolved config.Instance, host string) Spec {
 // hash tells whether two specs would run alike.
 func (s Spec) hash() string { return s.Host + " " + config.InstanceHash(s.Instance) }
 
-func (s Spec) rules(assets *asset.Registry) sim.Rules {
-	return sim.Rules{
-		Assets: assets, AutoOpen: *s.Accounts.AutoOpen,
-		MaxAccounts: s.Limits.MaxAccounts, MaxHoldings: s.Limits.MaxHoldings, MaxOpenSettlements: s.Limits.MaxOpenSettlements,
+// RulesOf returns the rules of an instance whose settings are all given, as
+// [config.Config.Resolve] returns it.
+func RulesOf(i config.Instance) (sim.Rules, error) {
+	profile, err := i.ResolveProfile()
+	if err != nil {
+		return sim.Rules{}, err
 	}
+	policies, err := policy.Compile(i.Policies)
+	if err != nil {
+		return sim.Rules{}, err
+	}
+	reconciliation, err := i.Reconciliation.Rules()
+	if err != nil {
+		return sim.Rules{}, err
+	}
+	return sim.Rules{
+		Assets: i.AssetRegistry(), AutoOpen: *i.Accounts.AutoOpen, Profile: profile, Policies: policies, Reconciliation: reconciliation,
+		MaxAccounts: i.Limits.MaxAccounts, MaxHoldings: i.Limits.MaxHoldings,
+		MaxOpenSettlements: i.Limits.MaxOpenSettlements, MaxOpenTransfers: i.Limits.MaxOpenTransfers,
+	}, nil
 }
 
-// openingCommands turns the entry's opening into commands.
-func openingCommands(o config.Opening) ([]sim.Command, error) {
+// OpeningOf turns an entry's clock and opening into commands.
+func OpeningOf(i config.Instance) ([]sim.Command, error) {
 	var commands []sim.Command
+	if c, set := i.Clock.Command(); set {
+		commands = append(commands, c)
+	}
+	o := i.Opening
 	for _, a := range o.Accounts {
 		commands = append(commands, sim.OpenAccount{
 			AccountID: a.AccountID, ClientID: a.ClientID, Type: sim.AccountType(a.Type), Metadata: a.Metadata.JSON(),

@@ -115,7 +115,7 @@ func (e *Engine) reuse(c *call) {
 
 // submit queues a call and waits until its answer is durable.
 func (e *Engine) submit(ctx context.Context, deadline time.Time, c *call) error {
-	if err := e.refusal(); err != nil {
+	if err := e.refusal(); err != nil && (err.Code != sim.CodePaused || !c.housekeeping) {
 		e.cfg.Metrics.RecordRefused(string(err.Code))
 		return err
 	}

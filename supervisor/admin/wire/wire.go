@@ -35,7 +35,7 @@ type Instance struct {
 
 // Drain tells how far a drain is.
 type Drain struct {
-	Step      string    `json:"step" doc:"What the drain is doing, or did last." enum:"refusing,finishing,flushing,releasing,done"`
+	Step      string    `json:"step" doc:"What the drain is doing, or did last." enum:"refusing,finishing,webhooks,flushing,releasing,done"`
 	StartedAt time.Time `json:"started_at" doc:"When it began."`
 	Deadline  time.Time `json:"deadline" doc:"When what is not finished is cut off."`
 	InFlight  int       `json:"in_flight" doc:"Requests that are still being answered."`
