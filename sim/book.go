@@ -48,8 +48,11 @@ func (s *State) bookFault(r *FaultRule, wrong bool) {
 	b := s.bookOf(f.Symbol)
 	if wrong {
 		b.wrong = b.wrong.Add(f.Amount)
-	} else {
-		b.wrong = b.wrong.Sub(f.Amount)
+		return
+	}
+	b.wrong = b.wrong.Sub(f.Amount)
+	if s.mirrors[f.Symbol] == nil && b.wrong.IsZero() {
+		delete(s.books, f.Symbol) // there was nothing but the fault
 	}
 }
 

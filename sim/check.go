@@ -72,6 +72,14 @@ func (s *State) checkSettlement(st *Settlement) error {
 			return fmt.Errorf("settlement %s has less settled than before", st.ID)
 		}
 	}
+	switch {
+	case st.Reserved.Sign() < 0 || st.Course.UnderWay.Sign() < 0 || st.Open().Less(st.Course.UnderWay):
+		return fmt.Errorf("settlement %s has %s reserved and %s under way of %s", st.ID, st.Reserved, st.Course.UnderWay, st.Open())
+	case st.Reserved.Sign() > 0 && (st.Status != StatusInProgress || st.Hold.Status == HoldHeld || !st.matched()):
+		return fmt.Errorf("settlement %s has %s reserved and is %s, %s and matched: %v", st.ID, st.Reserved, st.Status, st.Hold.Status, st.matched())
+	case st.NeedsMatch() && st.Terms == nil:
+		return fmt.Errorf("settlement %s is a %s without terms", st.ID, st.Type)
+	}
 	if st.Settled.Sign() < 0 || st.Quantity.Less(st.Settled) || (st.Status == StatusCompleted && !st.Settled.Equal(st.Quantity)) {
 		return fmt.Errorf("settlement %s is %s with %s settled of %s", st.ID, st.Status, st.Settled, st.Quantity)
 	}

@@ -14,20 +14,22 @@ import (
 //
 // Dividends and coupons are paid on the positions at the end of the record date.
 // Splits and redemptions change the units themselves, so they take those that
-// are there when the payment date begins: positions are recorded once more.
+// are there when the payment date begins: open instructions on the symbol are
+// cancelled, and positions are recorded once more.
 func (d *decision) lookAtCorporateAction(v *Document) {
 	ca, err := v.CorporateAction()
 	if err != nil {
 		return // putDocument has refused it
 	}
 	after := *ca
-	if ca.Status == CorporateEntitled && ca.Type == Redemption && d.cancelRedeemed(&after) {
+	changesUnits := ca.Type == Split || ca.Type == Redemption
+	if ca.Status == CorporateEntitled && changesUnits && d.cancelPointless(&after) {
 		return
 	}
 	switch {
 	case ca.Status == CorporateAnnounced:
 		d.entitle(&after, CorporateEntitled)
-	case ca.Status == CorporateEntitled && (ca.Type == Split || ca.Type == Redemption):
+	case ca.Status == CorporateEntitled && changesUnits:
 		d.entitle(&after, CorporatePaying)
 	case ca.Status == CorporateEntitled || ca.Status == CorporatePaying:
 		d.payPart(&after)

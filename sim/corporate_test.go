@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
@@ -262,36 +263,62 @@ func TestWhatInstructionsReservedIsLeftAndSaid(t *testing.T) {
 		announce                        sim.AnnounceCorporateAction
 		available, locked, change, less string
 	}{
-		{"redemption", sim.AnnounceCorporateAction{Type: sim.Redemption, Rate: amount("1"), Currency: "USD"}, "0", "0", "-10", "0"}, // its instructions are cancelled before
+		{"redemption", sim.AnnounceCorporateAction{Type: sim.Redemption, Rate: amount("1"), Currency: "USD"}, "0", "6", "-4", "6"},
 		{"one for five", sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("1"), OldUnits: amount("5")}, "0", "6", "-4", "4"},
 		{"four for five", sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("4"), OldUnits: amount("5")}, "1.2", "6.8", "-2", "0"},
 		{"two for one", sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("2"), OldUnits: amount("1")}, "12", "8", "10", "0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			b := newBooksWith(t, rulesWith(t, approvals, `{"approvals":{"timeout":"240h"}}`))
+			b.deposit("a", "BTC", "10")
+			b.accept(sim.LockHolding{ID: b.holding("a", "BTC").ID, Amount: amount("1")})
+			b.submit(onChain("5.995")) // reserves its fee as well, and waits for approval
+			b.wantHolding("a", "BTC", "3", "7")
+			c.announce.ID, c.announce.Symbol, c.announce.RecordDate, c.announce.PaymentDate = "x", "BTC", "2026-11-24", "2026-11-27"
+			b.accept(c.announce)
+			b.fire(payment)
+			b.wantHolding("a", "BTC", c.available, c.locked)
+			if ca := b.corporateAction("x"); ca.UnitsChange.String() != c.change || ca.Short.String() != c.less {
+				t.Errorf("units change by %s, %s fall short", ca.UnitsChange, ca.Short)
+			}
+		})
+	}
+}
+
+func TestOpenInstructionsAreCancelledBeforeUnitsChange(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		announce sim.AnnounceCorporateAction
+		cancels  bool
+	}{
+		{sim.AnnounceCorporateAction{Type: sim.Redemption, Rate: amount("1"), Currency: "USD"}, true},
+		{sim.AnnounceCorporateAction{Type: sim.Split, NewUnits: amount("2"), OldUnits: amount("1")}, true},
+		{sim.AnnounceCorporateAction{Type: sim.CashDividend, Rate: amount("1"), Currency: "USD"}, false},
+	} {
+		t.Run(string(c.announce.Type), func(t *testing.T) {
+			t.Parallel()
 			b := newBooks(t)
 			b.deposit("a", "ETC", "10")
-			b.seal()
-			snap := b.state.Snapshot()
-			h := *snap.Holdings[0] // one locked by its owner, six reserved
-			h.Available, h.Locked, h.Reserved = amount("3"), amount("7"), amount("6")
-			snap.Holdings[0] = &h
-			snap.Open = append(snap.Open, &sim.Settlement{
-				ID: stranger, Type: sim.Withdrawal, AccountID: "a", SourceAccount: "a", Symbol: "ETC", Quantity: amount("6"),
-				Reserved: amount("6"), Status: sim.StatusInProgress, ExpectedDate: "2026-11-23",
-				Course: sim.Course{UnderWay: amount("6"), ReadyAt: payment.AddDate(1, 0, 0)}, DueAt: payment.AddDate(1, 0, 0),
-			})
-			state, err := sim.LoadState(wideRules(), sim.NewGenerator("books", 1), snap)
-			if err != nil {
-				t.Fatal(err)
+			var held []uuid.UUID
+			for range 250 { // more than one event cancels
+				held = append(held, b.accept(sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "ETC", Quantity: amount("1"), Hold: true}).Settlement.ID)
 			}
-			b.state = state
+			other := b.accept(sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "BTC", Quantity: amount("1"), Hold: true}).Settlement.ID
 			c.announce.ID, c.announce.Symbol, c.announce.RecordDate, c.announce.PaymentDate = "x", "ETC", "2026-11-24", "2026-11-27"
 			b.accept(c.announce)
 			b.fire(payment)
-			b.wantHolding("a", "ETC", c.available, c.locked)
-			if ca := b.corporateAction("x"); ca.UnitsChange.String() != c.change || ca.Short.String() != c.less {
-				t.Errorf("units change by %s, %s fall short", ca.UnitsChange, ca.Short)
+			for _, id := range held {
+				s := b.settlement(id)
+				if cancelled := s.Status == sim.StatusCancelled && s.Processing.ReasonCode == sim.ReasonCorporateAction; cancelled != c.cancels {
+					t.Fatalf("an open instruction is %s, %+v", s.Status, s.Processing)
+				}
+			}
+			if b.state.OpenSettlement(other) == nil {
+				t.Error("an instruction of another symbol is cancelled")
+			}
+			if ca := b.corporateAction("x"); ca.Status != sim.CorporatePaid || !ca.Short.IsZero() {
+				t.Errorf("the action is %+v", ca)
 			}
 		})
 	}

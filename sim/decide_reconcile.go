@@ -20,19 +20,9 @@ func (Reconcile) decide(d *decision) *Error {
 	return nil
 }
 
-// lookAtBooks compares the books when it is time to. Where nothing has happened
-// since the last comparison and no break is open there is nothing to say.
-func (d *decision) lookAtBooks() {
-	breaks := d.breaks()
-	last := d.lastReconciliation()
-	quiet := last != nil && last.sequence == d.sequence
-	for _, b := range breaks {
-		quiet = quiet && b.Status != BreakOpen
-	}
-	if !quiet {
-		d.reconcile(breaks)
-	}
-}
+// lookAtBooks compares the books when it is time to. The timer is set only where
+// something has happened since the last comparison, or a break is open.
+func (d *decision) lookAtBooks() { d.reconcile(d.breaks()) }
 
 // reconcile compares the books: an event for each break that is opened or
 // resolved, and then the result, with which what is too old goes.
@@ -43,21 +33,31 @@ func (d *decision) reconcile(breaks []*Break) {
 			current[b.Symbol] = b
 		}
 	}
+	known := func(symbol string) *Break {
+		b := current[symbol]
+		delete(current, symbol)
+		return b
+	}
 	result := &Reconciliation{ID: d.generator.ID(d.now).String(), At: d.now}
 	for _, line := range d.Books() {
 		result.Compared++
-		known := current[line.Symbol]
+		found := known(line.Symbol)
 		if line.Difference.IsZero() {
 			result.Matched++
-			if known != nil && known.Status == BreakOpen {
-				d.resolveBreak(known, line, ResolvedByAgreement, result)
+			if found != nil && found.Status == BreakOpen {
+				d.resolveBreak(found, line, ResolvedByAgreement, result)
 			}
 			continue
 		}
 		if len(result.Differences) < maxReportedBreaks {
 			result.Differences = append(result.Differences, line)
 		}
-		d.reconcileDifference(known, line, result)
+		d.reconcileDifference(found, line, result)
+	}
+	for _, b := range breaks { // of symbols that nobody speaks of any more
+		if current[b.Symbol] == b && b.Status == BreakOpen {
+			d.resolveBreak(b, BookLine{Symbol: b.Symbol, Account: b.Account}, ResolvedByAgreement, result)
+		}
 	}
 	result.Sequence = d.nextSequence()
 	e := d.emit(EventReconciled)

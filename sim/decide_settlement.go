@@ -33,6 +33,11 @@ func (c Instruct) decide(d *decision) *Error {
 	if err := d.checkReceiverRoom(c.Type, c.DestinationAccount, c.Symbol); err != nil {
 		return err
 	}
+	if c.Type.NeedsMatch() {
+		if err := d.checkIncomingRoom(&c); err != nil {
+			return err
+		}
+	}
 	if terms == nil && d.instant && !c.Hold && d.active(parties) {
 		found := d.faultsOn(matter{settlementType: c.Type, account: c.AccountID, symbol: c.Symbol, amount: c.Quantity})
 		if found == (effects{}) {
@@ -195,6 +200,19 @@ func (c *Instruct) check(d *decision) (asset.Asset, *Error) {
 // checkReceiverRoom checks that the receiver has a holding or may get one.
 func (d *decision) checkReceiverRoom(t SettlementType, receiver, symbol string) *Error {
 	if t == Withdrawal || receiver == "" || d.holdings[HoldingKey{receiver, symbol}] != nil {
+		return nil
+	}
+	return d.checkHoldingRoom(1)
+}
+
+// checkIncomingRoom checks that the account of a trade has a holding for what comes
+// in, or may get one.
+func (d *decision) checkIncomingRoom(c *Instruct) *Error {
+	symbol := c.Symbol
+	if c.Type == DVP {
+		symbol = c.Payment.Currency
+	}
+	if c.Type == DFP || d.holdings[HoldingKey{c.AccountID, symbol}] != nil {
 		return nil
 	}
 	return d.checkHoldingRoom(1)

@@ -151,20 +151,20 @@ func (t *Transfer) decode(field protowire.Number, v value) error {
 	return nil
 }
 
-func (d *Document) decode(field protowire.Number, v value) error {
+func (v *Document) decode(field protowire.Number, from value) error {
 	switch field {
 	case 1:
-		d.Kind = DocumentKind(v.data)
+		v.Kind = DocumentKind(from.data)
 	case 2:
-		d.ID = string(v.data)
+		v.ID = string(from.data)
 	case 3:
-		d.Body = v.data
+		v.Body = from.data
 	case 4:
-		d.DueAt = v.time()
+		v.DueAt = from.time()
 	case 5:
-		d.UpdatedAt = v.time()
+		v.UpdatedAt = from.time()
 	case 6:
-		d.Removed = v.number != 0
+		v.Removed = from.number != 0
 	}
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 type Code string
 
 // The codes of the custodian's refusals. The comment names the HTTP status
-// and the gRPC code with which the faces answer.
+// and the gRPC code with which the faces answer. CodeOffline and CodeFault are
+// those of faults on purpose; a fault rule may name another status for the latter.
 const (
 	CodeInvalid              Code = "invalid_request"        // 422, INVALID_ARGUMENT
 	CodeMalformed            Code = "malformed_request"      // 400, INVALID_ARGUMENT
@@ -22,12 +23,12 @@ const (
 	CodeLimitReached         Code = "limit_reached"          // 429, RESOURCE_EXHAUSTED
 	CodeOverloaded           Code = "overloaded"             // 429, RESOURCE_EXHAUSTED
 	CodePaused               Code = "paused"                 // 503, UNAVAILABLE
-	CodeOffline              Code = "custodian_offline"      // 503, UNAVAILABLE: a fault on purpose
+	CodeOffline              Code = "custodian_offline"      // 503, UNAVAILABLE
 	CodeUnavailable          Code = "unavailable"            // 503, UNAVAILABLE
 	CodeDraining             Code = "draining"               // 503, UNAVAILABLE
 	CodeTooLarge             Code = "too_large"              // 413, RESOURCE_EXHAUSTED
 	CodeInternal             Code = "internal"               // 500, INTERNAL
-	CodeFault                Code = "fault_injected"         // as the fault rule says
+	CodeFault                Code = "fault_injected"         // 503, UNAVAILABLE
 )
 
 // Error is a refusal of the custodian, in words that tell the caller what to

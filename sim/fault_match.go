@@ -50,9 +50,18 @@ func (s *State) putFault(v *Document) error {
 			s.faults.offline = r
 		}
 	}
-	s.timers.suspended = s.faults.offline != nil
+	s.suspend(s.faults.offline != nil)
 	s.rememberFaces()
 	return nil
+}
+
+// suspend makes the work that is due wait, or go on. What waited is due at once;
+// a reconciliation that was missed is not made up for.
+func (s *State) suspend(suspended bool) {
+	if s.timers.suspended && !suspended {
+		s.timers.set(reconcileKey, time.Time{}) // armed again with the event that is being applied
+	}
+	s.timers.suspended = suspended
 }
 
 // faultsOn returns what the active fault rules do to a matter: the longest

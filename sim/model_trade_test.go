@@ -125,7 +125,7 @@ func (m *model) cancel(id uuid.UUID) expectation {
 func drawRandomTrade(t *rapid.T, account, symbol string) sim.Instruct {
 	others := slices.DeleteFunc(slices.Clone(randomAccounts), func(other string) bool { return other == account })
 	c := sim.Instruct{
-		Type:      sim.SettlementType(rapid.SampledFrom([]sim.SettlementType{sim.DVP, sim.RVP, sim.DFP, sim.RFP}).Draw(t, "trade type")),
+		Type:      rapid.SampledFrom([]sim.SettlementType{sim.DVP, sim.RVP, sim.DFP, sim.RFP}).Draw(t, "trade type"),
 		AccountID: account, CounterpartyAccount: rapid.SampledFrom(others).Draw(t, "counterparty"), Symbol: symbol,
 		Quantity: amount(rapid.SampledFrom([]string{"1", "1", "2", "0"}).Draw(t, "traded")), Hold: rapid.IntRange(0, 3).Draw(t, "held") == 0,
 	}

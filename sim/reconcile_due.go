@@ -16,7 +16,13 @@ var reconcileKey = timerKey{kind: timerReconciliation}
 // an instance time, unless it is set.
 func (s *State) armReconciliation(at time.Time, event EventType) {
 	interval := s.rules.Reconciliation.Interval.Microseconds()
-	if interval <= 0 || len(s.books) == 0 || s.timers.has(reconcileKey) || (event == EventReconciled && len(s.openBreaks) == 0) {
+	if interval <= 0 {
+		return
+	}
+	if event == EventReconciled {
+		s.timers.set(reconcileKey, time.Time{})
+	}
+	if s.timers.has(reconcileKey) || (event == EventReconciled && len(s.openBreaks) == 0) {
 		return
 	}
 	next := (at.UnixMicro()/interval + 1) * interval
@@ -27,6 +33,9 @@ func (s *State) armReconciliation(at time.Time, event EventType) {
 // the last reconciliation all events were in one interval, else it would have
 // been made.
 func (s *State) rearmReconciliation() {
+	if s.sequence == 0 {
+		return
+	}
 	event := EventType("")
 	if last := s.lastReconciliation(); last != nil && last.sequence == s.sequence {
 		event = EventReconciled
@@ -97,6 +106,9 @@ func (s *State) takeOver(v *Document) error {
 		if err != nil {
 			return err
 		}
+		if clock.Mode == ClockScaled && (clock.Factor < 1 || clock.Factor > MaxClockFactor) {
+			return fmt.Errorf("%w: a scaled clock with the factor %d", ErrBrokenInvariant, clock.Factor)
+		}
 		s.clock = clock
 		s.rememberFaces()
 	case DocumentBreak:
@@ -112,7 +124,10 @@ func (s *State) takeOver(v *Document) error {
 		_, err := content(v, v.Reconciliation)
 		return err
 	case DocumentCorporateAction:
-		_, err := content(v, v.CorporateAction)
+		ca, err := content(v, v.CorporateAction)
+		if err == nil && ca != nil && ca.Type == Split && (ca.OldUnits.Sign() <= 0 || ca.NewUnits.Sign() <= 0) {
+			err = fmt.Errorf("%w: corporate action %s makes %s units of %s", ErrBrokenInvariant, v.ID, ca.NewUnits, ca.OldUnits)
+		}
 		return err
 	case DocumentVelocity:
 		sent, err := content(v, func() (*velocityBook, error) { b, err := valueOf[velocityBook](v); return &b, err })

@@ -160,6 +160,10 @@ func TestABookCanSpeakOfWhatWeNeverHeld(t *testing.T) {
 	if again.state.OpenBreaks() != 1 || again.state.Books()[0].Theirs.String() != "10" {
 		t.Error("a reload mends the book")
 	}
+	b.accept(sim.ClearFaults{})
+	if r = b.reconcile(); r.Resolved != 1 || r.Compared != 0 || len(b.state.Books()) != 0 || b.state.OpenBreaks() != 0 {
+		t.Errorf("once the fault is gone, %+v", r)
+	}
 }
 
 func TestBooksAreComparedEveryIntervalWhileSomethingHappens(t *testing.T) {

@@ -148,6 +148,7 @@ func (c *change) reject(s *Settlement, code, reason string) {
 // cancel closes a settlement as cancelled, whatever was reserved released.
 func (c *change) cancel(s *Settlement, status SettlementStatus, code, reason string) {
 	c.unreserveGroup(s)
+	c.withdraw(s)
 	c.close(s, status)
 	s.Processing = Dimension{Status: ProcessingCancelled, ReasonCode: code, Reason: reason}
 	c.step(s, ProcessingCancelled, code, reason)

@@ -10,11 +10,12 @@ import (
 // cancels.
 const maxCancelled = 64
 
-// cancelRedeemed cancels open instructions of a security that is redeemed, because
-// there will be none of it to settle: about as many as one event should, the
-// oldest first. It reports whether there were any; the action then goes on at the
-// same instant.
-func (d *decision) cancelRedeemed(ca *CorporateAction) bool {
+// cancelPointless cancels open instructions of a security whose units a corporate
+// action changes: of one that is redeemed there will be none to settle, and those
+// of a split speak of units that are no more. It cancels about as many as one
+// event should, the oldest first, and reports whether there were any; the action
+// then goes on at the same instant.
+func (d *decision) cancelPointless(ca *CorporateAction) bool {
 	c := d.changeSettlements()
 	count := 0
 	for _, id := range d.openOf(ca.Symbol) {
@@ -26,7 +27,7 @@ func (d *decision) cancelRedeemed(ca *CorporateAction) bool {
 			continue // cancelled with its counterpart
 		}
 		for _, side := range c.bothSides(s) {
-			c.cancel(side, StatusCancelled, ReasonCorporateAction, "redeemed by corporate action "+quote(ca.ID))
+			c.cancel(side, StatusCancelled, ReasonCorporateAction, "made pointless by corporate action "+quote(ca.ID))
 			count++
 		}
 	}

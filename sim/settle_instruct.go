@@ -107,8 +107,8 @@ func (c *Instruct) rejection(ch *change, s *Settlement, a asset.Asset, ulnk stri
 	switch {
 	case s.NeedsMatch() && a.IsCash():
 		return ReasonSecurity, quote(c.Symbol) + " is cash, not a security: give it as the payment"
-	case s.NeedsMatch() && a.Kind == asset.Security && c.Quantity.Decimals() > 0 && !d.instant:
-		return ReasonQuantity, c.Quantity.String() + " is no whole number of " + c.Symbol
+	case s.NeedsMatch() && a.Kind == asset.Security && c.Quantity.Decimals() > 0 && !d.instant && !d.rules.Assets.Declared(c.Symbol):
+		return ReasonQuantity, c.Quantity.String() + " is no whole number of " + c.Symbol + ", whose decimals are not declared under assets"
 	case t.late(s, d.now) && (!s.NeedsMatch() || s.outside() || ch.findMatch(s) == nil):
 		return ReasonLate, "received after the cut-off of " + s.ExpectedDate
 	case ulnk != "":

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
@@ -50,23 +51,59 @@ func (c *change) match(s *Settlement) {
 		c.pair(s, other)
 		return
 	}
-	code, text, near := ReasonMissing, "no instruction of the counterparty fits", (*Settlement)(nil)
 	if s.Matching.ReasonCode != "" {
-		return // it stays as it is until a new instruction comes
+		return // it stays as it is until an instruction of the counterparty comes or goes
 	}
+	code, near := c.d.candidate(s)
+	c.unmatched(s, code, differenceText[code])
+	if near != nil && near.Matching.ReasonCode == ReasonMissing {
+		c.unmatched(c.draft(near.ID), code, differenceText[code])
+	}
+}
+
+// candidate returns the oldest unmatched instruction of the counterparty, other
+// than those that are gone, that differs from st in just one key, and the reason
+// code; else the code that it is missing.
+func (s *State) candidate(st *Settlement, gone ...*Settlement) (code string, near *Settlement) {
+	for seen, id := range s.index.unmatched[st.Terms.CounterpartyAccount] {
+		if seen == maxCandidates {
+			break
+		}
+		other := s.open[id]
+		if slices.ContainsFunc(gone, func(g *Settlement) bool { return g.ID == id }) {
+			continue
+		}
+		if k, n := s.difference(st, other); n == 1 {
+			return k, other
+		}
+	}
+	return ReasonMissing, nil
+}
+
+// withdraw tells those that differ from an unmatched instruction in one key, and
+// said so, that it is gone. Others may go with it.
+func (c *change) withdraw(s *Settlement, gone ...*Settlement) {
+	if !s.seeksMatch() {
+		return
+	}
+	gone = append(gone, s)
 	for seen, id := range c.d.index.unmatched[s.Terms.CounterpartyAccount] {
 		if seen == maxCandidates {
 			break
 		}
 		other := c.d.open[id]
-		if k, n := c.d.difference(s, other); n == 1 {
-			code, text, near = k, differenceText[k], other
-			break
+		if other.Matching.ReasonCode == "" || other.Matching.ReasonCode == ReasonMissing ||
+			slices.ContainsFunc(gone, func(g *Settlement) bool { return g.ID == id }) {
+			continue
 		}
-	}
-	c.unmatched(s, code, text)
-	if near != nil && near.Matching.ReasonCode == ReasonMissing {
-		c.unmatched(c.draft(near.ID), code, text)
+		if k, n := c.d.difference(other, s); n != 1 || k != other.Matching.ReasonCode {
+			continue
+		}
+		if code, _ := c.d.candidate(other, gone...); code != other.Matching.ReasonCode {
+			if draft := c.draft(id); draft != nil {
+				c.unmatched(draft, code, differenceText[code])
+			}
+		}
 	}
 }
 
@@ -95,6 +132,7 @@ func (c *change) findMatch(s *Settlement) *Settlement {
 
 // differenceText puts the reasons why two instructions do not match into words.
 var differenceText = map[string]string{
+	ReasonMissing:   "no instruction of the counterparty fits",
 	ReasonDelivery:  "the two do not deliver and receive, both against payment or both free",
 	ReasonParty:     "the counterparty's instruction names another account",
 	ReasonSecurity:  "the securities differ",
@@ -131,6 +169,8 @@ func (s *State) difference(a, b *Settlement) (code string, n int) {
 
 // pair matches two instructions of the house.
 func (c *change) pair(s, other *Settlement) {
+	c.withdraw(s, other)
+	c.withdraw(other, s)
 	s.MatchedWith, other.MatchedWith = other.ID, s.ID
 	later := s // the one that made the match late
 	if compareIDs(s.ID, other.ID) < 0 {

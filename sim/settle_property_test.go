@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 )
 
@@ -23,10 +24,10 @@ func drawTrade(t *rapid.T, n int) sim.Instruct {
 		Quantity: amount(rapid.SampledFrom([]string{"1", "2", "5"}).Draw(t, "quantity")),
 		Hold:     rapid.IntRange(0, 5).Draw(t, "hold") == 0,
 	}
-	switch {
-	case c.Type == sim.Internal:
+	switch c.Type {
+	case sim.Internal:
 		c.SourceAccount, c.DestinationAccount = accounts[0], accounts[1]
-	case c.Type == sim.Deposit || c.Type == sim.Withdrawal:
+	case sim.Deposit, sim.Withdrawal:
 		c.AccountID = accounts[0]
 	default:
 		c.AccountID, c.CounterpartyAccount = accounts[0], accounts[1]
@@ -59,7 +60,19 @@ func drawStep(t *rapid.T, b *books, n int) {
 	}
 	account := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "account")
 	var c sim.Command
-	switch rapid.IntRange(0, 11).Draw(t, "step") {
+	switch rapid.IntRange(0, 13).Draw(t, "step") {
+	case 12:
+		one := amount("0.5")
+		c = sim.AddFault{
+			Match: sim.FaultMatch{Accounts: []string{account}, Rate: rapid.SampledFrom([]*money.Amount{nil, &one}).Draw(t, "rate")},
+			Effect: rapid.SampledFrom([]sim.FaultEffect{
+				delayOfAnHour, {BankHoliday: true}, {Partial: &sim.PartialFault{Share: one}},
+				{Reject: &sim.RejectFault{Code: "CSDH", Reason: "held"}}, {Reject: &sim.RejectFault{Code: "NARR", Reason: "by order"}},
+			}).Draw(t, "effect"),
+			Duration: 36 * time.Hour,
+		}
+	case 13:
+		c = sim.ClearFaults{}
 	case 0:
 		c = sim.CancelSettlement{ID: id}
 	case 1:
@@ -121,10 +134,12 @@ func checkSettlements(t *rapid.T, b *books, waits bool) {
 		}
 		if st.Reserved.Sign() > 0 {
 			key := sim.HoldingKey{AccountID: st.AccountID, Symbol: st.Symbol}
-			if st.Type == sim.RVP {
+			switch st.Type {
+			case sim.RVP:
 				key.Symbol = st.Terms.Payment.Currency
-			} else if st.Type == sim.Internal {
+			case sim.Internal:
 				key.AccountID = st.SourceAccount
+			default:
 			}
 			if reserved[key] == nil {
 				reserved[key] = new(big.Int)

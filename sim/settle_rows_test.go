@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 )
 
 // The tests of this file follow the numbered transitions of the specification.
@@ -56,6 +57,16 @@ func TestTransition1aAnInvalidInstructionIsRejectedAndRecorded(t *testing.T) {
 			b.wantEvent(sim.EventSettlementRejected)
 		})
 	}
+}
+
+func TestFractionsOfADeclaredSecurityAreTaken(t *testing.T) {
+	t.Parallel()
+	rules := custodian(t, nil).given
+	rules.Assets = asset.NewRegistry(asset.Asset{Symbol: "AAPL", Kind: asset.Security, Decimals: 3})
+	b := newBooksWith(t, rules)
+	b.now = at(23, 9, 30)
+	s := b.instruct(with(dvp(), func(c *sim.Instruct) { c.Quantity = amount("0.5") }))
+	b.wantState(s, "PENDING ACKNOWLEDGED UNMATCHED:CMIS PENDING RELEASED")
 }
 
 func TestTransition1bProcessingWaitsForTheNextDayOrForTheAccount(t *testing.T) {
@@ -110,6 +121,18 @@ func TestTransition2InstructionsThatDifferInOneKeyAreUnmatchedWithTheReason(t *t
 			b.wantState(second, "PENDING ACKNOWLEDGED UNMATCHED:"+c.code+" PENDING RELEASED")
 		})
 	}
+}
+
+func TestTransition2TheReasonGoesWithTheInstructionThatGaveIt(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	first := b.instruct(dvp())
+	second := b.instruct(with(rvp(), func(c *sim.Instruct) { c.Payment.Amount = amount("1") }))
+	b.wantState(first, "PENDING ACKNOWLEDGED UNMATCHED:DMON PENDING RELEASED")
+	b.accept(sim.CancelSettlement{ID: second})
+	b.wantState(first, "PENDING ACKNOWLEDGED UNMATCHED:CMIS PENDING RELEASED")
+	b.instruct(rvp())
+	b.wantState(first, "PENDING ACKNOWLEDGED MATCHED PENDING:FUTU RELEASED")
 }
 
 func TestTransition3InstructionsMatchWithinTheTolerance(t *testing.T) {

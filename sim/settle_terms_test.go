@@ -37,7 +37,7 @@ func TestInstructionsWithBadTermsAreRefused(t *testing.T) {
 		{"counterparty of a deposit", deposit(func(c *sim.Instruct) { c.CounterpartyAccount = "b" }), "counterparty_account"},
 		{"party of a deposit", deposit(func(c *sim.Instruct) { c.Counterparty.Name = "b" }), "counterparty"},
 		{"party without name", trade(func(c *sim.Instruct) { c.CounterpartyAccount, c.Counterparty.BIC = "", "BIGBUS33" }), "counterparty.name"},
-		{"party with a bad code", outside(with(dvp(), func(c *sim.Instruct) {})), ""},
+		{"party with a bad code", outside(dvp()), ""},
 		{"source of a DVP", trade(func(c *sim.Instruct) { c.SourceAccount = "a" }), "source_account"},
 		{"destination of a DVP", trade(func(c *sim.Instruct) { c.DestinationAccount = "b" }), "destination_account"},
 		{"rail of a DVP", trade(func(c *sim.Instruct) { c.Rail = "wire_domestic" }), "rail"},

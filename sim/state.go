@@ -135,6 +135,9 @@ func LoadState(rules Rules, generator *Generator, snap *Snapshot) (*State, error
 		}
 	}
 	for _, st := range snap.Open {
+		if err := s.checkSettlement(st); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBrokenInvariant, err)
+		}
 		s.putSettlement(st)
 	}
 	for _, t := range snap.OpenTransfers {

@@ -51,12 +51,12 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		}
 	}()
 
-	rules, err := RulesOf(spec.Instance)
+	rules, err := spec.Rules()
 	if err != nil {
 		return nil, nil, err
 	}
 	assets := rules.Assets
-	opening, err := OpeningOf(spec.Instance)
+	opening, err := spec.OpeningCommands()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -105,7 +105,7 @@ func (s *storages) verify(ctx context.Context, spec Spec) (report *verify.Report
 			err = errors.Join(err, owned.lease.Release(context.WithoutCancel(ctx)))
 		}
 	}()
-	rules, err := RulesOf(spec.Instance)
+	rules, err := spec.Rules()
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,12 @@ func (r *Registry) Lookup(symbol string) Asset {
 	return a
 }
 
+// Declared reports whether the instance declared the symbol itself.
+func (r *Registry) Declared(symbol string) bool {
+	_, ok := r.declared[symbol]
+	return ok
+}
+
 // single returns what is known by a symbol that is no pair, or by a pair that
 // was declared.
 func (r *Registry) single(symbol string) (Asset, bool) {

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -212,7 +213,9 @@ func TestAnAbortInTheMiddleOfAnAdvanceLosesNothingDurable(t *testing.T) {
 		synctest.Wait()
 		b.abort()
 		b.wantCode((<-advanced).Err, sim.CodeUnavailable)
-		<-b.done
+		if err := <-b.done; !errors.Is(err, context.Canceled) {
+			t.Errorf("an aborted engine ended with %v", err)
+		}
 		b.stop()
 		again := start(t, store, smallBatches)
 		if left := again.faults(); left == 0 || left == 40 {

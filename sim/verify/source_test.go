@@ -95,13 +95,13 @@ func (w *writer) project() {
 	w.pending = nil
 }
 
-// transfer returns a transfer with twice as many approvals as its number. It is a
-// book transfer, which moves nothing outside and so needs no postings there.
+// transfer returns a transfer with twice as many approvals as its number.
 func transfer(w *writer, n byte) *sim.Transfer {
 	t := &sim.Transfer{
 		ID: uuid.UUID{0x01, 6: 0x70, 8: 0x80, 15: n}, Rail: "wire", Direction: sim.DirectionOut, AccountID: "a", Symbol: "USD", Quantity: amount("5"),
-		Beneficiary: sim.Beneficiary{Name: "b"}, Status: sim.StatusPending, Stage: sim.StageAwaitingApproval, ApprovalsRequired: 2, InitiatedAt: w.now, CreditAccount: "c",
-		History: []sim.Transition{{At: w.now, Status: "SUBMITTED", Sequence: w.state.Progress().Sequence + 1}},
+		Beneficiary: sim.Beneficiary{Name: "b"}, Status: sim.StatusPending, Stage: sim.StageAwaitingApproval, ApprovalsRequired: 2, InitiatedAt: w.now,
+		CreditAccount: "b", // else the books outside would have to move too
+		History:       []sim.Transition{{At: w.now, Status: "SUBMITTED", Sequence: w.state.Progress().Sequence + 1}},
 	}
 	for i := range 2 * n {
 		t.Approvals = append(t.Approvals, sim.Approval{By: fmt.Sprint("approver-", i), At: w.now, Decision: sim.Approved})

@@ -143,7 +143,7 @@ func testKeys(t *testing.T, s *store) {
 	var want []*sim.KeyRecord
 	for round := range 2 {
 		for i := range 20 {
-			c := sim.Instruct{Type: sim.Deposit, AccountID: "fund-a", Symbol: "USD", Quantity: amount("1")}
+			c := sim.Instruct{Type: sim.Deposit, AccountID: "fund-a", Symbol: "EUR", Quantity: amount("1")}
 			key, external := fmt.Sprintf("k-%d-%d", round, i), ""
 			if i%2 == 0 {
 				external = fmt.Sprintf("e-%d-%d", round, i)

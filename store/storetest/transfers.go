@@ -46,9 +46,7 @@ func transfers(b *books) []*sim.Transfer {
 			Symbol: []string{"USD", "BTC-USD"}[i/2%2], Quantity: amount("5.25"), RequestedBy: "ops",
 			Status: sim.SettlementStatus(sim.SettlementStatuses()[i%5]), Stage: sim.TransferStage(sim.TransferStages()[i%11]),
 			ApprovalsRequired: i % 3, InitiatedAt: at, History: []sim.Transition{{At: at, Status: "SUBMITTED"}},
-			ReturnDue: i%7 == 2,
-			// Book transfers, because they move nothing outside: there are no postings.
-			CreditAccount: "fund-9",
+			ReturnDue: i%7 == 2, CreditAccount: "house", // else the books outside would have to move too
 		}
 		if i%6 == 5 {
 			t.ExternalID = ""
