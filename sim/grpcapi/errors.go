@@ -36,7 +36,6 @@ var statusCodes = map[sim.Code]codes.Code{
 	sim.CodeUnavailable:          codes.Unavailable,
 	sim.CodeDraining:             codes.Unavailable,
 	sim.CodeTooLarge:             codes.ResourceExhausted,
-	sim.CodeFault:                codes.Unavailable,
 	sim.CodeInternal:             codes.Internal,
 }
 

@@ -33,7 +33,6 @@ var statuses = map[sim.Code]int{
 	sim.CodeUnavailable:          http.StatusServiceUnavailable,
 	sim.CodeDraining:             http.StatusServiceUnavailable,
 	sim.CodeTooLarge:             http.StatusRequestEntityTooLarge,
-	sim.CodeFault:                http.StatusServiceUnavailable,
 	sim.CodeInternal:             http.StatusInternalServerError,
 }
 
