@@ -14,6 +14,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overgrpc"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overhttp"
 )
 
 const scripts = "../../testdata/scenarios"
@@ -109,7 +110,7 @@ func TestScriptsHoldOverBothFaces(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			overHTTP := &listener{Custodian: start(t, string(entry))}
+			overHTTP := &listener{Custodian: overhttp.Handler{Handler: start(t, string(entry)).Handler()}}
 			play(t, s, "HTTP", overHTTP)
 
 			conn, err := start(t, string(entry)).Dial()
