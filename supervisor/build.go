@@ -163,7 +163,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 	}
 	face := httpapi.New(httpapi.Options{
 		Custodian: g.engine, Assets: assets, Instance: spec.Name, Version: i.host.version,
-		Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
+		Webhooks: g.webhooks, Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
 		Components: g.components, Context: g.serving,
 		Limits: httpapi.Limits{
 			MaxBodyBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight,
@@ -180,7 +180,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 		ErrorLog: slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
 	g.grpc = grpcapi.New(grpcapi.Options{
-		Custodian: g.engine, Assets: assets, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
+		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
 		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
 		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{

@@ -17,7 +17,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overgrpc"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overhttp"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/inprocess"
+)
+
+// The faces that scripts are played over.
+const (
+	overHTTP = "http"
+	overGRPC = "grpc"
 )
 
 func (a *app) scenarioCommand() *cobra.Command {
@@ -41,13 +49,18 @@ not, and 2 if a script cannot be read or its custodian cannot be started.`,
 	output := scenarioFormat(formatText)
 	cmd.Flags().VarP(&output, "output", "o", "text, for people, json, for programs, or junit, for CI systems")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(scenarioFormats, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	over := cmd.Flags().String("over", overHTTP, "face to play them over: http or grpc")
+	_ = cmd.RegisterFlagCompletionFunc("over", cobra.FixedCompletions([]string{overHTTP, overGRPC}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *over != overHTTP && *over != overGRPC {
+			return usageError(cmd, fmt.Errorf("--over: must be %s or %s", overHTTP, overGRPC))
+		}
 		files, err := scenarioFiles(args)
 		if err != nil {
 			return inputError(err)
 		}
 		report := newScenarioReport(output, a.out)
-		playAll(cmd.Context(), files, report.add)
+		playAll(cmd.Context(), files, *over, report.add)
 		if err := cmd.Context().Err(); err != nil {
 			return err
 		}
@@ -181,7 +194,7 @@ type played struct {
 }
 
 // playAll plays scripts, some at a time, and hands over the results in their order.
-func playAll(ctx context.Context, files []string, done func(played)) {
+func playAll(ctx context.Context, files []string, over string, done func(played)) {
 	results := make([]chan played, len(files))
 	room := make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 	for i := range files {
@@ -192,7 +205,7 @@ func playAll(ctx context.Context, files []string, done func(played)) {
 			room <- struct{}{}
 			go func() {
 				defer func() { <-room }()
-				results[i] <- playOne(ctx, file)
+				results[i] <- playOne(ctx, file, over)
 			}()
 		}
 	}()
@@ -204,18 +217,18 @@ func playAll(ctx context.Context, files []string, done func(played)) {
 // closing bounds the end of a custodian that does not end by itself.
 const closing = 10 * time.Second
 
-func playOne(ctx context.Context, file string) played {
+func playOne(ctx context.Context, file, over string) played {
 	start := time.Now()
 	p := played{file: file}
 	s, entry, err := readScenario(file)
 	if err == nil {
-		p.result, err = playScenario(ctx, s, entry)
+		p.result, err = playScenario(ctx, s, entry, over)
 	}
 	p.took, p.err = time.Since(start), err
 	return p
 }
 
-func playScenario(ctx context.Context, s *scenario.Scenario, entry []byte) (_ *scenario.Result, err error) {
+func playScenario(ctx context.Context, s *scenario.Scenario, entry []byte, over string) (_ *scenario.Result, err error) {
 	parsed, err := inprocess.Parse(entry)
 	if err != nil {
 		return nil, err
@@ -229,5 +242,13 @@ func playScenario(ctx context.Context, s *scenario.Scenario, entry []byte) (_ *s
 		defer cancel()
 		err = errors.Join(err, c.Close(end))
 	}()
-	return scenario.Run(ctx, s, c)
+	if over == overHTTP {
+		return scenario.Run(ctx, s, overhttp.Handler{Handler: c.Handler()})
+	}
+	conn, err := c.Dial()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return scenario.Run(ctx, s, &overgrpc.Client{Conn: conn})
 }

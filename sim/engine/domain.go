@@ -140,26 +140,8 @@ func (e *Engine) keep(ctx context.Context, command sim.Command) error {
 	}
 }
 
-// Batches calls fn with the journal's batches from the first on, undecoded, up to
-// the one that ends at a durable sequence number.
-func (e *Engine) Batches(ctx context.Context, until uint64, fn func(*sim.Batch) error) error {
-	if until == 0 {
-		return nil
-	}
-	err := e.cfg.Journal.Read(ctx, 0, func(b *sim.Batch) error {
-		if b.First > until {
-			return errEnough
-		}
-		if err := fn(b); err != nil {
-			return err
-		}
-		if b.Last >= until {
-			return errEnough
-		}
-		return nil
-	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
+// Read calls fn with the journal's batches that end behind the sequence number
+// after, undecoded, as [sim.Journal] does. What comes is durable.
+func (e *Engine) Read(ctx context.Context, after uint64, fn func(*sim.Batch) error) error {
+	return e.cfg.Journal.Read(ctx, after, fn)
 }

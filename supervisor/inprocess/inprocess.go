@@ -3,7 +3,7 @@
 // there in a millisecond and leaves nothing behind.
 //
 // [Parse] reads an entry as it stands under instances: in a configuration,
-// [Start] starts it, [Custodian.Do] and [Custodian.Dial] talk to it, and
+// [Start] starts it, [Custodian.Handler] and [Custodian.Dial] talk to it, and
 // [Custodian.Close] ends it. Scripts of package scenario and Go tests run against
 // such custodians.
 //
@@ -12,14 +12,12 @@
 package inprocess
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -135,31 +133,6 @@ func Start(ctx context.Context, entry config.Instance, logger *slog.Logger) (*Cu
 // Handler returns the HTTP face.
 func (c *Custodian) Handler() http.Handler { return c.handler }
 
-// Do carries out a request of the HTTP face, as package scenario asks for it.
-func (c *Custodian) Do(ctx context.Context, method, path string, headers map[string]string, body []byte) (status int, answer []byte, err error) {
-	target, err := url.ParseRequestURI(path)
-	if err != nil {
-		return 0, nil, fmt.Errorf("the path %q is malformed", path)
-	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.Entry.Name+target.RequestURI(), bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, err
-	}
-	if len(body) > 0 {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for name, value := range headers {
-		r.Header.Set(name, value)
-	}
-	r.RequestURI, r.RemoteAddr = target.RequestURI(), "127.0.0.1:0"
-	w := &recorder{header: make(http.Header)}
-	c.handler.ServeHTTP(w, r)
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return w.status, w.body.Bytes(), ctx.Err()
-}
-
 // Dial connects to the gRPC face. The connection is the caller's to close.
 func (c *Custodian) Dial() (*grpc.ClientConn, error) {
 	c.serving.Do(func() {
@@ -188,29 +161,6 @@ func (c *Custodian) Close(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return errors.Join(c.err, drained)
-}
-
-// recorder keeps an answer.
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-// Header implements [http.ResponseWriter].
-func (r *recorder) Header() http.Header { return r.header }
-
-// WriteHeader implements [http.ResponseWriter].
-func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 && status >= http.StatusOK {
-		r.status = status
-	}
-}
-
-// Write implements [http.ResponseWriter].
-func (r *recorder) Write(p []byte) (int, error) {
-	r.WriteHeader(http.StatusOK)
-	return r.body.Write(p)
 }
 
 // wallClock is the process's clock.

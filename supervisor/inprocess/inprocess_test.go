@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overhttp"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/inprocess"
 )
 
@@ -32,7 +33,7 @@ func start(t *testing.T, entry string) *inprocess.Custodian {
 func TestBothFacesShowTheOpeningUnderAManualClock(t *testing.T) {
 	t.Parallel()
 	c := start(t, `{"profile":"global-custodian","opening":{"balances":[{"account_id":"a","currency":"USD","available_balance":"5.00"}]}}`)
-	status, answer, err := c.Do(t.Context(), "GET", "/api/v1/balances?account_id=a", nil, nil)
+	status, answer, err := overhttp.Handler{Handler: c.Handler()}.Do(t.Context(), "GET", "/api/v1/balances?account_id=a", nil, nil)
 	if err != nil || status != 200 || !strings.Contains(string(answer), `"available_balance":"5.00"`) || !strings.Contains(string(answer), "2026-11-23T14:00:00Z") {
 		t.Errorf("answered %d %s, %v", status, answer, err)
 	}
