@@ -14,6 +14,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overgrpc"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overhttp"
 )
 
 const scripts = "../../testdata/scenarios"
@@ -27,7 +28,7 @@ var shown = []string{
 	"transition 14", "transition 15",
 	"link WITH", "link AFTE", "link BEFO", "link INFO",
 	"calendar DST spring", "calendar DST autumn", "calendar holiday", "calendar early close", "calendar cut-off second",
-	"calendar weekend", "calendar year end",
+	"calendar weekend", "calendar year end", "calendar leap day",
 	"rail crypto_internal", "rail crypto_external", "rail crypto_external fee", "rail crypto_external drop", "rail crypto_external reorg",
 	"rail wire_domestic", "rail wire_international", "rail ach_transfer", "rail ach_transfer return",
 	"approval tier 1", "approval tier 2", "approval tier 3", "approval tier 4", "approval own request", "approval twice",
@@ -38,6 +39,7 @@ var shown = []string{
 	"chaos reject-transfers", "chaos custodian-offline", "chaos status", "chaos clear-all", "chaos rules",
 	"reconciliation break", "reconciliation tolerance",
 	"corporate action dividend", "corporate action split", "corporate action coupon", "corporate action redemption",
+	"statement of holdings", "statement of transactions", "statement of cash", "idempotency", "locks",
 	"bad input unknown code", "bad input non-business day", "bad input past date", "bad input mismatching legs",
 	"bad input own approval", "bad input wrong state", "bad input clock backwards",
 }
@@ -109,7 +111,7 @@ func TestScriptsHoldOverBothFaces(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			overHTTP := &listener{Custodian: start(t, string(entry))}
+			overHTTP := &listener{Custodian: overhttp.Handler{Handler: start(t, string(entry)).Handler()}}
 			play(t, s, "HTTP", overHTTP)
 
 			conn, err := start(t, string(entry)).Dial()
