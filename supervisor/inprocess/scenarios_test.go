@@ -40,8 +40,9 @@ var shown = []string{
 	"reconciliation break", "reconciliation tolerance",
 	"corporate action dividend", "corporate action split", "corporate action coupon", "corporate action redemption",
 	"statement of holdings", "statement of transactions", "statement of cash", "idempotency", "locks",
+	"ISO 20022 instruction", "ISO 20022 cancellation", "ISO 20022 confirmation", "ISO 20022 statements",
 	"bad input unknown code", "bad input non-business day", "bad input past date", "bad input mismatching legs",
-	"bad input own approval", "bad input wrong state", "bad input clock backwards",
+	"bad input own approval", "bad input wrong state", "bad input clock backwards", "bad input unknown account",
 }
 
 // script is a file of testdata/scenarios.
@@ -136,6 +137,28 @@ func TestScriptsHoldOverBothFaces(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheExampleOfTheHowToHolds(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(scripts, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, found := strings.Cut(string(text), "```yaml\n")
+	example, _, ended := strings.Cut(example, "```")
+	if !found || !ended {
+		t.Fatal("there is no example")
+	}
+	s, err := scenario.Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := json.Marshal(s.Custodian)
+	if err != nil {
+		t.Fatal(err)
+	}
+	play(t, script{"README.md", s}, "HTTP", &listener{Custodian: overhttp.Handler{Handler: start(t, string(entry)).Handler()}})
 }
 
 // play plays a script, and asks for the hash of the books at the end.
