@@ -16,7 +16,7 @@ func TestRealBooksAreClonedAndRestored(t *testing.T) {
 	file := h.take(p.name("source"))
 	h.deposit(source.HTTPAddr, "two")
 
-	clone := h.must(h.Clone(h.ctx, p.name("source"), CloneOptions{Name: p.name("clone")}))
+	clone := h.must(h.Clone(h.ctx, p.name("source"), CloneOptions{Name: p.name("clone"), HTTPPort: freePort(t), GRPCPort: freePort(t)}))
 	h.deposit(clone.HTTPAddr, "three")
 	if got := h.settlements(clone.HTTPAddr); got != 3 {
 		t.Errorf("the clone has %d settlements, expected 3", got)
