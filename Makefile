@@ -84,6 +84,16 @@ test-integration: services $(TEST_SERVERS) ## Run the packages with integration 
 test-all: services $(TEST_SERVERS) ## Run every test, with the race detector, on private PostgreSQL and Redis
 	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test -race -tags integration -count=1 -timeout 15m -p 2 $(ARGS) $(PKGS)
 
+# Histories: make simulate SEEDS=1000 FROM=5000 STEPS=2000
+SEEDS ?= 200
+FROM  ?= 1
+STEPS ?= 1000
+
+.PHONY: simulate
+simulate: ## Run seeded histories with independent books beside them (SEEDS=n, FROM=s, STEPS=n)
+	$(GO) test ./sim/simulation -run 'Histories' -count=1 -timeout 0 $(ARGS) \
+		-args -simulate.seeds=$(SEEDS) -simulate.from=$(FROM) -simulate.steps=$(STEPS) -simulate.version='$(VERSION)'
+
 .PHONY: bench
 bench: services build ## Measure the program next to its references (ROW=settle,add,idle for some); JSON in bench-results/
 	@mkdir -p bench-results

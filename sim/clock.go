@@ -234,6 +234,9 @@ func (s *State) advanceTarget(now time.Time, c AdvanceClock) (time.Time, *Error)
 		if !any {
 			return time.Time{}, Errorf(CodeWrongState, "nothing is due: there is no next event to advance to")
 		}
+		if due.After(lastInstant) {
+			return time.Time{}, Errorf(CodeWrongState, "nothing is due before the year 10000: there is no next event to advance to")
+		}
 		if due.Before(now) {
 			due = now
 		}

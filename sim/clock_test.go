@@ -175,6 +175,21 @@ func TestAManualClockIsAdvancedToByAndToTheNextEvent(t *testing.T) {
 	}
 }
 
+func TestAnAdvanceStopsBeforeTheLastInstantTime(t *testing.T) {
+	t.Parallel()
+	b := newBooksWith(t, rulesWith(t, `{"settlement":{"cycle":1}}`))
+	b.accept(sim.SetClock{Mode: sim.ClockManual, Instant: start})
+	d := b.decideAt(b.state.Now(start), sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "BTC", Quantity: amount("1"), SettlementDate: "9999-12-31", Hold: true})
+	if d.Outcome != sim.Accepted {
+		t.Fatalf("outcome %v, %v", d.Outcome, d.Err)
+	}
+	b.open = append(b.open, d.Events...)
+	last := b.advance(sim.AdvanceClock{ToNextEvent: true}).Instant // the value date begins
+	if d := b.decideAt(last, sim.AdvanceClock{ToNextEvent: true}); d.Outcome != sim.Refused || d.Err.Code != sim.CodeWrongState {
+		t.Errorf("advancing to %v is answered with %v, %v", last, d.Outcome, d.Err)
+	}
+}
+
 func TestAnInterruptedAdvanceIsCompletedByItsRetry(t *testing.T) {
 	t.Parallel()
 	for _, c := range []sim.AdvanceClock{{By: 5 * time.Hour}, {To: start.Add(5 * time.Hour)}, {ToNextEvent: true}} {

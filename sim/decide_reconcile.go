@@ -110,7 +110,7 @@ func (d *decision) resolveBreak(b *Break, line BookLine, how string, result *Rec
 // prune removes results and resolved breaks that are too old or too many.
 func (d *decision) prune(e *Event, breaks []*Break) {
 	oldest := d.now.Add(-d.rules.Reconciliation.keepFor())
-	results := d.reconciliations()
+	results := d.reconciled
 	for i, r := range results {
 		if r.at.Before(oldest) || len(results)-i >= MaxReconciliations {
 			d.remove(e, DocumentKey{DocumentReconciliation, r.id})

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -50,41 +51,41 @@ type reconciled struct {
 	sequence uint64
 }
 
-// reconciliations lists the results that are kept, the oldest first.
-func (s *State) reconciliations() []reconciled {
-	var list []reconciled
-	for _, v := range s.documents {
-		if v.Kind != DocumentReconciliation {
-			continue
-		}
-		if r, err := v.Reconciliation(); err == nil {
-			list = append(list, reconciled{r.ID, r.At, r.Sequence})
-		}
+func compareReconciled(a, b reconciled) int { return cmp.Compare(a.sequence, b.sequence) }
+
+// rememberReconciliation notes a result that is kept, or that it is removed. The
+// list is in order, the oldest first: results come at its end and go from its
+// beginning. There may be one a minute: nothing is decoded or sorted for it.
+func (s *State) rememberReconciliation(v *Document) error {
+	r, err := content(v, v.Reconciliation)
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(list, func(a, b reconciled) int { return cmp.Compare(a.sequence, b.sequence) })
-	return list
+	switch at := slices.IndexFunc(s.reconciled, func(known reconciled) bool { return known.id == v.ID }); {
+	case at == 0:
+		s.reconciled = s.reconciled[1:]
+	case at > 0:
+		s.reconciled = slices.Delete(s.reconciled, at, at+1)
+	}
+	if r != nil {
+		known := reconciled{v.ID, r.At, r.Sequence}
+		at, _ := slices.BinarySearchFunc(s.reconciled, known, compareReconciled)
+		s.reconciled = slices.Insert(s.reconciled, at, known)
+	}
+	return nil
 }
 
 func (s *State) lastReconciliation() *reconciled {
-	list := s.reconciliations()
-	if len(list) == 0 {
+	if len(s.reconciled) == 0 {
 		return nil
 	}
-	return &list[len(list)-1]
+	return &s.reconciled[len(s.reconciled)-1]
 }
 
 // breaks lists the breaks that are kept, by id, which is the order in which they
 // were opened.
 func (s *State) breaks() []*Break {
-	var list []*Break
-	for _, v := range s.documents {
-		if v.Kind != DocumentBreak {
-			continue
-		}
-		if b, err := v.Break(); err == nil {
-			list = append(list, b)
-		}
-	}
+	list := slices.Collect(maps.Values(s.keptBreaks))
 	slices.SortFunc(list, func(a, b *Break) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
@@ -113,16 +114,19 @@ func (s *State) takeOver(v *Document) error {
 		s.rememberFaces()
 	case DocumentBreak:
 		delete(s.openBreaks, v.ID)
+		delete(s.keptBreaks, v.ID)
 		b, err := content(v, v.Break)
 		if err != nil {
 			return err
+		}
+		if b != nil {
+			s.keptBreaks[v.ID] = b
 		}
 		if b != nil && b.Status == BreakOpen {
 			s.openBreaks[v.ID] = struct{}{}
 		}
 	case DocumentReconciliation:
-		_, err := content(v, v.Reconciliation)
-		return err
+		return s.rememberReconciliation(v)
 	case DocumentCorporateAction:
 		ca, err := content(v, v.CorporateAction)
 		if err == nil && ca != nil && ca.Type == Split && (ca.OldUnits.Sign() <= 0 || ca.NewUnits.Sign() <= 0) {

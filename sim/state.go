@@ -68,6 +68,9 @@ type State struct {
 	books   map[string]*outsideBook // by symbol
 	// openBreaks are the ids of the breaks that are open.
 	openBreaks map[string]struct{}
+	// keptBreaks are all breaks, by id, reconciled the results that are kept.
+	keptBreaks map[string]*Break
+	reconciled []reconciled
 
 	// awaiting counts the transfers that await approval, webhooks the endpoints
 	// whose state is kept.
@@ -99,7 +102,7 @@ func NewState(rules Rules, generator *Generator) *State {
 		documents: make(map[DocumentKey]*Document),
 		keys:      keyIndex{history: &KeyFilter{}},
 		index:     newSettlementIndex(), instant: isInstant(rules.Profile),
-		books: make(map[string]*outsideBook), openBreaks: make(map[string]struct{}),
+		books: make(map[string]*outsideBook), openBreaks: make(map[string]struct{}), keptBreaks: make(map[string]*Break),
 	}
 }
 

@@ -45,7 +45,7 @@ func (s *Server) disturb(ctx context.Context, method string) error {
 	var code codes.Code
 	if fault.GRPCCode != "" && code.UnmarshalJSON([]byte(strconv.Quote(fault.GRPCCode))) == nil {
 		answered := refused.Proto()
-		answered.Code = int32(code) //nolint:gosec // one of few
+		answered.Code = int32(code)
 		return status.FromProto(answered).Err()
 	}
 	return refused.Err()

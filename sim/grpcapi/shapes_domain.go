@@ -91,11 +91,11 @@ func (s shapes) transfer(t *sim.Transfer, moved view.Postings) *pb.Transfer {
 		TransferId: t.ID.String(), ExternalId: t.ExternalID, Rail: t.Rail, Direction: string(t.Direction), AccountId: t.AccountID,
 		Symbol: t.Symbol, Quantity: s.amount(t.Symbol, t.Quantity), CreditAccount: t.CreditAccount, RequestedBy: t.RequestedBy,
 		Status: string(t.Status), Stage: string(t.Stage), Reason: t.ReasonCode, ReasonText: t.Reason,
-		ApprovalsRequired: int32(t.ApprovalsRequired), Approvals: approvals(t), //nolint:gosec // few
-		Confirmations: int32(t.Confirmations), ConfirmationsRequired: int32(t.ConfirmationsRequired), //nolint:gosec // few
+		ApprovalsRequired: int32(t.ApprovalsRequired), Approvals: approvals(t),
+		Confirmations: int32(t.Confirmations), ConfirmationsRequired: int32(t.ConfirmationsRequired),
 		Fee: s.amount(t.Symbol, t.Fee), MaxFee: s.amount(t.Symbol, t.MaxFee),
 		Reserved: s.positive(t.Symbol, t.Reserved), InTransit: s.positive(t.Symbol, t.Transit), PendingIn: s.positive(t.Symbol, t.PendingIn),
-		Reorganizations: int32(t.Reorgs), Returnable: t.ReturnDue, Shortfall: s.positive(t.Symbol, t.Shortfall), //nolint:gosec // few
+		Reorganizations: int32(t.Reorgs), Returnable: t.ReturnDue, Shortfall: s.positive(t.Symbol, t.Shortfall),
 		ValueDate: t.ValueDate, InitiatedAt: timestamp(t.InitiatedAt), CompletedAt: timestamp(t.CompletedAt),
 		ExpectedCompletion: timestamp(t.ExpectedCompletion), ExpiresAt: timestamp(t.ExpiresAt), NextActionAt: timestamp(t.DueAt),
 		Metadata: metadataText(t.Metadata),
@@ -127,8 +127,8 @@ func approvals(t *sim.Transfer) []*pb.Approval {
 func (s shapes) transferStatus(t *sim.Transfer) *pb.TransferStatus {
 	return &pb.TransferStatus{
 		TransferId: t.ID.String(), ExternalId: t.ExternalID, Status: string(t.Status), Stage: string(t.Stage), Reason: t.ReasonCode, ReasonText: t.Reason,
-		ApprovalsRequired: int32(t.ApprovalsRequired), Approvals: approvals(t), //nolint:gosec // few
-		Confirmations: int32(t.Confirmations), ConfirmationsRequired: int32(t.ConfirmationsRequired), //nolint:gosec // few
+		ApprovalsRequired: int32(t.ApprovalsRequired), Approvals: approvals(t),
+		Confirmations: int32(t.Confirmations), ConfirmationsRequired: int32(t.ConfirmationsRequired),
 		Fee: s.amount(t.Symbol, t.Fee), MaxFee: s.amount(t.Symbol, t.MaxFee), CompletedAt: timestamp(t.CompletedAt),
 		ExpectedCompletion: timestamp(t.ExpectedCompletion), NextActionAt: timestamp(t.DueAt),
 	}

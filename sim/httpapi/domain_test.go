@@ -108,7 +108,7 @@ func TestTransfersAreApprovedRejectedAndCancelled(t *testing.T) {
 		t.Errorf("Location %s", a.header.Get("Location"))
 	}
 	b.must(409, "POST", "/api/v1/transfers/initiate", wire("t-1", "")).expect(t, "code", "already_exists")
-	b.must(422, "POST", "/api/v1/transfers", wire("t-2", `,"beneficary":{}`)).expect(t, "field", "beneficary")
+	b.must(422, "POST", "/api/v1/transfers", wire("t-2", `,"beneficiaries":{}`)).expect(t, "field", "beneficiaries")
 	b.must(422, "POST", "/api/v1/transfers", strings.Replace(wire("t-2", ""), "wire_domestic", "pigeon", 1)).expect(t, "field", "rail")
 	b.must(422, "POST", "/api/v1/transfers", strings.Replace(wire("t-2", ""), `"name":"Broker"`, `"name":7`, 1)).expect(t, "field", "beneficiary.name")
 	b.must(422, "POST", path+"/approve", `{}`).expect(t, "field", "by")

@@ -268,7 +268,7 @@ func (m *making) take(e *sim.Entry) bool {
 	if m.moved++; m.moved <= (m.Page-1)*m.Query.Lines {
 		return true
 	}
-	if len(m.Statement.Lines) == m.Query.Lines {
+	if len(m.Lines) == m.Query.Lines {
 		m.LastPage = false
 		// The entry belongs to the next page: what it moved does not count here.
 		b.Available = b.Available.Sub(amount)
@@ -281,7 +281,7 @@ func (m *making) take(e *sim.Entry) bool {
 	if e.Credit.AccountID == m.AccountID {
 		other = e.Debit
 	}
-	m.Statement.Lines = append(m.Statement.Lines, Line{Entry: *e, Amount: amount, Balance: b.Total(), Other: other})
+	m.Lines = append(m.Lines, Line{Entry: *e, Amount: amount, Balance: b.Total(), Other: other})
 	return true
 }
 
@@ -307,7 +307,7 @@ func (m *making) finish() {
 		switch {
 		case m.Kind == Holdings:
 			if !b.Total().IsZero() || !b.PendingIn.IsZero() || !b.InTransit.IsZero() {
-				m.Statement.Holdings = append(m.Statement.Holdings, *b)
+				m.Holdings = append(m.Holdings, *b)
 			}
 		case b.Cash == (m.Kind == Cash):
 			t := m.totals[symbol]
@@ -318,7 +318,7 @@ func (m *making) finish() {
 			m.Totals = append(m.Totals, *t)
 		}
 	}
-	slices.SortFunc(m.Statement.Holdings, func(a, b sim.SymbolBalance) int { return cmp.Compare(a.Symbol, b.Symbol) })
+	slices.SortFunc(m.Holdings, func(a, b sim.SymbolBalance) int { return cmp.Compare(a.Symbol, b.Symbol) })
 	slices.SortFunc(m.Totals, func(a, b Total) int { return cmp.Compare(a.Symbol, b.Symbol) })
 	if m.Kind == Holdings {
 		m.Opens = m.Closes

@@ -128,10 +128,10 @@ func value(fresh protoreflect.Value, field protoreflect.FieldDescriptor, raw jso
 		return protoreflect.ValueOfBool(b), err
 	case protoreflect.Int32Kind:
 		n, err := strictjson.Element(path, raw).Int()
-		if err == nil && int64(int32(n)) != n { //nolint:gosec // that it fits is what is checked
+		if err == nil && int64(int32(n)) != n {
 			err = wrong(path, "is too large")
 		}
-		return protoreflect.ValueOfInt32(int32(n)), err //nolint:gosec // checked above
+		return protoreflect.ValueOfInt32(int32(n)), err
 	case protoreflect.Int64Kind:
 		n, err := strictjson.Element(path, raw).Int()
 		return protoreflect.ValueOfInt64(n), err

@@ -153,7 +153,6 @@ func play(t *testing.T, profile string, steps []step) {
 		if err != nil {
 			t.Fatalf("%d %s over gRPC: %v", i, s.request, err)
 		}
-		t.Log(status, s.request)
 		a, b := decode(t, answer), decode(t, again)
 		if s.loose {
 			a, b = essence(a), essence(b)
@@ -161,15 +160,19 @@ func play(t *testing.T, profile string, steps []step) {
 		if status != other || !reflect.DeepEqual(a, b) {
 			t.Errorf("%d %s %s\nover HTTP %d %s\nover gRPC %d %s", i, s.request, s.body, status, answer, other, again)
 		}
-		if m, ok := a.(map[string]any); ok {
-			if found, ok := m["settlements"].([]any); ok && len(found) > 0 {
-				m, _ = found[0].(map[string]any)
-			}
-			for _, name := range []string{"settlement_id", "transfer_id", "position_id", "balance_id", "id", "next_cursor"} {
-				if id, ok := m[name].(string); ok {
-					saved[name] = id
-				}
-			}
+		save(saved, a)
+	}
+}
+
+// save keeps the ids of an answer, or of the first settlement in a list.
+func save(saved map[string]string, answer any) {
+	m, _ := answer.(map[string]any)
+	if found, ok := m["settlements"].([]any); ok && len(found) > 0 {
+		save(saved, found[0])
+	}
+	for _, name := range []string{"settlement_id", "transfer_id", "position_id", "balance_id", "id", "next_cursor"} {
+		if id, ok := m[name].(string); ok {
+			saved[name] = id
 		}
 	}
 }

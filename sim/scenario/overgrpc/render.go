@@ -25,7 +25,7 @@ import (
 )
 
 // renderer puts an answer together.
-type renderer func(ctx context.Context, c *Client, request, response proto.Message) ([]byte, error)
+type renderer func(ctx context.Context, c *Client, _, response proto.Message) ([]byte, error)
 
 type member struct {
 	name  string
@@ -180,7 +180,7 @@ func renderBulk(_ context.Context, _ *Client, _, response proto.Message) ([]byte
 
 // renderEvents answers with a page of events. Unlike HTTP, the method does not
 // say whether there are more, so it is asked again for one.
-func renderEvents(ctx context.Context, c *Client, request, response proto.Message) ([]byte, error) {
+func renderEvents(ctx context.Context, c *Client, _, response proto.Message) ([]byte, error) {
 	page, ok := response.(*pb.ListEventsResponse)
 	if !ok {
 		return nil, errNoAnswer

@@ -1,0 +1,159 @@
+package simulation_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/simulation"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/memory"
+)
+
+var (
+	seeds   = flag.Uint64("simulate.seeds", 0, "how many seeds to simulate; 0 is the number of a test run")
+	from    = flag.Uint64("simulate.from", 1, "the first seed")
+	steps   = flag.Int("simulate.steps", 0, "the steps of each history; 0 is the number of a test run")
+	version = flag.String("simulate.version", "unknown", "the version of the code, for reports")
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// amount returns how many seeds and steps to run, unless flags say otherwise.
+func amount(ofSeeds uint64, ofSteps int) (uint64, int) {
+	if testing.Short() {
+		ofSeeds = max(2, ofSeeds/4)
+	}
+	if *seeds > 0 {
+		ofSeeds = *seeds
+	}
+	if *steps > 0 {
+		ofSteps = *steps
+	}
+	return ofSeeds, ofSteps
+}
+
+// report fails a test with a failure, the shortest history that shows it, and what
+// its steps do.
+func report(t *testing.T, err error, open func(*simulation.World) (simulation.Target, error)) {
+	t.Helper()
+	var f *simulation.Failure
+	if !errors.As(err, &f) {
+		t.Error(err)
+		return
+	}
+	short, kept := f, []int(nil)
+	if open != nil {
+		short, kept = simulation.Shrink(f, 200, open)
+	}
+	var trace strings.Builder
+	if kept != nil {
+		o := short.Options
+		o.Trace = func(step int, did string) { fmt.Fprintf(&trace, "\n\tstep %d: %s", step, did) }
+		_, _ = simulation.Run(o, open) // it fails as before
+	}
+	t.Errorf("version %s, %v\n\tin %d steps: %v%s", *version, f, len(kept), short.Err, trace.String())
+}
+
+func TestHistoriesOfAStateKeepEveryPromise(t *testing.T) {
+	t.Parallel()
+	n, length := amount(24, 400)
+	began, last := time.Now(), time.Now()
+	did, events := 0, uint64(0)
+	happened := make(map[sim.EventType]int)
+	for seed := *from; seed < *from+n; seed++ {
+		var target simulation.Target
+		out, err := simulation.Run(simulation.Options{Seed: seed, Steps: length}, func(w *simulation.World) (simulation.Target, error) {
+			t, err := simulation.NewBooks(w)
+			target = t
+			return t, err
+		})
+		if target != nil {
+			for event, times := range target.Auditor().View().Happened {
+				happened[event] += times
+			}
+		}
+		if err != nil {
+			report(t, err, simulation.NewBooks)
+			continue
+		}
+		did, events = did+out.Steps, events+out.Events
+		if *seeds > 0 && time.Since(last) > time.Second {
+			last = time.Now()
+			fmt.Printf("seed %d: %d of %d histories, %d steps and %d events, %d steps a second\n",
+				seed, seed-*from+1, n, did, events, int64(did)*int64(time.Second)/int64(time.Since(began)))
+		}
+	}
+	t.Logf("%d histories, %d steps, %d events in %s", n, did, events, time.Since(began))
+	for event, times := range happened {
+		t.Logf("%s: %d", event, times)
+	}
+	if *seeds > 0 || testing.Short() {
+		return
+	}
+	for _, event := range visited {
+		if happened[event] == 0 {
+			t.Errorf("no history has come to %s", event)
+		}
+	}
+}
+
+// visited are the events that a test run must come to, so that what its histories
+// prove does not shrink unnoticed.
+var visited = []sim.EventType{
+	sim.EventSettlementAcknowledged, sim.EventSettlementRejected, sim.EventSettlementPending, sim.EventSettlementMatched,
+	sim.EventSettlementUnmatched, sim.EventSettlementHeld, sim.EventSettlementReleased, sim.EventSettlementReserved,
+	sim.EventSettlementUnreserved, sim.EventSettlementPartiallySettled, sim.EventSettlementCompleted, sim.EventSettlementFailing,
+	sim.EventSettlementFailed, sim.EventSettlementCancelRequested, sim.EventSettlementCancelled,
+	sim.EventTransferSubmitted, sim.EventTransferApproved, sim.EventTransferBroadcast, sim.EventTransferConfirmed,
+	sim.EventTransferReorganized, sim.EventTransferDelayed, sim.EventTransferCompleted, sim.EventTransferReturned,
+	sim.EventTransferFinalized, sim.EventTransferFailed, sim.EventTransferRejected, sim.EventTransferExpired, sim.EventTransferCancelled,
+	sim.EventFaultAdded, sim.EventFaultCleared, sim.EventFaultExpired, sim.EventReconciled, sim.EventBreakOpened, sim.EventBreakResolved,
+	sim.EventCorporateAnnounced, sim.EventCorporateEntitled, sim.EventCorporatePaid,
+	sim.EventAccountOpened, sim.EventAccountUpdated, sim.EventPositionLocked, sim.EventPositionUnlocked, sim.EventPositionClosed,
+	sim.EventBalanceUpdated, sim.EventClockAdvanced, sim.EventClockChanged,
+}
+
+// served runs a history on an engine in memory, in a bubble where nobody waits.
+func served(t *testing.T, seed uint64, length int) (out simulation.Outcome, err error) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) {
+		store := memory.NewStore()
+		out, err = simulation.Run(simulation.Options{Seed: seed, Steps: length},
+			simulation.NewServed(func() (sim.Journal, error) { return store.Journal("books"), nil }))
+	})
+	return out, err
+}
+
+func TestHistoriesOfAnEngineKeepEveryPromise(t *testing.T) {
+	t.Parallel()
+	n, length := amount(8, 300)
+	for seed := *from; seed < *from+n; seed++ {
+		if _, err := served(t, seed, length); err != nil {
+			report(t, err, nil)
+		}
+	}
+}
+
+func TestASeedGivesTheSameHistoryEveryTime(t *testing.T) {
+	t.Parallel()
+	for seed := *from; seed < *from+3; seed++ {
+		o := simulation.Options{Seed: seed, Steps: 200}
+		one, err := simulation.Run(o, simulation.NewBooks)
+		other, err2 := simulation.Run(o, simulation.NewBooks)
+		if err != nil || err2 != nil || one != other {
+			t.Errorf("seed %d gives %+v (%v), then %+v (%v)", seed, one, err, other, err2)
+		}
+		one, err = served(t, seed, 200)
+		other, err2 = served(t, seed, 200)
+		if err != nil || err2 != nil || one != other {
+			t.Errorf("seed %d gives an engine %+v (%v), then %+v (%v)", seed, one, err, other, err2)
+		}
+	}
+}
