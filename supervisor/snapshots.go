@@ -207,7 +207,7 @@ func (s *Supervisor) copyBooks(ctx context.Context, b *books, i *instance) error
 			err = fmt.Errorf("the copy ends at event %d instead of %d", end.Sequence, b.end.Sequence)
 		}
 		cancel()
-		for range batches { //nolint:revive // until the reader has ended
+		for range batches { // until the reader has ended
 		}
 		return err
 	})

@@ -16,7 +16,7 @@ func TestRealBooksAreClonedAndRestored(t *testing.T) {
 	file := h.take(p.name("source"))
 	h.deposit(source.HTTPAddr, "two")
 
-	clone := h.must(h.Clone(h.ctx, p.name("source"), CloneOptions{Name: p.name("clone")}))
+	clone := h.must(h.Clone(h.ctx, p.name("source"), CloneOptions{Name: p.name("clone"), HTTPPort: freePort(t), GRPCPort: freePort(t)}))
 	h.deposit(clone.HTTPAddr, "three")
 	if got := h.settlements(clone.HTTPAddr); got != 3 {
 		t.Errorf("the clone has %d settlements, expected 3", got)
@@ -34,10 +34,10 @@ func TestRealBooksAreClonedAndRestored(t *testing.T) {
 	}
 
 	// Between stores.
-	small := h.add("file", `"storage":{"driver":"sqlite"}`)
+	h.add("file", `"storage":{"driver":"sqlite"}`)
 	h.must(h.Drain(h.ctx, "file", 0, true))
 	h.must(h.Restore(h.ctx, "file", bytes.NewReader(file)))
-	small = h.must(h.Start(h.ctx, "file", true))
+	small := h.must(h.Start(h.ctx, "file", true))
 	if got := h.settlements(small.HTTPAddr); got != 1 {
 		t.Errorf("the file has %d settlements, expected 1", got)
 	}

@@ -97,7 +97,7 @@ func TestACloneHasTheBooksOfItsSourceAndALifeOfItsOwn(t *testing.T) {
 	h.deposit(source.HTTPAddr, "two")
 
 	for name, want := range map[string]int{"whole": 2, "earlier": 1} {
-		o := CloneOptions{Name: name}
+		o := CloneOptions{Name: name, HTTPPort: freePort(t), GRPCPort: freePort(t)}
 		if name == "earlier" {
 			o.AtSequence = at
 		}
@@ -126,7 +126,7 @@ func TestACloneHasTheBooksOfItsSourceAndALifeOfItsOwn(t *testing.T) {
 
 	// Books of an instance that was there before are not touched.
 	h.must(h.Remove(h.ctx, "earlier", RemoveOptions{Wait: true}))
-	_, err = h.Clone(h.ctx, "source", CloneOptions{Name: "earlier"})
+	_, err = h.Clone(h.ctx, "source", CloneOptions{Name: "earlier", HTTPPort: freePort(t), GRPCPort: freePort(t)})
 	wantKind(t, err, KindConflict, "books")
 	back := h.add("earlier")
 	if got := h.settlements(back.HTTPAddr); got != 2 {

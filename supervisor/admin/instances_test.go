@@ -85,7 +85,7 @@ func TestBadInputIsRefusedBeforeAnythingHappens(t *testing.T) {
 		"a name that is taken":        {"POST", all, `{"name":"one"}`, nil, 409, "conflict", "", `"one" exists already`},
 		"an instance that is not":     {"GET", all + "/two", "", nil, 404, "not_found", "", `no instance "two"`},
 		"draining what is not":        {"POST", all + "/two/drain", "", nil, 404, "not_found", "", `no instance "two"`},
-		"an operation that is not":    {"POST", one + "/clone", "", nil, 404, "not_found", "", "nothing at this path"},
+		"an operation that is not":    {"POST", one + "/explode", "", nil, 404, "not_found", "", "nothing at this path"},
 		"a method that is not":        {"PATCH", one, "", nil, 405, "method_not_allowed", "", "PATCH"},
 		"a method nobody knows":       {"BREW", one, "", nil, 405, "method_not_allowed", "", "BREW"},
 		"a path that is not":          {"GET", "/admin/v2", "", nil, 404, "not_found", "", "/openapi.json"},

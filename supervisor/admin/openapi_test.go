@@ -19,6 +19,7 @@ var contract = []string{
 	"GET /admin/v1/instances", "POST /admin/v1/instances", "GET /admin/v1/instances/{name}", "DELETE /admin/v1/instances/{name}",
 	"POST /admin/v1/instances/{name}/drain", "POST /admin/v1/instances/{name}/start", "POST /admin/v1/instances/{name}/restart",
 	"POST /admin/v1/instances/{name}/pause", "POST /admin/v1/instances/{name}/resume", "POST /admin/v1/instances/{name}/reset",
+	"POST /admin/v1/instances/{name}/clone", "POST /admin/v1/instances/{name}/restore", "GET /admin/v1/instances/{name}/snapshot",
 	"GET /admin/v1/events", "GET /admin/v1/config", "PUT /admin/v1/config", "GET /admin/v1/log-level", "PUT /admin/v1/log-level",
 }
 

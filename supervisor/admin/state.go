@@ -134,9 +134,9 @@ func parseClone(data []byte) (supervisor.CloneOptions, error) {
 		case "name":
 			o.Name, err = v.Text()
 		case "http_port":
-			err = number(name, v, 65535, func(n uint64) { o.HTTPPort = int(n) }) //nolint:gosec // bounded just now
+			err = number(name, v, 65535, func(n uint64) { o.HTTPPort = int(n) })
 		case "grpc_port":
-			err = number(name, v, 65535, func(n uint64) { o.GRPCPort = int(n) }) //nolint:gosec // bounded just now
+			err = number(name, v, 65535, func(n uint64) { o.GRPCPort = int(n) })
 		case "at_sequence":
 			err = number(name, v, math.MaxInt64, func(n uint64) { o.AtSequence = n })
 		}

@@ -7,11 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 )
 
 func TestDefaultIsValid(t *testing.T) {
@@ -29,6 +32,21 @@ func TestShippedConfigurations(t *testing.T) {
 	}
 	if len(local.Instances) != 3 || local.Storage.Driver != StorageSQLite || local.Redis.Driver != RedisEmbedded {
 		t.Errorf("local.yaml: got %d instances on %s and %s", len(local.Instances), local.Storage.Driver, local.Redis.Driver)
+	}
+	kinds, err := Load(Options{Files: []string{"../../configs/custodians.yaml"}})
+	if err != nil {
+		t.Fatalf("custodians.yaml: %v", err)
+	}
+	var profiles []string
+	for _, i := range kinds.Instances {
+		profiles = append(profiles, i.Profile)
+		if _, err := kinds.Resolve(i).Rules(); err != nil {
+			t.Errorf("custodians.yaml: %s: %v", i.Name, err)
+		}
+	}
+	slices.Sort(profiles)
+	if !slices.Equal(profiles, slices.Sorted(slices.Values(profile.Names()))) {
+		t.Errorf("custodians.yaml has the profiles %q, expected one of each", profiles)
 	}
 	shared := Options{Files: []string{"../../configs/postgres.yaml"}}
 	if _, err := Load(shared); err == nil || !strings.Contains(err.Error(), "storage.postgres.url: is required") ||

@@ -104,7 +104,7 @@ func (k *checker) policies(path string, given Settings) {
 
 // problemsOf takes joined problems apart.
 func problemsOf(err error) []profile.Problem {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree is walked here
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var out []profile.Problem
 		for _, one := range joined.Unwrap() {
 			out = append(out, problemsOf(one)...)

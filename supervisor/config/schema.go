@@ -33,11 +33,10 @@ type field struct {
 type number = uint64
 
 var (
-	durationType  = reflect.TypeFor[Duration]()
-	decimalType   = reflect.TypeFor[Decimal]()
-	portRangeType = reflect.TypeFor[PortRange]()
-	instantType   = reflect.TypeFor[Instant]()
-	metadataType  = reflect.TypeFor[Metadata]()
+	durationType = reflect.TypeFor[Duration]()
+	decimalType  = reflect.TypeFor[Decimal]()
+	instantType  = reflect.TypeFor[Instant]()
+	metadataType = reflect.TypeFor[Metadata]()
 
 	profileDuration = reflect.TypeFor[profile.Duration]()
 	textType        = reflect.TypeFor[encoding.TextUnmarshaler]()

@@ -89,7 +89,7 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 		return nil, err
 	}
 	head := binary.BigEndian.AppendUint16([]byte(magic), Version)
-	head = binary.BigEndian.AppendUint32(head, uint32(len(text))) //nolint:gosec // some hundred bytes
+	head = binary.BigEndian.AppendUint32(head, uint32(len(text)))
 	head = append(head, text...)
 	sum := sha256.Sum256(head)
 	if _, err := w.Write(append(head, sum[:]...)); err != nil {
@@ -126,7 +126,6 @@ func (w *Writer) Close() error {
 // Reader reads a snapshot.
 type Reader struct {
 	in   *zstd.Decoder
-	raw  io.Reader
 	sum  hash.Hash
 	next uint64
 }
@@ -174,7 +173,7 @@ func NewReader(r io.Reader) (*Reader, Header, error) {
 	}
 	total := sha256.New()
 	_, _ = total.Write(sum[:]) // never fails
-	return &Reader{in: in, raw: r, sum: total, next: 1}, h, nil
+	return &Reader{in: in, sum: total, next: 1}, h, nil
 }
 
 // ReadByte implements [io.ByteReader] for lengths.
