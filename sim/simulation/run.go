@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"unicode"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
@@ -115,7 +116,12 @@ func describe(requests []sim.Request, trouble Trouble) string {
 	if trouble != NoTrouble {
 		fmt.Fprintf(&b, "\n\t\twith trouble %d of the store", trouble)
 	}
-	return b.String()
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, b.String())
 }
 
 // Shrink looks for a shorter history that fails as well, by leaving out steps, in
