@@ -58,6 +58,8 @@ type Instance struct {
 	settlements *pairCounter
 	balances    *pairCounter
 
+	domain
+
 	batchEvents        func() prometheus.Histogram
 	commitDuration     func() prometheus.Histogram
 	projectionDuration func() prometheus.Histogram
@@ -112,6 +114,8 @@ func newInstance(opts InstanceOptions) *Instance {
 		pairs, newCappedLabel("status", limit, capped), newCappedLabel("type", limit, capped))
 	in.balances = newPairCounter(set.counterVec("custodian_balance_changes_total",
 		"Changes of balances.", "account", "currency"), pairs, account, currency)
+
+	in.domain = newDomain(set, limit, pairs, capped)
 
 	in.batchEvents = set.lazyHistogram("custodian_engine_batch_events",
 		"Events made durable by one journal append.", batchBuckets)

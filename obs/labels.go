@@ -66,6 +66,13 @@ func (l *cappedLabel) learn(v string) (string, bool) {
 	return value, true
 }
 
+// forget gives the room of a value to another.
+func (l *cappedLabel) forget(v string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.seen, v)
+}
+
 // pairCounter is a counter with two labels of capped values, and with a cap on
 // the pairs as well, since two capped labels could still make the product of
 // their caps. The children of admitted pairs are found by one map look-up that

@@ -97,6 +97,14 @@ func exercise(t testing.TB, instance *obs.Instance) {
 	instance.SetRedisUp(true)
 	instance.RecordStreamPublished(3)
 	instance.RecordCacheRequest("hit")
+	instance.RecordTransferProcessed("COMPLETED", "wire_domestic")
+	instance.RecordTransferLatency("wire_domestic", time.Hour)
+	instance.RecordSettlementLatency("DVP", 48*time.Hour)
+	instance.SetGauges(sim.Gauges{OpenSettlements: 1, OpenTransfers: 2, PendingApprovals: 1, OpenBreaks: 3, ActiveFaults: 4})
+	instance.RecordWebhookDelivered("ops")
+	instance.RecordWebhookGivenUp("ops")
+	instance.RecordWebhookAttemptFailed("ops", "timeout")
+	instance.SetWebhookLag("ops", 7)
 	serve(t, instance.HTTPMiddleware(testRouter()), http.MethodGet, "/api/v1/positions/42")
 	if _, err := callUnary(instance, nil); err != nil {
 		t.Fatal(err)
@@ -130,6 +138,17 @@ func TestMetricNamesAndLabelsAreTheContract(t *testing.T) {
 		"custodian_redis_up{} gauge",
 		"custodian_stream_published_total{} counter",
 		"custodian_cache_requests_total{result} counter",
+		"custodian_transfers_total{rail,status} counter",
+		"custodian_settlement_latency_seconds{type} histogram",
+		"custodian_transfer_latency_seconds{rail} histogram",
+		"custodian_settlements_open{} gauge",
+		"custodian_transfers_open{} gauge",
+		"custodian_approvals_pending{} gauge",
+		"custodian_reconciliation_breaks_open{} gauge",
+		"custodian_faults_active{} gauge",
+		"custodian_webhook_deliveries_total{endpoint,result} counter",
+		"custodian_webhook_failed_attempts_total{endpoint,reason} counter",
+		"custodian_webhook_lag_events{endpoint} gauge",
 	}
 	sort.Strings(want)
 

@@ -191,7 +191,13 @@ func (s *State) putTransfer(t *Transfer) {
 	key := timerKey{kind: timerTransfer, id: t.ID}
 	reserved := HoldingKey{t.AccountID, t.Symbol}
 	if before := s.transfers[t.ID]; before != nil {
+		if before.Stage == StageAwaitingApproval {
+			s.awaiting--
+		}
 		s.index.reserve(reserved, before.Reserved.Neg())
+	}
+	if t.Stage == StageAwaitingApproval {
+		s.awaiting++
 	}
 	if !t.Done() {
 		s.index.reserve(reserved, t.Reserved)
@@ -209,6 +215,14 @@ func (s *State) putTransfer(t *Transfer) {
 // content. Its errors wrap [ErrBrokenInvariant].
 func (s *State) putDocument(v *Document) error {
 	key := timerKey{kind: timerDocument, document: v.Key()}
+	if v.Kind == DocumentWebhook {
+		if s.documents[v.Key()] != nil {
+			s.webhooks--
+		}
+		if !v.Removed {
+			s.webhooks++
+		}
+	}
 	if v.Removed {
 		delete(s.documents, v.Key())
 		s.timers.set(key, time.Time{})

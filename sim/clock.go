@@ -38,6 +38,8 @@ type ClockSetting struct {
 	// Instant and has no use for Anchor.
 	Instant time.Time `json:"instant,omitzero"`
 	Anchor  time.Time `json:"anchor,omitzero"`
+	// Paused reports that a scaled clock stands still at Instant.
+	Paused bool `json:"paused,omitempty"`
 	// Events is how many events the last advance of a manual clock caused.
 	Events uint64 `json:"events,omitempty"`
 }
@@ -48,6 +50,9 @@ func (c ClockSetting) At(real time.Time) time.Time {
 	case ClockManual:
 		return c.Instant
 	case ClockScaled:
+		if c.Paused {
+			return c.Instant
+		}
 		passed := real.Sub(c.Anchor)
 		// Years at a high factor are more nanoseconds than 64 bits hold.
 		scaled := new(big.Int).Mul(big.NewInt(passed.Microseconds()), big.NewInt(c.Factor))
@@ -71,7 +76,7 @@ func (c ClockSetting) Wait(real, due time.Time) (time.Duration, bool) {
 	switch now := c.At(real); {
 	case !due.After(now):
 		return 0, true
-	case c.Mode == ClockManual:
+	case c.Mode == ClockManual || c.Paused:
 		return 0, false
 	case c.Mode == ClockScaled && due.After(lastInstant):
 		return 0, false
@@ -108,7 +113,8 @@ type SetClock struct {
 	// Instant is the instance time to begin with; zero means the present one. A
 	// real clock takes none.
 	Instant time.Time
-	// Real is the real time at which the command came.
+	// Real is the real time at which the command came; the engine sets it where
+	// it is zero.
 	Real time.Time
 }
 

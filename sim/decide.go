@@ -150,6 +150,7 @@ func (s *State) Decide(now time.Time, r *Request) (Decision, error) {
 // applyAll applies the events of a decision.
 func (d *decision) applyAll() error {
 	for _, e := range d.events {
+		d.note(e)
 		if err := d.apply(e); err != nil {
 			return err
 		}

@@ -220,7 +220,13 @@ func (d *decision) recordCorporateAction(e *Event, ca *CorporateAction, due time
 
 // entitlementKey is the key of a part of the entitlements.
 func entitlementKey(id string, part int) DocumentKey {
-	return DocumentKey{DocumentEntitlement, fmt.Sprintf("%s#%04d", id, part+1)}
+	return DocumentKey{DocumentEntitlement, EntitlementID(id, part+1)}
+}
+
+// EntitlementID returns the id of the [DocumentEntitlement] that is a part of a
+// corporate action's entitlements. Parts are numbered from 1.
+func EntitlementID(corporateAction string, part int) string {
+	return fmt.Sprintf("%s#%04d", corporateAction, part)
 }
 
 // rounding returns how the action rounds cash.

@@ -116,13 +116,13 @@ func named(list []string, value string) bool { return len(list) == 0 || within(l
 func within(list []string, value string) bool { return value != "" && slices.Contains(list, value) }
 
 // refuseOffline refuses a command while a fault has taken the custodian away,
-// but for those that set its clock and its faults.
+// but for those that set its clock and its faults, and housekeeping.
 func (s *State) refuseOffline(c Command) *Error {
 	if s.faults.offline == nil {
 		return nil
 	}
 	switch c.(type) {
-	case SetClock, AdvanceClock, AddFault, ClearFault, ClearFaults:
+	case SetClock, AdvanceClock, PauseClock, SaveWebhook, ForgetWebhook, AddFault, ClearFault, ClearFaults:
 		return nil
 	}
 	return s.faults.offline.offlineError()

@@ -72,6 +72,13 @@ type State struct {
 	keptBreaks map[string]*Break
 	reconciled []reconciled
 
+	// awaiting counts the transfers that await approval, webhooks the endpoints
+	// whose state is kept.
+	awaiting int
+	webhooks int
+	// watched is told of changes of status; nil for nobody.
+	watched *[]StatusChange
+
 	deciding decision
 	// date is the text of the last day on which something was decided.
 	date struct {

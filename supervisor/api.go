@@ -39,6 +39,11 @@ func (s *Supervisor) Add(ctx context.Context, entry config.Instance, wait bool) 
 }
 
 func (s *Supervisor) addEntry(ctx context.Context, entry config.Instance) (*instance, error) {
+	return s.addEntryAs(ctx, entry, func(*desired) {})
+}
+
+// addEntryAs adds an entry, with what else is to be desired of it.
+func (s *Supervisor) addEntryAs(ctx context.Context, entry config.Instance, also func(*desired)) (*instance, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -51,6 +56,7 @@ func (s *Supervisor) addEntry(ctx context.Context, entry config.Instance) (*inst
 	next := s.desired.clone()
 	next.forget(entry.Name) // what an instance of that name once was is of no concern
 	next.entries = append(next.entries, entry)
+	also(&next)
 	t, err := s.resolve(s.file, next)
 	if err != nil {
 		return nil, refusal(keysOfOneEntry(err))

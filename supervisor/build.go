@@ -51,8 +51,12 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		}
 	}()
 
-	assets := spec.AssetRegistry()
-	opening, err := openingCommands(spec.Opening)
+	rules, err := spec.Rules()
+	if err != nil {
+		return nil, nil, err
+	}
+	assets := rules.Assets
+	opening, err := spec.OpeningCommands()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,14 +98,17 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp,
 		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
-			Instance: spec.Name, Seed: spec.Seed, Rules: spec.rules(assets), Journal: journal, Clock: wallClock{},
-			Metrics: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
+			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: wallClock{},
+			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
 		}),
 	}
 	g.engine.SetPaused(i.pausedNow())
 	g.abort, g.cut = context.WithCancel(i.host.abort)
 	g.serving, g.stopServing = context.WithCancel(g.abort)
 	closers = append(closers, func() error { g.cut(); return nil })
+	if err := g.buildWebhooks(i, spec, assets); err != nil {
+		return nil, nil, err
+	}
 	if err := g.buildFaces(i, spec, assets); err != nil {
 		return nil, nil, err
 	}
@@ -156,7 +163,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 	}
 	face := httpapi.New(httpapi.Options{
 		Custodian: g.engine, Assets: assets, Instance: spec.Name, Version: i.host.version,
-		Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
+		Webhooks: g.webhooks, Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
 		Components: g.components, Context: g.serving,
 		Limits: httpapi.Limits{
 			MaxBodyBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight,
@@ -173,7 +180,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 		ErrorLog: slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
 	g.grpc = grpcapi.New(grpcapi.Options{
-		Custodian: g.engine, Assets: assets, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
+		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
 		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
 		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{

@@ -21,6 +21,8 @@ const streamGrace = 2 * time.Second
 type drainSteps struct {
 	stopAnnouncing context.CancelFunc
 	announced      chan struct{} // closed when discovery has ended
+	stopWebhooks   context.CancelFunc
+	webhooksDone   chan struct{} // closed when webhooks have ended
 	stopEngine     context.CancelFunc
 	engineDone     chan struct{} // closed when the engine has ended
 }
@@ -45,6 +47,12 @@ func (g *group) drain(h hooks, steps drainSteps) {
 
 	progress("finishing")
 	g.finish(finishing, progress)
+
+	// Attempts under way are finished, and how far they came is saved in the books.
+	// What is not posted yet is posted after the next start.
+	progress("webhooks")
+	steps.stopWebhooks()
+	await(finishing, steps.webhooksDone)
 
 	progress("flushing")
 	steps.stopEngine()

@@ -38,7 +38,7 @@ func TestDrainGoesThroughItsStepsAndReleasesEverything(t *testing.T) {
 			steps = append(steps, e.Detail)
 		}
 	}
-	if want := []string{"refusing", "finishing", "flushing", "releasing"}; !slices.Equal(slices.Compact(steps), want) {
+	if want := []string{"refusing", "finishing", "webhooks", "flushing", "releasing"}; !slices.Equal(slices.Compact(steps), want) {
 		t.Errorf("steps %v, want %v", steps, want)
 	}
 	if got, want := h.states("one"), []string{"pending", "starting", "running", "draining", "drained"}; !slices.Equal(got, want) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/webhook"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 )
 
@@ -38,6 +39,7 @@ type group struct {
 	grpcPort  net.Listener
 	redis     *redis.Server    // nil without Redis
 	publisher *redis.Publisher // likewise
+	webhooks  *webhook.Manager
 	announce  func(context.Context) error
 	redisUp   func(up bool) // told how Redis is, from time to time
 	inFlight  *atomic.Int64
@@ -80,8 +82,11 @@ func (g *group) run(h hooks) error {
 	defer stopBackground()
 	announcing, stopAnnouncing := context.WithCancel(background)
 	defer stopAnnouncing()
+	posting, stopWebhooks := context.WithCancel(background)
+	defer stopWebhooks()
 	steps := drainSteps{
 		stopAnnouncing: stopAnnouncing, announced: make(chan struct{}),
+		stopWebhooks: stopWebhooks, webhooksDone: make(chan struct{}),
 		stopEngine: stopEngine, engineDone: make(chan struct{}),
 	}
 	ended := make(chan struct{}) // closed when the conductor is done
@@ -113,6 +118,7 @@ func (g *group) run(h hooks) error {
 	add("grpc server", func() error { return held(g.serveGRPC()) }, g.stopGRPC)
 	add("health", func() error { g.watchHealth(background); return held(nil) }, stopBackground)
 	add("discovery", func() error { return held(g.runDiscovery(announcing, steps.announced)) }, stopBackground)
+	add("webhooks", func() error { return held(g.runWebhooks(posting, steps.webhooksDone)) }, stopBackground)
 	if g.publisher != nil {
 		add("event publisher", func() error { return held(g.afterStart(background, g.publisher.Run)) }, stopBackground)
 	}
@@ -203,6 +209,13 @@ func (g *group) runEngine(stop context.Context, done chan<- struct{}) error {
 func (g *group) runDiscovery(ctx context.Context, done chan<- struct{}) error {
 	defer close(done)
 	return g.afterStart(ctx, g.announce)
+}
+
+// runWebhooks posts events once the instance serves. What is under way when it is
+// to stop is finished, and how far it came is saved.
+func (g *group) runWebhooks(ctx context.Context, done chan<- struct{}) error {
+	defer close(done)
+	return g.afterStart(ctx, func(ctx context.Context) error { return g.webhooks.Run(ctx, g.abort) })
 }
 
 // afterStart runs a background part once the instance serves, and takes its end

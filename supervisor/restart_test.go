@@ -11,7 +11,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
-var policy = config.Restart{
+var quickPolicy = config.Restart{
 	Initial: config.Duration(500 * time.Millisecond), Max: config.Duration(30 * time.Second),
 	ForgiveAfter: config.Duration(time.Minute), MaxAttempts: 10,
 }
@@ -20,19 +20,19 @@ func TestBackoffDoublesWithJitterUpToItsBound(t *testing.T) {
 	t.Parallel()
 	for range 200 {
 		var f failures
-		full := policy.Initial.Std()
-		for n := 1; n < policy.MaxAttempts; n++ {
-			backoff, again := f.add(policy, true)
+		full := quickPolicy.Initial.Std()
+		for n := 1; n < quickPolicy.MaxAttempts; n++ {
+			backoff, again := f.add(quickPolicy, true)
 			if !again {
-				t.Fatalf("gave up after %d failures, want %d", n, policy.MaxAttempts)
+				t.Fatalf("gave up after %d failures, want %d", n, quickPolicy.MaxAttempts)
 			}
 			if backoff < full/2 || backoff > full {
 				t.Fatalf("backoff %d is %s, want %s to %s", n, backoff, full/2, full)
 			}
-			full = min(2*full, policy.Max.Std())
+			full = min(2*full, quickPolicy.Max.Std())
 		}
-		if _, again := f.add(policy, true); again {
-			t.Fatalf("not given up after %d failures in a row", policy.MaxAttempts)
+		if _, again := f.add(quickPolicy, true); again {
+			t.Fatalf("not given up after %d failures in a row", quickPolicy.MaxAttempts)
 		}
 	}
 }
@@ -41,19 +41,19 @@ func TestHealthForgivesFailures(t *testing.T) {
 	t.Parallel()
 	var f failures
 	for range 9 {
-		f.add(policy, true)
+		f.add(quickPolicy, true)
 	}
-	f.healthy(policy, 30*time.Second)
+	f.healthy(quickPolicy, 30*time.Second)
 	for n := range 5 {
-		if _, again := f.add(policy, true); !again {
+		if _, again := f.add(quickPolicy, true); !again {
 			t.Fatalf("given up at failure %d after half of the forgiveness", n+1)
 		}
 	}
-	if _, again := f.add(policy, true); again {
+	if _, again := f.add(quickPolicy, true); again {
 		t.Error("nine failures, half of them forgiven, and six more: not given up")
 	}
-	f.healthy(policy, time.Minute)
-	if backoff, again := f.add(policy, true); !again || backoff > policy.Initial.Std() {
+	f.healthy(quickPolicy, time.Minute)
+	if backoff, again := f.add(quickPolicy, true); !again || backoff > quickPolicy.Initial.Std() {
 		t.Errorf("after a minute of health: backoff %s, %t; want as if nothing had ever been", backoff, again)
 	}
 }
@@ -62,10 +62,10 @@ func TestCrashOnceADayIsNeverTooOften(t *testing.T) {
 	t.Parallel()
 	var f failures
 	for day := range 1000 {
-		if _, again := f.add(policy, true); !again {
+		if _, again := f.add(quickPolicy, true); !again {
 			t.Fatalf("given up on day %d", day)
 		}
-		f.healthy(policy, 24*time.Hour)
+		f.healthy(quickPolicy, 24*time.Hour)
 	}
 }
 
@@ -73,13 +73,13 @@ func TestStoreThatIsAwayIsTriedForEver(t *testing.T) {
 	t.Parallel()
 	var f failures
 	for range 10_000 {
-		backoff, again := f.add(policy, false)
-		if !again || backoff > policy.Max.Std() || backoff <= 0 {
+		backoff, again := f.add(quickPolicy, false)
+		if !again || backoff > quickPolicy.Max.Std() || backoff <= 0 {
 			t.Fatalf("backoff %s, %t", backoff, again)
 		}
 	}
 	// And what it cost in patience is not held against a later defect.
-	if _, again := f.add(policy, true); !again {
+	if _, again := f.add(quickPolicy, true); !again {
 		t.Error("given up at the first defect")
 	}
 }

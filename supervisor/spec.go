@@ -1,13 +1,9 @@
 package supervisor
 
 import (
-	"fmt"
 	"net"
 	"strconv"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -31,59 +27,3 @@ func newSpec(resolved config.Instance, host string) Spec {
 
 // hash tells whether two specs would run alike.
 func (s Spec) hash() string { return s.Host + " " + config.InstanceHash(s.Instance) }
-
-func (s Spec) rules(assets *asset.Registry) sim.Rules {
-	return sim.Rules{
-		Assets: assets, AutoOpen: *s.Accounts.AutoOpen,
-		MaxAccounts: s.Limits.MaxAccounts, MaxHoldings: s.Limits.MaxHoldings, MaxOpenSettlements: s.Limits.MaxOpenSettlements,
-	}
-}
-
-// openingCommands turns the entry's opening into commands.
-func openingCommands(o config.Opening) ([]sim.Command, error) {
-	var commands []sim.Command
-	for _, a := range o.Accounts {
-		commands = append(commands, sim.OpenAccount{
-			AccountID: a.AccountID, ClientID: a.ClientID, Type: sim.AccountType(a.Type), Metadata: a.Metadata.JSON(),
-		})
-	}
-	for i, p := range o.Positions {
-		c := sim.OpenHolding{AccountID: p.AccountID, Symbol: p.Symbol, Currency: p.Currency, Metadata: p.Metadata.JSON()}
-		err := parseAmounts(fmt.Sprintf("opening.positions[%d]", i), []amountField{
-			{"quantity", p.Quantity, &c.Available}, {"average_cost", p.AverageCost, &c.AverageCost}, {"market_value", p.MarketValue, &c.MarketValue},
-		})
-		if err != nil {
-			return nil, err
-		}
-		commands = append(commands, c)
-	}
-	for i, b := range o.Balances {
-		c := sim.OpenHolding{Cash: true, AccountID: b.AccountID, Symbol: b.Currency, Metadata: b.Metadata.JSON()}
-		err := parseAmounts(fmt.Sprintf("opening.balances[%d]", i), []amountField{{"available_balance", b.AvailableBalance, &c.Available}})
-		if err != nil {
-			return nil, err
-		}
-		commands = append(commands, c)
-	}
-	return commands, nil
-}
-
-type amountField struct {
-	name string
-	text config.Decimal
-	into *money.Amount
-}
-
-func parseAmounts(where string, fields []amountField) error {
-	for _, f := range fields {
-		if f.text == "" {
-			continue
-		}
-		amount, err := money.Parse(string(f.text))
-		if err != nil {
-			return fmt.Errorf("%s.%s: %w", where, f.name, err)
-		}
-		*f.into = amount
-	}
-	return nil
-}

@@ -66,7 +66,7 @@ type Status struct {
 
 // DrainProgress tells how far a drain is.
 type DrainProgress struct {
-	// Step is what the drain is doing or did last: refusing, finishing,
+	// Step is what the drain is doing or did last: refusing, finishing, webhooks,
 	// flushing, releasing, done.
 	Step      string    `json:"step"`
 	StartedAt time.Time `json:"started_at"`

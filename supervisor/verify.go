@@ -105,7 +105,11 @@ func (s *storages) verify(ctx context.Context, spec Spec) (report *verify.Report
 			err = errors.Join(err, owned.lease.Release(context.WithoutCancel(ctx)))
 		}
 	}()
-	return verify.Run(ctx, journal, verify.Options{Instance: spec.Name, Seed: spec.Seed, Rules: spec.rules(spec.AssetRegistry())})
+	rules, err := spec.Rules()
+	if err != nil {
+		return nil, err
+	}
+	return verify.Run(ctx, journal, verify.Options{Instance: spec.Name, Seed: spec.Seed, Rules: rules})
 }
 
 // existing opens books that exist, and never makes any.

@@ -21,6 +21,7 @@ func (a *app) instanceCommand() *cobra.Command {
 		a.simpleCommand(c, "start", "Start instances that are drained or failed", func(ctx context.Context, api *client.Client, name string, wait bool) (wire.Instance, error) {
 			return api.Start(ctx, name, wait)
 		}),
+		a.cloneCommand(c), a.snapshotCommand(c), a.restoreCommand(c),
 		a.immediateCommand(c, "pause", "Let instances answer 503 until they are resumed", (*client.Client).Pause),
 		a.immediateCommand(c, "resume", "End the pause of instances", (*client.Client).Resume),
 	)

@@ -31,7 +31,7 @@ type Account struct {
 	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
 	// MASTER or SEGREGATED.
 	AccountType string `protobuf:"bytes,3,opt,name=account_type,json=accountType,proto3" json:"account_type,omitempty"`
-	// ACTIVE while the account takes part in settlement.
+	// ACTIVE, FROZEN or CLOSED.
 	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
 	// The caller's own JSON object, as compact text with sorted keys; "{}" if
 	// there is none.
@@ -378,7 +378,10 @@ type UpdateAccountRequest struct {
 	// Name of the account; required.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// Replaces the metadata: a JSON object of at most 4096 bytes.
-	Metadata      *string `protobuf:"bytes,2,opt,name=metadata,proto3,oneof" json:"metadata,omitempty"`
+	Metadata *string `protobuf:"bytes,2,opt,name=metadata,proto3,oneof" json:"metadata,omitempty"`
+	// ACTIVE, FROZEN or CLOSED; not set to leave the status alone. CLOSED is for
+	// good, and needs an empty account with nothing under way.
+	Status        *string `protobuf:"bytes,3,opt,name=status,proto3,oneof" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -427,6 +430,13 @@ func (x *UpdateAccountRequest) GetMetadata() string {
 	return ""
 }
 
+func (x *UpdateAccountRequest) GetStatus() string {
+	if x != nil && x.Status != nil {
+		return *x.Status
+	}
+	return ""
+}
+
 var File_custodianpb_account_proto protoreflect.FileDescriptor
 
 const file_custodianpb_account_proto_rawDesc = "" +
@@ -460,12 +470,14 @@ const file_custodianpb_account_proto_rawDesc = "" +
 	"\faccount_type\x18\x04 \x01(\tR\vaccountType\"n\n" +
 	"\x14ListAccountsResponse\x12.\n" +
 	"\baccounts\x18\x01 \x03(\v2\x12.custodian.AccountR\baccounts\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"c\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8b\x01\n" +
 	"\x14UpdateAccountRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1f\n" +
-	"\bmetadata\x18\x02 \x01(\tH\x00R\bmetadata\x88\x01\x01B\v\n" +
-	"\t_metadataB`Z^github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb;custodianpbb\x06proto3"
+	"\bmetadata\x18\x02 \x01(\tH\x00R\bmetadata\x88\x01\x01\x12\x1b\n" +
+	"\x06status\x18\x03 \x01(\tH\x01R\x06status\x88\x01\x01B\v\n" +
+	"\t_metadataB\t\n" +
+	"\a_statusB`Z^github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb;custodianpbb\x06proto3"
 
 var (
 	file_custodianpb_account_proto_rawDescOnce sync.Once

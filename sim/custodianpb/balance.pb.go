@@ -44,9 +44,15 @@ type Balance struct {
 	// When the balance was opened, in instance time.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When the balance last changed, in instance time.
-	LastUpdated   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_updated,json=lastUpdated,proto3" json:"last_updated,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LastUpdated *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_updated,json=lastUpdated,proto3" json:"last_updated,omitempty"`
+	// The part of what is locked that instructions and transfers have reserved.
+	ReservedBalance string `protobuf:"bytes,10,opt,name=reserved_balance,json=reservedBalance,proto3" json:"reserved_balance,omitempty"`
+	// What is on its way in and not confirmed; no part of the total.
+	PendingInBalance string `protobuf:"bytes,11,opt,name=pending_in_balance,json=pendingInBalance,proto3" json:"pending_in_balance,omitempty"`
+	// What is on its way out and not confirmed; no part of the total.
+	InTransitBalance string `protobuf:"bytes,12,opt,name=in_transit_balance,json=inTransitBalance,proto3" json:"in_transit_balance,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Balance) Reset() {
@@ -140,6 +146,27 @@ func (x *Balance) GetLastUpdated() *timestamppb.Timestamp {
 		return x.LastUpdated
 	}
 	return nil
+}
+
+func (x *Balance) GetReservedBalance() string {
+	if x != nil {
+		return x.ReservedBalance
+	}
+	return ""
+}
+
+func (x *Balance) GetPendingInBalance() string {
+	if x != nil {
+		return x.PendingInBalance
+	}
+	return ""
+}
+
+func (x *Balance) GetInTransitBalance() string {
+	if x != nil {
+		return x.InTransitBalance
+	}
+	return ""
 }
 
 // CreateBalanceRequest opens a balance with what it holds from the start. At
@@ -687,7 +714,7 @@ var File_custodianpb_balance_proto protoreflect.FileDescriptor
 
 const file_custodianpb_balance_proto_rawDesc = "" +
 	"\n" +
-	"\x19custodianpb/balance.proto\x12\tcustodian\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x02\n" +
+	"\x19custodianpb/balance.proto\x12\tcustodian\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf9\x03\n" +
 	"\aBalance\x12\x1d\n" +
 	"\n" +
 	"balance_id\x18\x01 \x01(\tR\tbalanceId\x12\x1d\n" +
@@ -700,7 +727,11 @@ const file_custodianpb_balance_proto_rawDesc = "" +
 	"\bmetadata\x18\a \x01(\tR\bmetadata\x129\n" +
 	"\n" +
 	"created_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12=\n" +
-	"\flast_updated\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vlastUpdated\"\xe6\x01\n" +
+	"\flast_updated\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vlastUpdated\x12)\n" +
+	"\x10reserved_balance\x18\n" +
+	" \x01(\tR\x0freservedBalance\x12,\n" +
+	"\x12pending_in_balance\x18\v \x01(\tR\x10pendingInBalance\x12,\n" +
+	"\x12in_transit_balance\x18\f \x01(\tR\x10inTransitBalance\"\xe6\x01\n" +
 	"\x14CreateBalanceRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1a\n" +

@@ -42,14 +42,15 @@ var File_custodianpb_custodian_proto protoreflect.FileDescriptor
 
 const file_custodianpb_custodian_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcustodianpb/custodian.proto\x12\tcustodian\x1a\x19custodianpb/account.proto\x1a\x19custodianpb/balance.proto\x1a\x1acustodianpb/position.proto2\xb6\n" +
-	"\n" +
+	"\x1bcustodianpb/custodian.proto\x12\tcustodian\x1a\x19custodianpb/account.proto\x1a\x19custodianpb/balance.proto\x1a\x18custodianpb/client.proto\x1a\x1acustodianpb/position.proto2\xe9\v\n" +
 	"\x10CustodianService\x12D\n" +
 	"\rCreateAccount\x12\x1f.custodian.CreateAccountRequest\x1a\x12.custodian.Account\x12>\n" +
 	"\n" +
 	"GetAccount\x12\x1c.custodian.GetAccountRequest\x1a\x12.custodian.Account\x12O\n" +
 	"\fListAccounts\x12\x1e.custodian.ListAccountsRequest\x1a\x1f.custodian.ListAccountsResponse\x12D\n" +
-	"\rUpdateAccount\x12\x1f.custodian.UpdateAccountRequest\x1a\x12.custodian.Account\x12G\n" +
+	"\rUpdateAccount\x12\x1f.custodian.UpdateAccountRequest\x1a\x12.custodian.Account\x12P\n" +
+	"\x10GetMasterBalance\x12\".custodian.GetMasterBalanceRequest\x1a\x18.custodian.MasterBalance\x12_\n" +
+	"\x15GetSegregatedBalances\x12'.custodian.GetSegregatedBalancesRequest\x1a\x1d.custodian.SegregatedBalances\x12G\n" +
 	"\x0eCreatePosition\x12 .custodian.CreatePositionRequest\x1a\x13.custodian.Position\x12A\n" +
 	"\vGetPosition\x12\x1d.custodian.GetPositionRequest\x1a\x13.custodian.Position\x12R\n" +
 	"\rListPositions\x12\x1f.custodian.ListPositionsRequest\x1a .custodian.ListPositionsResponse\x12G\n" +
@@ -67,72 +68,80 @@ const file_custodianpb_custodian_proto_rawDesc = "" +
 	"\rUnlockBalance\x12\x1f.custodian.UnlockBalanceRequest\x1a\x12.custodian.BalanceB`Z^github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb;custodianpbb\x06proto3"
 
 var file_custodianpb_custodian_proto_goTypes = []any{
-	(*CreateAccountRequest)(nil),   // 0: custodian.CreateAccountRequest
-	(*GetAccountRequest)(nil),      // 1: custodian.GetAccountRequest
-	(*ListAccountsRequest)(nil),    // 2: custodian.ListAccountsRequest
-	(*UpdateAccountRequest)(nil),   // 3: custodian.UpdateAccountRequest
-	(*CreatePositionRequest)(nil),  // 4: custodian.CreatePositionRequest
-	(*GetPositionRequest)(nil),     // 5: custodian.GetPositionRequest
-	(*ListPositionsRequest)(nil),   // 6: custodian.ListPositionsRequest
-	(*UpdatePositionRequest)(nil),  // 7: custodian.UpdatePositionRequest
-	(*DeletePositionRequest)(nil),  // 8: custodian.DeletePositionRequest
-	(*LockPositionRequest)(nil),    // 9: custodian.LockPositionRequest
-	(*UnlockPositionRequest)(nil),  // 10: custodian.UnlockPositionRequest
-	(*CreateBalanceRequest)(nil),   // 11: custodian.CreateBalanceRequest
-	(*GetBalanceRequest)(nil),      // 12: custodian.GetBalanceRequest
-	(*ListBalancesRequest)(nil),    // 13: custodian.ListBalancesRequest
-	(*UpdateBalanceRequest)(nil),   // 14: custodian.UpdateBalanceRequest
-	(*DeleteBalanceRequest)(nil),   // 15: custodian.DeleteBalanceRequest
-	(*LockBalanceRequest)(nil),     // 16: custodian.LockBalanceRequest
-	(*UnlockBalanceRequest)(nil),   // 17: custodian.UnlockBalanceRequest
-	(*Account)(nil),                // 18: custodian.Account
-	(*ListAccountsResponse)(nil),   // 19: custodian.ListAccountsResponse
-	(*Position)(nil),               // 20: custodian.Position
-	(*ListPositionsResponse)(nil),  // 21: custodian.ListPositionsResponse
-	(*DeletePositionResponse)(nil), // 22: custodian.DeletePositionResponse
-	(*Balance)(nil),                // 23: custodian.Balance
-	(*ListBalancesResponse)(nil),   // 24: custodian.ListBalancesResponse
-	(*DeleteBalanceResponse)(nil),  // 25: custodian.DeleteBalanceResponse
+	(*CreateAccountRequest)(nil),         // 0: custodian.CreateAccountRequest
+	(*GetAccountRequest)(nil),            // 1: custodian.GetAccountRequest
+	(*ListAccountsRequest)(nil),          // 2: custodian.ListAccountsRequest
+	(*UpdateAccountRequest)(nil),         // 3: custodian.UpdateAccountRequest
+	(*GetMasterBalanceRequest)(nil),      // 4: custodian.GetMasterBalanceRequest
+	(*GetSegregatedBalancesRequest)(nil), // 5: custodian.GetSegregatedBalancesRequest
+	(*CreatePositionRequest)(nil),        // 6: custodian.CreatePositionRequest
+	(*GetPositionRequest)(nil),           // 7: custodian.GetPositionRequest
+	(*ListPositionsRequest)(nil),         // 8: custodian.ListPositionsRequest
+	(*UpdatePositionRequest)(nil),        // 9: custodian.UpdatePositionRequest
+	(*DeletePositionRequest)(nil),        // 10: custodian.DeletePositionRequest
+	(*LockPositionRequest)(nil),          // 11: custodian.LockPositionRequest
+	(*UnlockPositionRequest)(nil),        // 12: custodian.UnlockPositionRequest
+	(*CreateBalanceRequest)(nil),         // 13: custodian.CreateBalanceRequest
+	(*GetBalanceRequest)(nil),            // 14: custodian.GetBalanceRequest
+	(*ListBalancesRequest)(nil),          // 15: custodian.ListBalancesRequest
+	(*UpdateBalanceRequest)(nil),         // 16: custodian.UpdateBalanceRequest
+	(*DeleteBalanceRequest)(nil),         // 17: custodian.DeleteBalanceRequest
+	(*LockBalanceRequest)(nil),           // 18: custodian.LockBalanceRequest
+	(*UnlockBalanceRequest)(nil),         // 19: custodian.UnlockBalanceRequest
+	(*Account)(nil),                      // 20: custodian.Account
+	(*ListAccountsResponse)(nil),         // 21: custodian.ListAccountsResponse
+	(*MasterBalance)(nil),                // 22: custodian.MasterBalance
+	(*SegregatedBalances)(nil),           // 23: custodian.SegregatedBalances
+	(*Position)(nil),                     // 24: custodian.Position
+	(*ListPositionsResponse)(nil),        // 25: custodian.ListPositionsResponse
+	(*DeletePositionResponse)(nil),       // 26: custodian.DeletePositionResponse
+	(*Balance)(nil),                      // 27: custodian.Balance
+	(*ListBalancesResponse)(nil),         // 28: custodian.ListBalancesResponse
+	(*DeleteBalanceResponse)(nil),        // 29: custodian.DeleteBalanceResponse
 }
 var file_custodianpb_custodian_proto_depIdxs = []int32{
 	0,  // 0: custodian.CustodianService.CreateAccount:input_type -> custodian.CreateAccountRequest
 	1,  // 1: custodian.CustodianService.GetAccount:input_type -> custodian.GetAccountRequest
 	2,  // 2: custodian.CustodianService.ListAccounts:input_type -> custodian.ListAccountsRequest
 	3,  // 3: custodian.CustodianService.UpdateAccount:input_type -> custodian.UpdateAccountRequest
-	4,  // 4: custodian.CustodianService.CreatePosition:input_type -> custodian.CreatePositionRequest
-	5,  // 5: custodian.CustodianService.GetPosition:input_type -> custodian.GetPositionRequest
-	6,  // 6: custodian.CustodianService.ListPositions:input_type -> custodian.ListPositionsRequest
-	7,  // 7: custodian.CustodianService.UpdatePosition:input_type -> custodian.UpdatePositionRequest
-	8,  // 8: custodian.CustodianService.DeletePosition:input_type -> custodian.DeletePositionRequest
-	9,  // 9: custodian.CustodianService.LockPosition:input_type -> custodian.LockPositionRequest
-	10, // 10: custodian.CustodianService.UnlockPosition:input_type -> custodian.UnlockPositionRequest
-	11, // 11: custodian.CustodianService.CreateBalance:input_type -> custodian.CreateBalanceRequest
-	12, // 12: custodian.CustodianService.GetBalance:input_type -> custodian.GetBalanceRequest
-	13, // 13: custodian.CustodianService.ListBalances:input_type -> custodian.ListBalancesRequest
-	14, // 14: custodian.CustodianService.UpdateBalance:input_type -> custodian.UpdateBalanceRequest
-	15, // 15: custodian.CustodianService.DeleteBalance:input_type -> custodian.DeleteBalanceRequest
-	16, // 16: custodian.CustodianService.LockBalance:input_type -> custodian.LockBalanceRequest
-	17, // 17: custodian.CustodianService.UnlockBalance:input_type -> custodian.UnlockBalanceRequest
-	18, // 18: custodian.CustodianService.CreateAccount:output_type -> custodian.Account
-	18, // 19: custodian.CustodianService.GetAccount:output_type -> custodian.Account
-	19, // 20: custodian.CustodianService.ListAccounts:output_type -> custodian.ListAccountsResponse
-	18, // 21: custodian.CustodianService.UpdateAccount:output_type -> custodian.Account
-	20, // 22: custodian.CustodianService.CreatePosition:output_type -> custodian.Position
-	20, // 23: custodian.CustodianService.GetPosition:output_type -> custodian.Position
-	21, // 24: custodian.CustodianService.ListPositions:output_type -> custodian.ListPositionsResponse
-	20, // 25: custodian.CustodianService.UpdatePosition:output_type -> custodian.Position
-	22, // 26: custodian.CustodianService.DeletePosition:output_type -> custodian.DeletePositionResponse
-	20, // 27: custodian.CustodianService.LockPosition:output_type -> custodian.Position
-	20, // 28: custodian.CustodianService.UnlockPosition:output_type -> custodian.Position
-	23, // 29: custodian.CustodianService.CreateBalance:output_type -> custodian.Balance
-	23, // 30: custodian.CustodianService.GetBalance:output_type -> custodian.Balance
-	24, // 31: custodian.CustodianService.ListBalances:output_type -> custodian.ListBalancesResponse
-	23, // 32: custodian.CustodianService.UpdateBalance:output_type -> custodian.Balance
-	25, // 33: custodian.CustodianService.DeleteBalance:output_type -> custodian.DeleteBalanceResponse
-	23, // 34: custodian.CustodianService.LockBalance:output_type -> custodian.Balance
-	23, // 35: custodian.CustodianService.UnlockBalance:output_type -> custodian.Balance
-	18, // [18:36] is the sub-list for method output_type
-	0,  // [0:18] is the sub-list for method input_type
+	4,  // 4: custodian.CustodianService.GetMasterBalance:input_type -> custodian.GetMasterBalanceRequest
+	5,  // 5: custodian.CustodianService.GetSegregatedBalances:input_type -> custodian.GetSegregatedBalancesRequest
+	6,  // 6: custodian.CustodianService.CreatePosition:input_type -> custodian.CreatePositionRequest
+	7,  // 7: custodian.CustodianService.GetPosition:input_type -> custodian.GetPositionRequest
+	8,  // 8: custodian.CustodianService.ListPositions:input_type -> custodian.ListPositionsRequest
+	9,  // 9: custodian.CustodianService.UpdatePosition:input_type -> custodian.UpdatePositionRequest
+	10, // 10: custodian.CustodianService.DeletePosition:input_type -> custodian.DeletePositionRequest
+	11, // 11: custodian.CustodianService.LockPosition:input_type -> custodian.LockPositionRequest
+	12, // 12: custodian.CustodianService.UnlockPosition:input_type -> custodian.UnlockPositionRequest
+	13, // 13: custodian.CustodianService.CreateBalance:input_type -> custodian.CreateBalanceRequest
+	14, // 14: custodian.CustodianService.GetBalance:input_type -> custodian.GetBalanceRequest
+	15, // 15: custodian.CustodianService.ListBalances:input_type -> custodian.ListBalancesRequest
+	16, // 16: custodian.CustodianService.UpdateBalance:input_type -> custodian.UpdateBalanceRequest
+	17, // 17: custodian.CustodianService.DeleteBalance:input_type -> custodian.DeleteBalanceRequest
+	18, // 18: custodian.CustodianService.LockBalance:input_type -> custodian.LockBalanceRequest
+	19, // 19: custodian.CustodianService.UnlockBalance:input_type -> custodian.UnlockBalanceRequest
+	20, // 20: custodian.CustodianService.CreateAccount:output_type -> custodian.Account
+	20, // 21: custodian.CustodianService.GetAccount:output_type -> custodian.Account
+	21, // 22: custodian.CustodianService.ListAccounts:output_type -> custodian.ListAccountsResponse
+	20, // 23: custodian.CustodianService.UpdateAccount:output_type -> custodian.Account
+	22, // 24: custodian.CustodianService.GetMasterBalance:output_type -> custodian.MasterBalance
+	23, // 25: custodian.CustodianService.GetSegregatedBalances:output_type -> custodian.SegregatedBalances
+	24, // 26: custodian.CustodianService.CreatePosition:output_type -> custodian.Position
+	24, // 27: custodian.CustodianService.GetPosition:output_type -> custodian.Position
+	25, // 28: custodian.CustodianService.ListPositions:output_type -> custodian.ListPositionsResponse
+	24, // 29: custodian.CustodianService.UpdatePosition:output_type -> custodian.Position
+	26, // 30: custodian.CustodianService.DeletePosition:output_type -> custodian.DeletePositionResponse
+	24, // 31: custodian.CustodianService.LockPosition:output_type -> custodian.Position
+	24, // 32: custodian.CustodianService.UnlockPosition:output_type -> custodian.Position
+	27, // 33: custodian.CustodianService.CreateBalance:output_type -> custodian.Balance
+	27, // 34: custodian.CustodianService.GetBalance:output_type -> custodian.Balance
+	28, // 35: custodian.CustodianService.ListBalances:output_type -> custodian.ListBalancesResponse
+	27, // 36: custodian.CustodianService.UpdateBalance:output_type -> custodian.Balance
+	29, // 37: custodian.CustodianService.DeleteBalance:output_type -> custodian.DeleteBalanceResponse
+	27, // 38: custodian.CustodianService.LockBalance:output_type -> custodian.Balance
+	27, // 39: custodian.CustodianService.UnlockBalance:output_type -> custodian.Balance
+	20, // [20:40] is the sub-list for method output_type
+	0,  // [0:20] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -145,6 +154,7 @@ func file_custodianpb_custodian_proto_init() {
 	}
 	file_custodianpb_account_proto_init()
 	file_custodianpb_balance_proto_init()
+	file_custodianpb_client_proto_init()
 	file_custodianpb_position_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -37,24 +37,26 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CustodianService_CreateAccount_FullMethodName  = "/custodian.CustodianService/CreateAccount"
-	CustodianService_GetAccount_FullMethodName     = "/custodian.CustodianService/GetAccount"
-	CustodianService_ListAccounts_FullMethodName   = "/custodian.CustodianService/ListAccounts"
-	CustodianService_UpdateAccount_FullMethodName  = "/custodian.CustodianService/UpdateAccount"
-	CustodianService_CreatePosition_FullMethodName = "/custodian.CustodianService/CreatePosition"
-	CustodianService_GetPosition_FullMethodName    = "/custodian.CustodianService/GetPosition"
-	CustodianService_ListPositions_FullMethodName  = "/custodian.CustodianService/ListPositions"
-	CustodianService_UpdatePosition_FullMethodName = "/custodian.CustodianService/UpdatePosition"
-	CustodianService_DeletePosition_FullMethodName = "/custodian.CustodianService/DeletePosition"
-	CustodianService_LockPosition_FullMethodName   = "/custodian.CustodianService/LockPosition"
-	CustodianService_UnlockPosition_FullMethodName = "/custodian.CustodianService/UnlockPosition"
-	CustodianService_CreateBalance_FullMethodName  = "/custodian.CustodianService/CreateBalance"
-	CustodianService_GetBalance_FullMethodName     = "/custodian.CustodianService/GetBalance"
-	CustodianService_ListBalances_FullMethodName   = "/custodian.CustodianService/ListBalances"
-	CustodianService_UpdateBalance_FullMethodName  = "/custodian.CustodianService/UpdateBalance"
-	CustodianService_DeleteBalance_FullMethodName  = "/custodian.CustodianService/DeleteBalance"
-	CustodianService_LockBalance_FullMethodName    = "/custodian.CustodianService/LockBalance"
-	CustodianService_UnlockBalance_FullMethodName  = "/custodian.CustodianService/UnlockBalance"
+	CustodianService_CreateAccount_FullMethodName         = "/custodian.CustodianService/CreateAccount"
+	CustodianService_GetAccount_FullMethodName            = "/custodian.CustodianService/GetAccount"
+	CustodianService_ListAccounts_FullMethodName          = "/custodian.CustodianService/ListAccounts"
+	CustodianService_UpdateAccount_FullMethodName         = "/custodian.CustodianService/UpdateAccount"
+	CustodianService_GetMasterBalance_FullMethodName      = "/custodian.CustodianService/GetMasterBalance"
+	CustodianService_GetSegregatedBalances_FullMethodName = "/custodian.CustodianService/GetSegregatedBalances"
+	CustodianService_CreatePosition_FullMethodName        = "/custodian.CustodianService/CreatePosition"
+	CustodianService_GetPosition_FullMethodName           = "/custodian.CustodianService/GetPosition"
+	CustodianService_ListPositions_FullMethodName         = "/custodian.CustodianService/ListPositions"
+	CustodianService_UpdatePosition_FullMethodName        = "/custodian.CustodianService/UpdatePosition"
+	CustodianService_DeletePosition_FullMethodName        = "/custodian.CustodianService/DeletePosition"
+	CustodianService_LockPosition_FullMethodName          = "/custodian.CustodianService/LockPosition"
+	CustodianService_UnlockPosition_FullMethodName        = "/custodian.CustodianService/UnlockPosition"
+	CustodianService_CreateBalance_FullMethodName         = "/custodian.CustodianService/CreateBalance"
+	CustodianService_GetBalance_FullMethodName            = "/custodian.CustodianService/GetBalance"
+	CustodianService_ListBalances_FullMethodName          = "/custodian.CustodianService/ListBalances"
+	CustodianService_UpdateBalance_FullMethodName         = "/custodian.CustodianService/UpdateBalance"
+	CustodianService_DeleteBalance_FullMethodName         = "/custodian.CustodianService/DeleteBalance"
+	CustodianService_LockBalance_FullMethodName           = "/custodian.CustodianService/LockBalance"
+	CustodianService_UnlockBalance_FullMethodName         = "/custodian.CustodianService/UnlockBalance"
 )
 
 // CustodianServiceClient is the client API for CustodianService service.
@@ -70,8 +72,12 @@ type CustodianServiceClient interface {
 	GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*Account, error)
 	// ListAccounts returns a page of accounts.
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
-	// UpdateAccount changes an account's metadata.
+	// UpdateAccount changes an account's status or metadata.
 	UpdateAccount(ctx context.Context, in *UpdateAccountRequest, opts ...grpc.CallOption) (*Account, error)
+	// GetMasterBalance returns all that a client holds.
+	GetMasterBalance(ctx context.Context, in *GetMasterBalanceRequest, opts ...grpc.CallOption) (*MasterBalance, error)
+	// GetSegregatedBalances returns what a client's segregated accounts hold.
+	GetSegregatedBalances(ctx context.Context, in *GetSegregatedBalancesRequest, opts ...grpc.CallOption) (*SegregatedBalances, error)
 	// CreatePosition opens a position; an account has at most one per symbol.
 	CreatePosition(ctx context.Context, in *CreatePositionRequest, opts ...grpc.CallOption) (*Position, error)
 	// GetPosition returns one position.
@@ -144,6 +150,26 @@ func (c *custodianServiceClient) UpdateAccount(ctx context.Context, in *UpdateAc
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Account)
 	err := c.cc.Invoke(ctx, CustodianService_UpdateAccount_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *custodianServiceClient) GetMasterBalance(ctx context.Context, in *GetMasterBalanceRequest, opts ...grpc.CallOption) (*MasterBalance, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MasterBalance)
+	err := c.cc.Invoke(ctx, CustodianService_GetMasterBalance_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *custodianServiceClient) GetSegregatedBalances(ctx context.Context, in *GetSegregatedBalancesRequest, opts ...grpc.CallOption) (*SegregatedBalances, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SegregatedBalances)
+	err := c.cc.Invoke(ctx, CustodianService_GetSegregatedBalances_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -303,8 +329,12 @@ type CustodianServiceServer interface {
 	GetAccount(context.Context, *GetAccountRequest) (*Account, error)
 	// ListAccounts returns a page of accounts.
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
-	// UpdateAccount changes an account's metadata.
+	// UpdateAccount changes an account's status or metadata.
 	UpdateAccount(context.Context, *UpdateAccountRequest) (*Account, error)
+	// GetMasterBalance returns all that a client holds.
+	GetMasterBalance(context.Context, *GetMasterBalanceRequest) (*MasterBalance, error)
+	// GetSegregatedBalances returns what a client's segregated accounts hold.
+	GetSegregatedBalances(context.Context, *GetSegregatedBalancesRequest) (*SegregatedBalances, error)
 	// CreatePosition opens a position; an account has at most one per symbol.
 	CreatePosition(context.Context, *CreatePositionRequest) (*Position, error)
 	// GetPosition returns one position.
@@ -354,6 +384,12 @@ func (UnimplementedCustodianServiceServer) ListAccounts(context.Context, *ListAc
 }
 func (UnimplementedCustodianServiceServer) UpdateAccount(context.Context, *UpdateAccountRequest) (*Account, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateAccount not implemented")
+}
+func (UnimplementedCustodianServiceServer) GetMasterBalance(context.Context, *GetMasterBalanceRequest) (*MasterBalance, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetMasterBalance not implemented")
+}
+func (UnimplementedCustodianServiceServer) GetSegregatedBalances(context.Context, *GetSegregatedBalancesRequest) (*SegregatedBalances, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSegregatedBalances not implemented")
 }
 func (UnimplementedCustodianServiceServer) CreatePosition(context.Context, *CreatePositionRequest) (*Position, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreatePosition not implemented")
@@ -486,6 +522,42 @@ func _CustodianService_UpdateAccount_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(CustodianServiceServer).UpdateAccount(ctx, req.(*UpdateAccountRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CustodianService_GetMasterBalance_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetMasterBalanceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CustodianServiceServer).GetMasterBalance(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CustodianService_GetMasterBalance_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CustodianServiceServer).GetMasterBalance(ctx, req.(*GetMasterBalanceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CustodianService_GetSegregatedBalances_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSegregatedBalancesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CustodianServiceServer).GetSegregatedBalances(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CustodianService_GetSegregatedBalances_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CustodianServiceServer).GetSegregatedBalances(ctx, req.(*GetSegregatedBalancesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -764,6 +836,14 @@ var CustodianService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateAccount",
 			Handler:    _CustodianService_UpdateAccount_Handler,
+		},
+		{
+			MethodName: "GetMasterBalance",
+			Handler:    _CustodianService_GetMasterBalance_Handler,
+		},
+		{
+			MethodName: "GetSegregatedBalances",
+			Handler:    _CustodianService_GetSegregatedBalances_Handler,
 		},
 		{
 			MethodName: "CreatePosition",

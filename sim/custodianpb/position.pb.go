@@ -51,9 +51,15 @@ type Position struct {
 	// When the position was opened, in instance time.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When the position last changed, in instance time.
-	LastUpdated   *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_updated,json=lastUpdated,proto3" json:"last_updated,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LastUpdated *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_updated,json=lastUpdated,proto3" json:"last_updated,omitempty"`
+	// The part of what is locked that instructions and transfers have reserved.
+	ReservedQuantity string `protobuf:"bytes,13,opt,name=reserved_quantity,json=reservedQuantity,proto3" json:"reserved_quantity,omitempty"`
+	// What is on its way in and not confirmed; no part of the quantity.
+	PendingInQuantity string `protobuf:"bytes,14,opt,name=pending_in_quantity,json=pendingInQuantity,proto3" json:"pending_in_quantity,omitempty"`
+	// What is on its way out and not confirmed; no part of the quantity.
+	InTransitQuantity string `protobuf:"bytes,15,opt,name=in_transit_quantity,json=inTransitQuantity,proto3" json:"in_transit_quantity,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Position) Reset() {
@@ -168,6 +174,27 @@ func (x *Position) GetLastUpdated() *timestamppb.Timestamp {
 		return x.LastUpdated
 	}
 	return nil
+}
+
+func (x *Position) GetReservedQuantity() string {
+	if x != nil {
+		return x.ReservedQuantity
+	}
+	return ""
+}
+
+func (x *Position) GetPendingInQuantity() string {
+	if x != nil {
+		return x.PendingInQuantity
+	}
+	return ""
+}
+
+func (x *Position) GetInTransitQuantity() string {
+	if x != nil {
+		return x.InTransitQuantity
+	}
+	return ""
 }
 
 // CreatePositionRequest opens a position with what it holds from the start. At
@@ -768,7 +795,7 @@ var File_custodianpb_position_proto protoreflect.FileDescriptor
 
 const file_custodianpb_position_proto_rawDesc = "" +
 	"\n" +
-	"\x1acustodianpb/position.proto\x12\tcustodian\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x03\n" +
+	"\x1acustodianpb/position.proto\x12\tcustodian\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x04\n" +
 	"\bPosition\x12\x1f\n" +
 	"\vposition_id\x18\x01 \x01(\tR\n" +
 	"positionId\x12\x1d\n" +
@@ -785,7 +812,10 @@ const file_custodianpb_position_proto_rawDesc = "" +
 	" \x01(\tR\bmetadata\x129\n" +
 	"\n" +
 	"created_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12=\n" +
-	"\flast_updated\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\vlastUpdated\"\xc0\x02\n" +
+	"\flast_updated\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\vlastUpdated\x12+\n" +
+	"\x11reserved_quantity\x18\r \x01(\tR\x10reservedQuantity\x12.\n" +
+	"\x13pending_in_quantity\x18\x0e \x01(\tR\x11pendingInQuantity\x12.\n" +
+	"\x13in_transit_quantity\x18\x0f \x01(\tR\x11inTransitQuantity\"\xc0\x02\n" +
 	"\x15CreatePositionRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x16\n" +

@@ -22,12 +22,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// LedgerAccount names one side of a ledger entry.
+// LedgerAccount names one side of a posting.
 type LedgerAccount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A client's account, or the mirror account DEPOSITORY or NOSTRO.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	// AVAILABLE, LOCKED or, of a mirror account, MIRROR.
+	// AVAILABLE, LOCKED, RESERVED, PENDING_IN, TRANSIT or, of a mirror account,
+	// MIRROR.
 	Bucket        string `protobuf:"bytes,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -93,7 +94,7 @@ type LedgerEntry struct {
 	Debit *LedgerAccount `protobuf:"bytes,5,opt,name=debit,proto3" json:"debit,omitempty"`
 	// The side that it enters.
 	Credit *LedgerAccount `protobuf:"bytes,6,opt,name=credit,proto3" json:"credit,omitempty"`
-	// Settlement that caused the entry, a UUID; empty if none did.
+	// Settlement or transfer that caused the entry, a UUID; empty if none did.
 	SettlementId string `protobuf:"bytes,7,opt,name=settlement_id,json=settlementId,proto3" json:"settlement_id,omitempty"`
 	// When it was posted, in instance time.
 	PostedAt      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=posted_at,json=postedAt,proto3" json:"posted_at,omitempty"`
@@ -205,7 +206,11 @@ type Event struct {
 	//	*Event_Position
 	//	*Event_Balance
 	//	*Event_Settlement
+	//	*Event_Transfer
+	//	*Event_Document
 	Data isEvent_Data `protobuf_oneof:"data"`
+	// The other settlements that the event has changed, such as the matching one.
+	Also []*Settlement `protobuf:"bytes,11,rep,name=also,proto3" json:"also,omitempty"`
 	// Hash of the journal batch that holds the event, as 64 hexadecimal digits.
 	// Each hash covers the one before.
 	Hash          string `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`
@@ -307,6 +312,31 @@ func (x *Event) GetSettlement() *Settlement {
 	return nil
 }
 
+func (x *Event) GetTransfer() *Transfer {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Transfer); ok {
+			return x.Transfer
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDocument() string {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Document); ok {
+			return x.Document
+		}
+	}
+	return ""
+}
+
+func (x *Event) GetAlso() []*Settlement {
+	if x != nil {
+		return x.Also
+	}
+	return nil
+}
+
 func (x *Event) GetHash() string {
 	if x != nil {
 		return x.Hash
@@ -338,6 +368,18 @@ type Event_Settlement struct {
 	Settlement *Settlement `protobuf:"bytes,7,opt,name=settlement,proto3,oneof"`
 }
 
+type Event_Transfer struct {
+	// For transfer.* events.
+	Transfer *Transfer `protobuf:"bytes,9,opt,name=transfer,proto3,oneof"`
+}
+
+type Event_Document struct {
+	// For all others, such as fault.* and clock.*: the content of the document
+	// that the event is about, as a JSON object; of one that was removed, its
+	// id.
+	Document string `protobuf:"bytes,10,opt,name=document,proto3,oneof"`
+}
+
 func (*Event_Account) isEvent_Data() {}
 
 func (*Event_Position) isEvent_Data() {}
@@ -345,6 +387,10 @@ func (*Event_Position) isEvent_Data() {}
 func (*Event_Balance) isEvent_Data() {}
 
 func (*Event_Settlement) isEvent_Data() {}
+
+func (*Event_Transfer) isEvent_Data() {}
+
+func (*Event_Document) isEvent_Data() {}
 
 // ListLedgerEntriesRequest selects ledger entries, oldest first.
 type ListLedgerEntriesRequest struct {
@@ -651,11 +697,433 @@ func (x *WatchEventsRequest) GetAfter() uint64 {
 	return 0
 }
 
+// Content is a document in a format of its own.
+type Content struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is: application/json, text/csv or application/xml.
+	MediaType string `protobuf:"bytes,1,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	// The document.
+	Content       []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Content) Reset() {
+	*x = Content{}
+	mi := &file_custodianpb_reporting_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Content) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Content) ProtoMessage() {}
+
+func (x *Content) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_reporting_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Content.ProtoReflect.Descriptor instead.
+func (*Content) Descriptor() ([]byte, []int) {
+	return file_custodianpb_reporting_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Content) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *Content) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+// GetStatementRequest selects a page of a statement. Dates are YYYY-MM-DD, days
+// in UTC.
+type GetStatementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// holdings, transactions or cash; required.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Account; required.
+	AccountId string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// The end of a day or, for movements, that day; empty for the present.
+	Date string `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
+	// The first day of a period; may be empty.
+	From string `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	// The last day of a period; may be empty.
+	To string `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
+	// Restricts to one asset or currency, where not empty.
+	Symbol string `protobuf:"bytes,6,opt,name=symbol,proto3" json:"symbol,omitempty"`
+	// json, csv or, for ISO 20022, xml; empty for json.
+	Format string `protobuf:"bytes,7,opt,name=format,proto3" json:"format,omitempty"`
+	// The page's number, from 1; 0 means 1.
+	Page int32 `protobuf:"varint,8,opt,name=page,proto3" json:"page,omitempty"`
+	// Most movements on a page; 0 means 1000.
+	Limit         int32 `protobuf:"varint,9,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatementRequest) Reset() {
+	*x = GetStatementRequest{}
+	mi := &file_custodianpb_reporting_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatementRequest) ProtoMessage() {}
+
+func (x *GetStatementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_reporting_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatementRequest.ProtoReflect.Descriptor instead.
+func (*GetStatementRequest) Descriptor() ([]byte, []int) {
+	return file_custodianpb_reporting_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetStatementRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetSymbol() string {
+	if x != nil {
+		return x.Symbol
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetPage() int32 {
+	if x != nil {
+		return x.Page
+	}
+	return 0
+}
+
+func (x *GetStatementRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// GetSettlementConfirmationRequest names the settlement.
+type GetSettlementConfirmationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier of the settlement, a UUID; required.
+	SettlementId  string `protobuf:"bytes,1,opt,name=settlement_id,json=settlementId,proto3" json:"settlement_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSettlementConfirmationRequest) Reset() {
+	*x = GetSettlementConfirmationRequest{}
+	mi := &file_custodianpb_reporting_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSettlementConfirmationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSettlementConfirmationRequest) ProtoMessage() {}
+
+func (x *GetSettlementConfirmationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_reporting_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSettlementConfirmationRequest.ProtoReflect.Descriptor instead.
+func (*GetSettlementConfirmationRequest) Descriptor() ([]byte, []int) {
+	return file_custodianpb_reporting_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetSettlementConfirmationRequest) GetSettlementId() string {
+	if x != nil {
+		return x.SettlementId
+	}
+	return ""
+}
+
+// GetSettlementStatusAdviceRequest names the settlement.
+type GetSettlementStatusAdviceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier of the settlement, a UUID; required.
+	SettlementId  string `protobuf:"bytes,1,opt,name=settlement_id,json=settlementId,proto3" json:"settlement_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSettlementStatusAdviceRequest) Reset() {
+	*x = GetSettlementStatusAdviceRequest{}
+	mi := &file_custodianpb_reporting_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSettlementStatusAdviceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSettlementStatusAdviceRequest) ProtoMessage() {}
+
+func (x *GetSettlementStatusAdviceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_reporting_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSettlementStatusAdviceRequest.ProtoReflect.Descriptor instead.
+func (*GetSettlementStatusAdviceRequest) Descriptor() ([]byte, []int) {
+	return file_custodianpb_reporting_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetSettlementStatusAdviceRequest) GetSettlementId() string {
+	if x != nil {
+		return x.SettlementId
+	}
+	return ""
+}
+
+// ReceiveMessageRequest carries an ISO 20022 message.
+type ReceiveMessageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The message as XML; required.
+	Content       []byte `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiveMessageRequest) Reset() {
+	*x = ReceiveMessageRequest{}
+	mi := &file_custodianpb_reporting_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiveMessageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiveMessageRequest) ProtoMessage() {}
+
+func (x *ReceiveMessageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_reporting_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiveMessageRequest.ProtoReflect.Descriptor instead.
+func (*ReceiveMessageRequest) Descriptor() ([]byte, []int) {
+	return file_custodianpb_reporting_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReceiveMessageRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+// GetStateRequest asks where the books are.
+type GetStateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStateRequest) Reset() {
+	*x = GetStateRequest{}
+	mi := &file_custodianpb_reporting_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStateRequest) ProtoMessage() {}
+
+func (x *GetStateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_reporting_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStateRequest.ProtoReflect.Descriptor instead.
+func (*GetStateRequest) Descriptor() ([]byte, []int) {
+	return file_custodianpb_reporting_proto_rawDescGZIP(), []int{13}
+}
+
+// State is where the books are.
+type State struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The last event that is durable.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// SHA-256 of the journal up to it, in hexadecimal; empty before the first.
+	Hash string `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	// The instance time.
+	Now *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=now,proto3" json:"now,omitempty"`
+	// When work is due next; not set where nothing is.
+	NextEvent     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=next_event,json=nextEvent,proto3" json:"next_event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *State) Reset() {
+	*x = State{}
+	mi := &file_custodianpb_reporting_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *State) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*State) ProtoMessage() {}
+
+func (x *State) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_reporting_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use State.ProtoReflect.Descriptor instead.
+func (*State) Descriptor() ([]byte, []int) {
+	return file_custodianpb_reporting_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *State) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *State) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *State) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
+	}
+	return nil
+}
+
+func (x *State) GetNextEvent() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextEvent
+	}
+	return nil
+}
+
 var File_custodianpb_reporting_proto protoreflect.FileDescriptor
 
 const file_custodianpb_reporting_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcustodianpb/reporting.proto\x12\tcustodian\x1a\x19custodianpb/account.proto\x1a\x19custodianpb/balance.proto\x1a\x1acustodianpb/position.proto\x1a\x1ccustodianpb/settlement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"F\n" +
+	"\x1bcustodianpb/reporting.proto\x12\tcustodian\x1a\x19custodianpb/account.proto\x1a\x19custodianpb/balance.proto\x1a\x1acustodianpb/position.proto\x1a custodianpb/reconciliation.proto\x1a\x1ccustodianpb/settlement.proto\x1a\x1acustodianpb/transfer.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"F\n" +
 	"\rLedgerAccount\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x16\n" +
@@ -668,7 +1136,7 @@ const file_custodianpb_reporting_proto_rawDesc = "" +
 	"\x05debit\x18\x05 \x01(\v2\x18.custodian.LedgerAccountR\x05debit\x120\n" +
 	"\x06credit\x18\x06 \x01(\v2\x18.custodian.LedgerAccountR\x06credit\x12#\n" +
 	"\rsettlement_id\x18\a \x01(\tR\fsettlementId\x127\n" +
-	"\tposted_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bpostedAt\"\xcf\x02\n" +
+	"\tposted_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bpostedAt\"\xcb\x03\n" +
 	"\x05Event\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12.\n" +
@@ -678,7 +1146,11 @@ const file_custodianpb_reporting_proto_rawDesc = "" +
 	"\abalance\x18\x06 \x01(\v2\x12.custodian.BalanceH\x00R\abalance\x127\n" +
 	"\n" +
 	"settlement\x18\a \x01(\v2\x15.custodian.SettlementH\x00R\n" +
-	"settlement\x12\x12\n" +
+	"settlement\x121\n" +
+	"\btransfer\x18\t \x01(\v2\x13.custodian.TransferH\x00R\btransfer\x12\x1c\n" +
+	"\bdocument\x18\n" +
+	" \x01(\tH\x00R\bdocument\x12)\n" +
+	"\x04also\x18\v \x03(\v2\x15.custodian.SettlementR\x04also\x12\x12\n" +
 	"\x04hash\x18\b \x01(\tR\x04hashB\x06\n" +
 	"\x04data\"\xc8\x01\n" +
 	"\x18ListLedgerEntriesRequest\x12\x1b\n" +
@@ -701,12 +1173,47 @@ const file_custodianpb_reporting_proto_rawDesc = "" +
 	"\n" +
 	"next_after\x18\x02 \x01(\x04R\tnextAfter\"*\n" +
 	"\x12WatchEventsRequest\x12\x14\n" +
-	"\x05after\x18\x01 \x01(\x04R\x05after2\xff\x01\n" +
+	"\x05after\x18\x01 \x01(\x04R\x05after\"B\n" +
+	"\aContent\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xda\x01\n" +
+	"\x13GetStatementRequest\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x02 \x01(\tR\taccountId\x12\x12\n" +
+	"\x04date\x18\x03 \x01(\tR\x04date\x12\x12\n" +
+	"\x04from\x18\x04 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x05 \x01(\tR\x02to\x12\x16\n" +
+	"\x06symbol\x18\x06 \x01(\tR\x06symbol\x12\x16\n" +
+	"\x06format\x18\a \x01(\tR\x06format\x12\x12\n" +
+	"\x04page\x18\b \x01(\x05R\x04page\x12\x14\n" +
+	"\x05limit\x18\t \x01(\x05R\x05limit\"G\n" +
+	" GetSettlementConfirmationRequest\x12#\n" +
+	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\"G\n" +
+	" GetSettlementStatusAdviceRequest\x12#\n" +
+	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\"1\n" +
+	"\x15ReceiveMessageRequest\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\"\x11\n" +
+	"\x0fGetStateRequest\"\xa0\x01\n" +
+	"\x05State\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\tR\x04hash\x12,\n" +
+	"\x03now\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x129\n" +
+	"\n" +
+	"next_event\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tnextEvent2\xb6\x06\n" +
 	"\x10ReportingService\x12^\n" +
 	"\x11ListLedgerEntries\x12#.custodian.ListLedgerEntriesRequest\x1a$.custodian.ListLedgerEntriesResponse\x12I\n" +
 	"\n" +
 	"ListEvents\x12\x1c.custodian.ListEventsRequest\x1a\x1d.custodian.ListEventsResponse\x12@\n" +
-	"\vWatchEvents\x12\x1d.custodian.WatchEventsRequest\x1a\x10.custodian.Event0\x01B`Z^github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb;custodianpbb\x06proto3"
+	"\vWatchEvents\x12\x1d.custodian.WatchEventsRequest\x1a\x10.custodian.Event0\x01\x12B\n" +
+	"\fGetStatement\x12\x1e.custodian.GetStatementRequest\x1a\x12.custodian.Content\x12\\\n" +
+	"\x19GetSettlementConfirmation\x12+.custodian.GetSettlementConfirmationRequest\x1a\x12.custodian.Content\x12\\\n" +
+	"\x19GetSettlementStatusAdvice\x12+.custodian.GetSettlementStatusAdviceRequest\x1a\x12.custodian.Content\x12F\n" +
+	"\x0eReceiveMessage\x12 .custodian.ReceiveMessageRequest\x1a\x12.custodian.Content\x12^\n" +
+	"\x11GetReconciliation\x12#.custodian.GetReconciliationRequest\x1a$.custodian.GetReconciliationResponse\x12S\n" +
+	"\x11RunReconciliation\x12#.custodian.RunReconciliationRequest\x1a\x19.custodian.Reconciliation\x128\n" +
+	"\bGetState\x12\x1a.custodian.GetStateRequest\x1a\x10.custodian.StateB`Z^github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb;custodianpbb\x06proto3"
 
 var (
 	file_custodianpb_reporting_proto_rawDescOnce sync.Once
@@ -720,44 +1227,74 @@ func file_custodianpb_reporting_proto_rawDescGZIP() []byte {
 	return file_custodianpb_reporting_proto_rawDescData
 }
 
-var file_custodianpb_reporting_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_custodianpb_reporting_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_custodianpb_reporting_proto_goTypes = []any{
-	(*LedgerAccount)(nil),             // 0: custodian.LedgerAccount
-	(*LedgerEntry)(nil),               // 1: custodian.LedgerEntry
-	(*Event)(nil),                     // 2: custodian.Event
-	(*ListLedgerEntriesRequest)(nil),  // 3: custodian.ListLedgerEntriesRequest
-	(*ListLedgerEntriesResponse)(nil), // 4: custodian.ListLedgerEntriesResponse
-	(*ListEventsRequest)(nil),         // 5: custodian.ListEventsRequest
-	(*ListEventsResponse)(nil),        // 6: custodian.ListEventsResponse
-	(*WatchEventsRequest)(nil),        // 7: custodian.WatchEventsRequest
-	(*timestamppb.Timestamp)(nil),     // 8: google.protobuf.Timestamp
-	(*Account)(nil),                   // 9: custodian.Account
-	(*Position)(nil),                  // 10: custodian.Position
-	(*Balance)(nil),                   // 11: custodian.Balance
-	(*Settlement)(nil),                // 12: custodian.Settlement
+	(*LedgerAccount)(nil),                    // 0: custodian.LedgerAccount
+	(*LedgerEntry)(nil),                      // 1: custodian.LedgerEntry
+	(*Event)(nil),                            // 2: custodian.Event
+	(*ListLedgerEntriesRequest)(nil),         // 3: custodian.ListLedgerEntriesRequest
+	(*ListLedgerEntriesResponse)(nil),        // 4: custodian.ListLedgerEntriesResponse
+	(*ListEventsRequest)(nil),                // 5: custodian.ListEventsRequest
+	(*ListEventsResponse)(nil),               // 6: custodian.ListEventsResponse
+	(*WatchEventsRequest)(nil),               // 7: custodian.WatchEventsRequest
+	(*Content)(nil),                          // 8: custodian.Content
+	(*GetStatementRequest)(nil),              // 9: custodian.GetStatementRequest
+	(*GetSettlementConfirmationRequest)(nil), // 10: custodian.GetSettlementConfirmationRequest
+	(*GetSettlementStatusAdviceRequest)(nil), // 11: custodian.GetSettlementStatusAdviceRequest
+	(*ReceiveMessageRequest)(nil),            // 12: custodian.ReceiveMessageRequest
+	(*GetStateRequest)(nil),                  // 13: custodian.GetStateRequest
+	(*State)(nil),                            // 14: custodian.State
+	(*timestamppb.Timestamp)(nil),            // 15: google.protobuf.Timestamp
+	(*Account)(nil),                          // 16: custodian.Account
+	(*Position)(nil),                         // 17: custodian.Position
+	(*Balance)(nil),                          // 18: custodian.Balance
+	(*Settlement)(nil),                       // 19: custodian.Settlement
+	(*Transfer)(nil),                         // 20: custodian.Transfer
+	(*GetReconciliationRequest)(nil),         // 21: custodian.GetReconciliationRequest
+	(*RunReconciliationRequest)(nil),         // 22: custodian.RunReconciliationRequest
+	(*GetReconciliationResponse)(nil),        // 23: custodian.GetReconciliationResponse
+	(*Reconciliation)(nil),                   // 24: custodian.Reconciliation
 }
 var file_custodianpb_reporting_proto_depIdxs = []int32{
 	0,  // 0: custodian.LedgerEntry.debit:type_name -> custodian.LedgerAccount
 	0,  // 1: custodian.LedgerEntry.credit:type_name -> custodian.LedgerAccount
-	8,  // 2: custodian.LedgerEntry.posted_at:type_name -> google.protobuf.Timestamp
-	8,  // 3: custodian.Event.time:type_name -> google.protobuf.Timestamp
-	9,  // 4: custodian.Event.account:type_name -> custodian.Account
-	10, // 5: custodian.Event.position:type_name -> custodian.Position
-	11, // 6: custodian.Event.balance:type_name -> custodian.Balance
-	12, // 7: custodian.Event.settlement:type_name -> custodian.Settlement
-	1,  // 8: custodian.ListLedgerEntriesResponse.entries:type_name -> custodian.LedgerEntry
-	2,  // 9: custodian.ListEventsResponse.events:type_name -> custodian.Event
-	3,  // 10: custodian.ReportingService.ListLedgerEntries:input_type -> custodian.ListLedgerEntriesRequest
-	5,  // 11: custodian.ReportingService.ListEvents:input_type -> custodian.ListEventsRequest
-	7,  // 12: custodian.ReportingService.WatchEvents:input_type -> custodian.WatchEventsRequest
-	4,  // 13: custodian.ReportingService.ListLedgerEntries:output_type -> custodian.ListLedgerEntriesResponse
-	6,  // 14: custodian.ReportingService.ListEvents:output_type -> custodian.ListEventsResponse
-	2,  // 15: custodian.ReportingService.WatchEvents:output_type -> custodian.Event
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	15, // 2: custodian.LedgerEntry.posted_at:type_name -> google.protobuf.Timestamp
+	15, // 3: custodian.Event.time:type_name -> google.protobuf.Timestamp
+	16, // 4: custodian.Event.account:type_name -> custodian.Account
+	17, // 5: custodian.Event.position:type_name -> custodian.Position
+	18, // 6: custodian.Event.balance:type_name -> custodian.Balance
+	19, // 7: custodian.Event.settlement:type_name -> custodian.Settlement
+	20, // 8: custodian.Event.transfer:type_name -> custodian.Transfer
+	19, // 9: custodian.Event.also:type_name -> custodian.Settlement
+	1,  // 10: custodian.ListLedgerEntriesResponse.entries:type_name -> custodian.LedgerEntry
+	2,  // 11: custodian.ListEventsResponse.events:type_name -> custodian.Event
+	15, // 12: custodian.State.now:type_name -> google.protobuf.Timestamp
+	15, // 13: custodian.State.next_event:type_name -> google.protobuf.Timestamp
+	3,  // 14: custodian.ReportingService.ListLedgerEntries:input_type -> custodian.ListLedgerEntriesRequest
+	5,  // 15: custodian.ReportingService.ListEvents:input_type -> custodian.ListEventsRequest
+	7,  // 16: custodian.ReportingService.WatchEvents:input_type -> custodian.WatchEventsRequest
+	9,  // 17: custodian.ReportingService.GetStatement:input_type -> custodian.GetStatementRequest
+	10, // 18: custodian.ReportingService.GetSettlementConfirmation:input_type -> custodian.GetSettlementConfirmationRequest
+	11, // 19: custodian.ReportingService.GetSettlementStatusAdvice:input_type -> custodian.GetSettlementStatusAdviceRequest
+	12, // 20: custodian.ReportingService.ReceiveMessage:input_type -> custodian.ReceiveMessageRequest
+	21, // 21: custodian.ReportingService.GetReconciliation:input_type -> custodian.GetReconciliationRequest
+	22, // 22: custodian.ReportingService.RunReconciliation:input_type -> custodian.RunReconciliationRequest
+	13, // 23: custodian.ReportingService.GetState:input_type -> custodian.GetStateRequest
+	4,  // 24: custodian.ReportingService.ListLedgerEntries:output_type -> custodian.ListLedgerEntriesResponse
+	6,  // 25: custodian.ReportingService.ListEvents:output_type -> custodian.ListEventsResponse
+	2,  // 26: custodian.ReportingService.WatchEvents:output_type -> custodian.Event
+	8,  // 27: custodian.ReportingService.GetStatement:output_type -> custodian.Content
+	8,  // 28: custodian.ReportingService.GetSettlementConfirmation:output_type -> custodian.Content
+	8,  // 29: custodian.ReportingService.GetSettlementStatusAdvice:output_type -> custodian.Content
+	8,  // 30: custodian.ReportingService.ReceiveMessage:output_type -> custodian.Content
+	23, // 31: custodian.ReportingService.GetReconciliation:output_type -> custodian.GetReconciliationResponse
+	24, // 32: custodian.ReportingService.RunReconciliation:output_type -> custodian.Reconciliation
+	14, // 33: custodian.ReportingService.GetState:output_type -> custodian.State
+	24, // [24:34] is the sub-list for method output_type
+	14, // [14:24] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_custodianpb_reporting_proto_init() }
@@ -768,12 +1305,16 @@ func file_custodianpb_reporting_proto_init() {
 	file_custodianpb_account_proto_init()
 	file_custodianpb_balance_proto_init()
 	file_custodianpb_position_proto_init()
+	file_custodianpb_reconciliation_proto_init()
 	file_custodianpb_settlement_proto_init()
+	file_custodianpb_transfer_proto_init()
 	file_custodianpb_reporting_proto_msgTypes[2].OneofWrappers = []any{
 		(*Event_Account)(nil),
 		(*Event_Position)(nil),
 		(*Event_Balance)(nil),
 		(*Event_Settlement)(nil),
+		(*Event_Transfer)(nil),
+		(*Event_Document)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -781,7 +1322,7 @@ func file_custodianpb_reporting_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custodianpb_reporting_proto_rawDesc), len(file_custodianpb_reporting_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,9 +19,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ReportingService_ListLedgerEntries_FullMethodName = "/custodian.ReportingService/ListLedgerEntries"
-	ReportingService_ListEvents_FullMethodName        = "/custodian.ReportingService/ListEvents"
-	ReportingService_WatchEvents_FullMethodName       = "/custodian.ReportingService/WatchEvents"
+	ReportingService_ListLedgerEntries_FullMethodName         = "/custodian.ReportingService/ListLedgerEntries"
+	ReportingService_ListEvents_FullMethodName                = "/custodian.ReportingService/ListEvents"
+	ReportingService_WatchEvents_FullMethodName               = "/custodian.ReportingService/WatchEvents"
+	ReportingService_GetStatement_FullMethodName              = "/custodian.ReportingService/GetStatement"
+	ReportingService_GetSettlementConfirmation_FullMethodName = "/custodian.ReportingService/GetSettlementConfirmation"
+	ReportingService_GetSettlementStatusAdvice_FullMethodName = "/custodian.ReportingService/GetSettlementStatusAdvice"
+	ReportingService_ReceiveMessage_FullMethodName            = "/custodian.ReportingService/ReceiveMessage"
+	ReportingService_GetReconciliation_FullMethodName         = "/custodian.ReportingService/GetReconciliation"
+	ReportingService_RunReconciliation_FullMethodName         = "/custodian.ReportingService/RunReconciliation"
+	ReportingService_GetState_FullMethodName                  = "/custodian.ReportingService/GetState"
 )
 
 // ReportingServiceClient is the client API for ReportingService service.
@@ -39,6 +46,23 @@ type ReportingServiceClient interface {
 	// UNAVAILABLE when the instance drains; to resume, ask again with the
 	// sequence number of the last event received.
 	WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Event], error)
+	// GetStatement returns a page of a statement of holdings, transactions or
+	// cash.
+	GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*Content, error)
+	// GetSettlementConfirmation returns what has settled so far, as a sese.025.
+	GetSettlementConfirmation(ctx context.Context, in *GetSettlementConfirmationRequest, opts ...grpc.CallOption) (*Content, error)
+	// GetSettlementStatusAdvice returns where a settlement stands, as a sese.024.
+	GetSettlementStatusAdvice(ctx context.Context, in *GetSettlementStatusAdviceRequest, opts ...grpc.CallOption) (*Content, error)
+	// ReceiveMessage carries out what an ISO 20022 message instructs: a sese.023
+	// or a sese.020. It answers with a sese.024.
+	ReceiveMessage(ctx context.Context, in *ReceiveMessageRequest, opts ...grpc.CallOption) (*Content, error)
+	// GetReconciliation returns the latest reconciliation and a page of breaks.
+	GetReconciliation(ctx context.Context, in *GetReconciliationRequest, opts ...grpc.CallOption) (*GetReconciliationResponse, error)
+	// RunReconciliation compares the books now.
+	RunReconciliation(ctx context.Context, in *RunReconciliationRequest, opts ...grpc.CallOption) (*Reconciliation, error)
+	// GetState returns where the books are. Two instances with the same hash have
+	// the same history.
+	GetState(ctx context.Context, in *GetStateRequest, opts ...grpc.CallOption) (*State, error)
 }
 
 type reportingServiceClient struct {
@@ -88,6 +112,76 @@ func (c *reportingServiceClient) WatchEvents(ctx context.Context, in *WatchEvent
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ReportingService_WatchEventsClient = grpc.ServerStreamingClient[Event]
 
+func (c *reportingServiceClient) GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*Content, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Content)
+	err := c.cc.Invoke(ctx, ReportingService_GetStatement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reportingServiceClient) GetSettlementConfirmation(ctx context.Context, in *GetSettlementConfirmationRequest, opts ...grpc.CallOption) (*Content, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Content)
+	err := c.cc.Invoke(ctx, ReportingService_GetSettlementConfirmation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reportingServiceClient) GetSettlementStatusAdvice(ctx context.Context, in *GetSettlementStatusAdviceRequest, opts ...grpc.CallOption) (*Content, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Content)
+	err := c.cc.Invoke(ctx, ReportingService_GetSettlementStatusAdvice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reportingServiceClient) ReceiveMessage(ctx context.Context, in *ReceiveMessageRequest, opts ...grpc.CallOption) (*Content, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Content)
+	err := c.cc.Invoke(ctx, ReportingService_ReceiveMessage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reportingServiceClient) GetReconciliation(ctx context.Context, in *GetReconciliationRequest, opts ...grpc.CallOption) (*GetReconciliationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetReconciliationResponse)
+	err := c.cc.Invoke(ctx, ReportingService_GetReconciliation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reportingServiceClient) RunReconciliation(ctx context.Context, in *RunReconciliationRequest, opts ...grpc.CallOption) (*Reconciliation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Reconciliation)
+	err := c.cc.Invoke(ctx, ReportingService_RunReconciliation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reportingServiceClient) GetState(ctx context.Context, in *GetStateRequest, opts ...grpc.CallOption) (*State, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(State)
+	err := c.cc.Invoke(ctx, ReportingService_GetState_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ReportingServiceServer is the server API for ReportingService service.
 // All implementations must embed UnimplementedReportingServiceServer
 // for forward compatibility.
@@ -103,6 +197,23 @@ type ReportingServiceServer interface {
 	// UNAVAILABLE when the instance drains; to resume, ask again with the
 	// sequence number of the last event received.
 	WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[Event]) error
+	// GetStatement returns a page of a statement of holdings, transactions or
+	// cash.
+	GetStatement(context.Context, *GetStatementRequest) (*Content, error)
+	// GetSettlementConfirmation returns what has settled so far, as a sese.025.
+	GetSettlementConfirmation(context.Context, *GetSettlementConfirmationRequest) (*Content, error)
+	// GetSettlementStatusAdvice returns where a settlement stands, as a sese.024.
+	GetSettlementStatusAdvice(context.Context, *GetSettlementStatusAdviceRequest) (*Content, error)
+	// ReceiveMessage carries out what an ISO 20022 message instructs: a sese.023
+	// or a sese.020. It answers with a sese.024.
+	ReceiveMessage(context.Context, *ReceiveMessageRequest) (*Content, error)
+	// GetReconciliation returns the latest reconciliation and a page of breaks.
+	GetReconciliation(context.Context, *GetReconciliationRequest) (*GetReconciliationResponse, error)
+	// RunReconciliation compares the books now.
+	RunReconciliation(context.Context, *RunReconciliationRequest) (*Reconciliation, error)
+	// GetState returns where the books are. Two instances with the same hash have
+	// the same history.
+	GetState(context.Context, *GetStateRequest) (*State, error)
 	mustEmbedUnimplementedReportingServiceServer()
 }
 
@@ -121,6 +232,27 @@ func (UnimplementedReportingServiceServer) ListEvents(context.Context, *ListEven
 }
 func (UnimplementedReportingServiceServer) WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[Event]) error {
 	return status.Error(codes.Unimplemented, "method WatchEvents not implemented")
+}
+func (UnimplementedReportingServiceServer) GetStatement(context.Context, *GetStatementRequest) (*Content, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetStatement not implemented")
+}
+func (UnimplementedReportingServiceServer) GetSettlementConfirmation(context.Context, *GetSettlementConfirmationRequest) (*Content, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSettlementConfirmation not implemented")
+}
+func (UnimplementedReportingServiceServer) GetSettlementStatusAdvice(context.Context, *GetSettlementStatusAdviceRequest) (*Content, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSettlementStatusAdvice not implemented")
+}
+func (UnimplementedReportingServiceServer) ReceiveMessage(context.Context, *ReceiveMessageRequest) (*Content, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReceiveMessage not implemented")
+}
+func (UnimplementedReportingServiceServer) GetReconciliation(context.Context, *GetReconciliationRequest) (*GetReconciliationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetReconciliation not implemented")
+}
+func (UnimplementedReportingServiceServer) RunReconciliation(context.Context, *RunReconciliationRequest) (*Reconciliation, error) {
+	return nil, status.Error(codes.Unimplemented, "method RunReconciliation not implemented")
+}
+func (UnimplementedReportingServiceServer) GetState(context.Context, *GetStateRequest) (*State, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetState not implemented")
 }
 func (UnimplementedReportingServiceServer) mustEmbedUnimplementedReportingServiceServer() {}
 func (UnimplementedReportingServiceServer) testEmbeddedByValue()                          {}
@@ -190,6 +322,132 @@ func _ReportingService_WatchEvents_Handler(srv interface{}, stream grpc.ServerSt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ReportingService_WatchEventsServer = grpc.ServerStreamingServer[Event]
 
+func _ReportingService_GetStatement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetStatementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportingServiceServer).GetStatement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportingService_GetStatement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportingServiceServer).GetStatement(ctx, req.(*GetStatementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReportingService_GetSettlementConfirmation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSettlementConfirmationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportingServiceServer).GetSettlementConfirmation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportingService_GetSettlementConfirmation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportingServiceServer).GetSettlementConfirmation(ctx, req.(*GetSettlementConfirmationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReportingService_GetSettlementStatusAdvice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSettlementStatusAdviceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportingServiceServer).GetSettlementStatusAdvice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportingService_GetSettlementStatusAdvice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportingServiceServer).GetSettlementStatusAdvice(ctx, req.(*GetSettlementStatusAdviceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReportingService_ReceiveMessage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReceiveMessageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportingServiceServer).ReceiveMessage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportingService_ReceiveMessage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportingServiceServer).ReceiveMessage(ctx, req.(*ReceiveMessageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReportingService_GetReconciliation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetReconciliationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportingServiceServer).GetReconciliation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportingService_GetReconciliation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportingServiceServer).GetReconciliation(ctx, req.(*GetReconciliationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReportingService_RunReconciliation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RunReconciliationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportingServiceServer).RunReconciliation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportingService_RunReconciliation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportingServiceServer).RunReconciliation(ctx, req.(*RunReconciliationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReportingService_GetState_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetStateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportingServiceServer).GetState(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportingService_GetState_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportingServiceServer).GetState(ctx, req.(*GetStateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ReportingService_ServiceDesc is the grpc.ServiceDesc for ReportingService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -204,6 +462,34 @@ var ReportingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListEvents",
 			Handler:    _ReportingService_ListEvents_Handler,
+		},
+		{
+			MethodName: "GetStatement",
+			Handler:    _ReportingService_GetStatement_Handler,
+		},
+		{
+			MethodName: "GetSettlementConfirmation",
+			Handler:    _ReportingService_GetSettlementConfirmation_Handler,
+		},
+		{
+			MethodName: "GetSettlementStatusAdvice",
+			Handler:    _ReportingService_GetSettlementStatusAdvice_Handler,
+		},
+		{
+			MethodName: "ReceiveMessage",
+			Handler:    _ReportingService_ReceiveMessage_Handler,
+		},
+		{
+			MethodName: "GetReconciliation",
+			Handler:    _ReportingService_GetReconciliation_Handler,
+		},
+		{
+			MethodName: "RunReconciliation",
+			Handler:    _ReportingService_RunReconciliation_Handler,
+		},
+		{
+			MethodName: "GetState",
+			Handler:    _ReportingService_GetState_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -100,7 +100,10 @@ type Transition struct {
 	// The reason in words; may be empty.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Sequence number of the event that carried the step and its postings.
-	Sequence      uint64 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Sequence uint64 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// What the event moved, shown with its last step when a single record is
+	// asked for.
+	Postings      []*Posting `protobuf:"bytes,6,rep,name=postings,proto3" json:"postings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,6 +173,13 @@ func (x *Transition) GetSequence() uint64 {
 	return 0
 }
 
+func (x *Transition) GetPostings() []*Posting {
+	if x != nil {
+		return x.Postings
+	}
+	return nil
+}
+
 // Settlement is an instruction and what became of it.
 type Settlement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -177,7 +187,7 @@ type Settlement struct {
 	SettlementId string `protobuf:"bytes,1,opt,name=settlement_id,json=settlementId,proto3" json:"settlement_id,omitempty"`
 	// The caller's own identifier; empty if there is none.
 	ExternalId string `protobuf:"bytes,2,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
-	// DEPOSIT, WITHDRAWAL or TRANSFER.
+	// DEPOSIT, WITHDRAWAL, TRANSFER, DVP, RVP, DFP or RFP.
 	SettlementType string `protobuf:"bytes,3,opt,name=settlement_type,json=settlementType,proto3" json:"settlement_type,omitempty"`
 	// Account that instructed.
 	AccountId string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
@@ -215,7 +225,38 @@ type Settlement struct {
 	History []*Transition `protobuf:"bytes,20,rep,name=history,proto3" json:"history,omitempty"`
 	// The caller's own JSON object, as compact text with sorted keys; "{}" if
 	// there is none.
-	Metadata      string `protobuf:"bytes,21,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Metadata string `protobuf:"bytes,21,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The cash leg; not set where it is free of payment.
+	Payment *Cash `protobuf:"bytes,22,opt,name=payment,proto3" json:"payment,omitempty"`
+	// The other side, where it is in the house.
+	CounterpartyAccount string `protobuf:"bytes,23,opt,name=counterparty_account,json=counterpartyAccount,proto3" json:"counterparty_account,omitempty"`
+	// The other side, where it is not in the house; not set otherwise.
+	Counterparty *Party `protobuf:"bytes,24,opt,name=counterparty,proto3" json:"counterparty,omitempty"`
+	// Trade date, YYYY-MM-DD; may be empty.
+	TradeDate string `protobuf:"bytes,25,opt,name=trade_date,json=tradeDate,proto3" json:"trade_date,omitempty"`
+	// How a deposit or withdrawal travels; empty for none.
+	Rail string `protobuf:"bytes,26,opt,name=rail,proto3" json:"rail,omitempty"`
+	// NPAR, PART, PARC or PARQ: whether it may settle in parts.
+	Partial string `protobuf:"bytes,27,opt,name=partial,proto3" json:"partial,omitempty"`
+	// The smallest part; empty where none is stated.
+	MinQuantity string `protobuf:"bytes,28,opt,name=min_quantity,json=minQuantity,proto3" json:"min_quantity,omitempty"`
+	// The instructions that it depends on.
+	Links []*Link `protobuf:"bytes,29,rep,name=links,proto3" json:"links,omitempty"`
+	// The settlement that this one reverses, a UUID; may be empty.
+	ReversalOf string `protobuf:"bytes,30,opt,name=reversal_of,json=reversalOf,proto3" json:"reversal_of,omitempty"`
+	// The counterparty's instruction, where it is in the house and matched.
+	MatchedWith string `protobuf:"bytes,31,opt,name=matched_with,json=matchedWith,proto3" json:"matched_with,omitempty"`
+	// The cash that moved with what settled; empty where it is free of payment.
+	SettledPayment string `protobuf:"bytes,32,opt,name=settled_payment,json=settledPayment,proto3" json:"settled_payment,omitempty"`
+	// What the account has reserved for it: of the symbol where it delivers, of
+	// the payment's currency where it pays; empty for nothing.
+	Reserved string `protobuf:"bytes,33,opt,name=reserved,proto3" json:"reserved,omitempty"`
+	// What late settlement has cost so far; empty for nothing.
+	Penalty string `protobuf:"bytes,34,opt,name=penalty,proto3" json:"penalty,omitempty"`
+	// When it moves on by itself next; not set where it waits for an event alone.
+	NextActionAt *timestamppb.Timestamp `protobuf:"bytes,35,opt,name=next_action_at,json=nextActionAt,proto3" json:"next_action_at,omitempty"`
+	// UNMATCHED or MATCHED; not set where it needs no match.
+	Matching      *Dimension `protobuf:"bytes,36,opt,name=matching,proto3" json:"matching,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,6 +438,405 @@ func (x *Settlement) GetMetadata() string {
 	return ""
 }
 
+func (x *Settlement) GetPayment() *Cash {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
+}
+
+func (x *Settlement) GetCounterpartyAccount() string {
+	if x != nil {
+		return x.CounterpartyAccount
+	}
+	return ""
+}
+
+func (x *Settlement) GetCounterparty() *Party {
+	if x != nil {
+		return x.Counterparty
+	}
+	return nil
+}
+
+func (x *Settlement) GetTradeDate() string {
+	if x != nil {
+		return x.TradeDate
+	}
+	return ""
+}
+
+func (x *Settlement) GetRail() string {
+	if x != nil {
+		return x.Rail
+	}
+	return ""
+}
+
+func (x *Settlement) GetPartial() string {
+	if x != nil {
+		return x.Partial
+	}
+	return ""
+}
+
+func (x *Settlement) GetMinQuantity() string {
+	if x != nil {
+		return x.MinQuantity
+	}
+	return ""
+}
+
+func (x *Settlement) GetLinks() []*Link {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+func (x *Settlement) GetReversalOf() string {
+	if x != nil {
+		return x.ReversalOf
+	}
+	return ""
+}
+
+func (x *Settlement) GetMatchedWith() string {
+	if x != nil {
+		return x.MatchedWith
+	}
+	return ""
+}
+
+func (x *Settlement) GetSettledPayment() string {
+	if x != nil {
+		return x.SettledPayment
+	}
+	return ""
+}
+
+func (x *Settlement) GetReserved() string {
+	if x != nil {
+		return x.Reserved
+	}
+	return ""
+}
+
+func (x *Settlement) GetPenalty() string {
+	if x != nil {
+		return x.Penalty
+	}
+	return ""
+}
+
+func (x *Settlement) GetNextActionAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextActionAt
+	}
+	return nil
+}
+
+func (x *Settlement) GetMatching() *Dimension {
+	if x != nil {
+		return x.Matching
+	}
+	return nil
+}
+
+// Cash is an amount of one currency.
+type Cash struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The currency.
+	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
+	// The amount.
+	Amount        string `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cash) Reset() {
+	*x = Cash{}
+	mi := &file_custodianpb_settlement_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cash) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cash) ProtoMessage() {}
+
+func (x *Cash) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_settlement_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cash.ProtoReflect.Descriptor instead.
+func (*Cash) Descriptor() ([]byte, []int) {
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Cash) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Cash) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+// Party is a counterparty outside the house.
+type Party struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its business identifier code, ISO 9362; may be empty.
+	Bic           string `protobuf:"bytes,2,opt,name=bic,proto3" json:"bic,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Party) Reset() {
+	*x = Party{}
+	mi := &file_custodianpb_settlement_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Party) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Party) ProtoMessage() {}
+
+func (x *Party) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_settlement_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Party.ProtoReflect.Descriptor instead.
+func (*Party) Descriptor() ([]byte, []int) {
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Party) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Party) GetBic() string {
+	if x != nil {
+		return x.Bic
+	}
+	return ""
+}
+
+// Link is a dependency on another instruction.
+type Link struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// WITH, AFTE, BEFO or INFO.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The other instruction's external identifier.
+	ExternalId    string `protobuf:"bytes,2,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Link) Reset() {
+	*x = Link{}
+	mi := &file_custodianpb_settlement_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Link) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Link) ProtoMessage() {}
+
+func (x *Link) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_settlement_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Link.ProtoReflect.Descriptor instead.
+func (*Link) Descriptor() ([]byte, []int) {
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Link) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Link) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+// Posting moves an amount from debit to credit.
+type Posting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Asset or currency that moves.
+	Symbol string `protobuf:"bytes,1,opt,name=symbol,proto3" json:"symbol,omitempty"`
+	// How much moves; above zero.
+	Amount string `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	// The side that it leaves.
+	Debit *PostingSide `protobuf:"bytes,3,opt,name=debit,proto3" json:"debit,omitempty"`
+	// The side that it enters.
+	Credit        *PostingSide `protobuf:"bytes,4,opt,name=credit,proto3" json:"credit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Posting) Reset() {
+	*x = Posting{}
+	mi := &file_custodianpb_settlement_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Posting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Posting) ProtoMessage() {}
+
+func (x *Posting) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_settlement_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Posting.ProtoReflect.Descriptor instead.
+func (*Posting) Descriptor() ([]byte, []int) {
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Posting) GetSymbol() string {
+	if x != nil {
+		return x.Symbol
+	}
+	return ""
+}
+
+func (x *Posting) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *Posting) GetDebit() *PostingSide {
+	if x != nil {
+		return x.Debit
+	}
+	return nil
+}
+
+func (x *Posting) GetCredit() *PostingSide {
+	if x != nil {
+		return x.Credit
+	}
+	return nil
+}
+
+// PostingSide names one side of a posting.
+type PostingSide struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A client's account, or the mirror account DEPOSITORY or NOSTRO.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// AVAILABLE, LOCKED, RESERVED, PENDING_IN, TRANSIT or, of a mirror account,
+	// MIRROR.
+	Bucket        string `protobuf:"bytes,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PostingSide) Reset() {
+	*x = PostingSide{}
+	mi := &file_custodianpb_settlement_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PostingSide) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PostingSide) ProtoMessage() {}
+
+func (x *PostingSide) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_settlement_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PostingSide.ProtoReflect.Descriptor instead.
+func (*PostingSide) Descriptor() ([]byte, []int) {
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PostingSide) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *PostingSide) GetBucket() string {
+	if x != nil {
+		return x.Bucket
+	}
+	return ""
+}
+
 // SettlementStatus says where a settlement stands.
 type SettlementStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -425,14 +865,24 @@ type SettlementStatus struct {
 	// PENDING or SETTLED.
 	Settlement *Dimension `protobuf:"bytes,12,opt,name=settlement,proto3" json:"settlement,omitempty"`
 	// HELD or RELEASED.
-	Hold          *Dimension `protobuf:"bytes,13,opt,name=hold,proto3" json:"hold,omitempty"`
+	Hold *Dimension `protobuf:"bytes,13,opt,name=hold,proto3" json:"hold,omitempty"`
+	// UNMATCHED or MATCHED; not set where it needs no match.
+	Matching *Dimension `protobuf:"bytes,14,opt,name=matching,proto3" json:"matching,omitempty"`
+	// The cash that moved with what settled; empty where it is free of payment.
+	SettledPayment string `protobuf:"bytes,15,opt,name=settled_payment,json=settledPayment,proto3" json:"settled_payment,omitempty"`
+	// What the account has reserved for it; empty for nothing.
+	Reserved string `protobuf:"bytes,16,opt,name=reserved,proto3" json:"reserved,omitempty"`
+	// What late settlement has cost so far; empty for nothing.
+	Penalty string `protobuf:"bytes,17,opt,name=penalty,proto3" json:"penalty,omitempty"`
+	// When it moves on by itself next; not set where it waits for an event alone.
+	NextActionAt  *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=next_action_at,json=nextActionAt,proto3" json:"next_action_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SettlementStatus) Reset() {
 	*x = SettlementStatus{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[3]
+	mi := &file_custodianpb_settlement_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +894,7 @@ func (x *SettlementStatus) String() string {
 func (*SettlementStatus) ProtoMessage() {}
 
 func (x *SettlementStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[3]
+	mi := &file_custodianpb_settlement_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +907,7 @@ func (x *SettlementStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettlementStatus.ProtoReflect.Descriptor instead.
 func (*SettlementStatus) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{3}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SettlementStatus) GetSettlementId() string {
@@ -551,10 +1001,45 @@ func (x *SettlementStatus) GetHold() *Dimension {
 	return nil
 }
 
+func (x *SettlementStatus) GetMatching() *Dimension {
+	if x != nil {
+		return x.Matching
+	}
+	return nil
+}
+
+func (x *SettlementStatus) GetSettledPayment() string {
+	if x != nil {
+		return x.SettledPayment
+	}
+	return ""
+}
+
+func (x *SettlementStatus) GetReserved() string {
+	if x != nil {
+		return x.Reserved
+	}
+	return ""
+}
+
+func (x *SettlementStatus) GetPenalty() string {
+	if x != nil {
+		return x.Penalty
+	}
+	return ""
+}
+
+func (x *SettlementStatus) GetNextActionAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextActionAt
+	}
+	return nil
+}
+
 // CreateSettlementRequest is a settlement instruction.
 type CreateSettlementRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// DEPOSIT, WITHDRAWAL or TRANSFER; required.
+	// DEPOSIT, WITHDRAWAL, TRANSFER, DVP, RVP, DFP or RFP; required.
 	SettlementType string `protobuf:"bytes,1,opt,name=settlement_type,json=settlementType,proto3" json:"settlement_type,omitempty"`
 	// Account that instructs; required but for a TRANSFER, where empty means
 	// source_account. One that is named for the first time is opened, unless the
@@ -577,14 +1062,31 @@ type CreateSettlementRequest struct {
 	// Records the instruction without settling it until it is released.
 	Hold bool `protobuf:"varint,9,opt,name=hold,proto3" json:"hold,omitempty"`
 	// A JSON object of at most 4096 bytes; empty for none.
-	Metadata      string `protobuf:"bytes,10,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Metadata string `protobuf:"bytes,10,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The cash leg: required for DVP and RVP, refused for the others.
+	Payment *Cash `protobuf:"bytes,11,opt,name=payment,proto3" json:"payment,omitempty"`
+	// The other side, where it is in the house. DVP, RVP, DFP and RFP need this
+	// or counterparty.
+	CounterpartyAccount string `protobuf:"bytes,12,opt,name=counterparty_account,json=counterpartyAccount,proto3" json:"counterparty_account,omitempty"`
+	// The other side, where it is not in the house.
+	Counterparty *Party `protobuf:"bytes,13,opt,name=counterparty,proto3" json:"counterparty,omitempty"`
+	// Trade date, YYYY-MM-DD; may be empty.
+	TradeDate string `protobuf:"bytes,14,opt,name=trade_date,json=tradeDate,proto3" json:"trade_date,omitempty"`
+	// How a deposit or withdrawal travels; empty for none.
+	Rail string `protobuf:"bytes,15,opt,name=rail,proto3" json:"rail,omitempty"`
+	// NPAR, PART, PARC or PARQ; empty for NPAR.
+	Partial string `protobuf:"bytes,16,opt,name=partial,proto3" json:"partial,omitempty"`
+	// The smallest part, of PARC in the payment's currency; empty for none.
+	MinQuantity string `protobuf:"bytes,17,opt,name=min_quantity,json=minQuantity,proto3" json:"min_quantity,omitempty"`
+	// The instructions that it depends on, at most 16, given before.
+	Links         []*Link `protobuf:"bytes,18,rep,name=links,proto3" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateSettlementRequest) Reset() {
 	*x = CreateSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[4]
+	mi := &file_custodianpb_settlement_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +1098,7 @@ func (x *CreateSettlementRequest) String() string {
 func (*CreateSettlementRequest) ProtoMessage() {}
 
 func (x *CreateSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[4]
+	mi := &file_custodianpb_settlement_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +1111,7 @@ func (x *CreateSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSettlementRequest.ProtoReflect.Descriptor instead.
 func (*CreateSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{4}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CreateSettlementRequest) GetSettlementType() string {
@@ -682,6 +1184,62 @@ func (x *CreateSettlementRequest) GetMetadata() string {
 	return ""
 }
 
+func (x *CreateSettlementRequest) GetPayment() *Cash {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
+}
+
+func (x *CreateSettlementRequest) GetCounterpartyAccount() string {
+	if x != nil {
+		return x.CounterpartyAccount
+	}
+	return ""
+}
+
+func (x *CreateSettlementRequest) GetCounterparty() *Party {
+	if x != nil {
+		return x.Counterparty
+	}
+	return nil
+}
+
+func (x *CreateSettlementRequest) GetTradeDate() string {
+	if x != nil {
+		return x.TradeDate
+	}
+	return ""
+}
+
+func (x *CreateSettlementRequest) GetRail() string {
+	if x != nil {
+		return x.Rail
+	}
+	return ""
+}
+
+func (x *CreateSettlementRequest) GetPartial() string {
+	if x != nil {
+		return x.Partial
+	}
+	return ""
+}
+
+func (x *CreateSettlementRequest) GetMinQuantity() string {
+	if x != nil {
+		return x.MinQuantity
+	}
+	return ""
+}
+
+func (x *CreateSettlementRequest) GetLinks() []*Link {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
 // CreateSettlementsRequest carries many instructions.
 type CreateSettlementsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -694,7 +1252,7 @@ type CreateSettlementsRequest struct {
 
 func (x *CreateSettlementsRequest) Reset() {
 	*x = CreateSettlementsRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[5]
+	mi := &file_custodianpb_settlement_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -706,7 +1264,7 @@ func (x *CreateSettlementsRequest) String() string {
 func (*CreateSettlementsRequest) ProtoMessage() {}
 
 func (x *CreateSettlementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[5]
+	mi := &file_custodianpb_settlement_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -719,7 +1277,7 @@ func (x *CreateSettlementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSettlementsRequest.ProtoReflect.Descriptor instead.
 func (*CreateSettlementsRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{5}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateSettlementsRequest) GetSettlements() []*CreateSettlementRequest {
@@ -741,7 +1299,7 @@ type CreateSettlementsResponse struct {
 
 func (x *CreateSettlementsResponse) Reset() {
 	*x = CreateSettlementsResponse{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[6]
+	mi := &file_custodianpb_settlement_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -753,7 +1311,7 @@ func (x *CreateSettlementsResponse) String() string {
 func (*CreateSettlementsResponse) ProtoMessage() {}
 
 func (x *CreateSettlementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[6]
+	mi := &file_custodianpb_settlement_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -766,7 +1324,7 @@ func (x *CreateSettlementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSettlementsResponse.ProtoReflect.Descriptor instead.
 func (*CreateSettlementsResponse) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{6}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CreateSettlementsResponse) GetResults() []*SettlementResult {
@@ -794,7 +1352,7 @@ type SettlementResult struct {
 
 func (x *SettlementResult) Reset() {
 	*x = SettlementResult{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[7]
+	mi := &file_custodianpb_settlement_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +1364,7 @@ func (x *SettlementResult) String() string {
 func (*SettlementResult) ProtoMessage() {}
 
 func (x *SettlementResult) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[7]
+	mi := &file_custodianpb_settlement_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +1377,7 @@ func (x *SettlementResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettlementResult.ProtoReflect.Descriptor instead.
 func (*SettlementResult) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{7}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SettlementResult) GetOutcome() isSettlementResult_Outcome {
@@ -889,7 +1447,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[8]
+	mi := &file_custodianpb_settlement_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -901,7 +1459,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[8]
+	mi := &file_custodianpb_settlement_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -914,7 +1472,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{8}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Refusal) GetCode() string {
@@ -956,7 +1514,7 @@ type GetSettlementRequest struct {
 
 func (x *GetSettlementRequest) Reset() {
 	*x = GetSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[9]
+	mi := &file_custodianpb_settlement_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1526,7 @@ func (x *GetSettlementRequest) String() string {
 func (*GetSettlementRequest) ProtoMessage() {}
 
 func (x *GetSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[9]
+	mi := &file_custodianpb_settlement_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1539,7 @@ func (x *GetSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettlementRequest.ProtoReflect.Descriptor instead.
 func (*GetSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{9}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetSettlementRequest) GetSettlementId() string {
@@ -1002,7 +1560,7 @@ type GetSettlementStatusRequest struct {
 
 func (x *GetSettlementStatusRequest) Reset() {
 	*x = GetSettlementStatusRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[10]
+	mi := &file_custodianpb_settlement_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1572,7 @@ func (x *GetSettlementStatusRequest) String() string {
 func (*GetSettlementStatusRequest) ProtoMessage() {}
 
 func (x *GetSettlementStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[10]
+	mi := &file_custodianpb_settlement_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1585,7 @@ func (x *GetSettlementStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettlementStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetSettlementStatusRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{10}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetSettlementStatusRequest) GetSettlementId() string {
@@ -1066,7 +1624,7 @@ type ListSettlementsRequest struct {
 
 func (x *ListSettlementsRequest) Reset() {
 	*x = ListSettlementsRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[11]
+	mi := &file_custodianpb_settlement_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1636,7 @@ func (x *ListSettlementsRequest) String() string {
 func (*ListSettlementsRequest) ProtoMessage() {}
 
 func (x *ListSettlementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[11]
+	mi := &file_custodianpb_settlement_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1649,7 @@ func (x *ListSettlementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettlementsRequest.ProtoReflect.Descriptor instead.
 func (*ListSettlementsRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{11}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListSettlementsRequest) GetPageSize() int32 {
@@ -1170,7 +1728,7 @@ type ListSettlementsResponse struct {
 
 func (x *ListSettlementsResponse) Reset() {
 	*x = ListSettlementsResponse{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[12]
+	mi := &file_custodianpb_settlement_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1182,7 +1740,7 @@ func (x *ListSettlementsResponse) String() string {
 func (*ListSettlementsResponse) ProtoMessage() {}
 
 func (x *ListSettlementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[12]
+	mi := &file_custodianpb_settlement_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1195,7 +1753,7 @@ func (x *ListSettlementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettlementsResponse.ProtoReflect.Descriptor instead.
 func (*ListSettlementsResponse) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{12}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListSettlementsResponse) GetSettlements() []*Settlement {
@@ -1224,7 +1782,7 @@ type CancelSettlementRequest struct {
 
 func (x *CancelSettlementRequest) Reset() {
 	*x = CancelSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[13]
+	mi := &file_custodianpb_settlement_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1236,7 +1794,7 @@ func (x *CancelSettlementRequest) String() string {
 func (*CancelSettlementRequest) ProtoMessage() {}
 
 func (x *CancelSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[13]
+	mi := &file_custodianpb_settlement_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1249,7 +1807,7 @@ func (x *CancelSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelSettlementRequest.ProtoReflect.Descriptor instead.
 func (*CancelSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{13}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CancelSettlementRequest) GetSettlementId() string {
@@ -1271,7 +1829,7 @@ type HoldSettlementRequest struct {
 
 func (x *HoldSettlementRequest) Reset() {
 	*x = HoldSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[14]
+	mi := &file_custodianpb_settlement_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1841,7 @@ func (x *HoldSettlementRequest) String() string {
 func (*HoldSettlementRequest) ProtoMessage() {}
 
 func (x *HoldSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[14]
+	mi := &file_custodianpb_settlement_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1854,7 @@ func (x *HoldSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldSettlementRequest.ProtoReflect.Descriptor instead.
 func (*HoldSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{14}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HoldSettlementRequest) GetSettlementId() string {
@@ -1318,7 +1876,7 @@ type ReleaseSettlementRequest struct {
 
 func (x *ReleaseSettlementRequest) Reset() {
 	*x = ReleaseSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[15]
+	mi := &file_custodianpb_settlement_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1888,7 @@ func (x *ReleaseSettlementRequest) String() string {
 func (*ReleaseSettlementRequest) ProtoMessage() {}
 
 func (x *ReleaseSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[15]
+	mi := &file_custodianpb_settlement_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,12 +1901,67 @@ func (x *ReleaseSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseSettlementRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{15}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReleaseSettlementRequest) GetSettlementId() string {
 	if x != nil {
 		return x.SettlementId
+	}
+	return ""
+}
+
+// ReverseSettlementRequest names the settlement to reverse.
+type ReverseSettlementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier of the settlement, a UUID; required.
+	SettlementId string `protobuf:"bytes,1,opt,name=settlement_id,json=settlementId,proto3" json:"settlement_id,omitempty"`
+	// Why, in words; may be empty.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReverseSettlementRequest) Reset() {
+	*x = ReverseSettlementRequest{}
+	mi := &file_custodianpb_settlement_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReverseSettlementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReverseSettlementRequest) ProtoMessage() {}
+
+func (x *ReverseSettlementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_settlement_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReverseSettlementRequest.ProtoReflect.Descriptor instead.
+func (*ReverseSettlementRequest) Descriptor() ([]byte, []int) {
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ReverseSettlementRequest) GetSettlementId() string {
+	if x != nil {
+		return x.SettlementId
+	}
+	return ""
+}
+
+func (x *ReverseSettlementRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
 	}
 	return ""
 }
@@ -1362,7 +1975,7 @@ const file_custodianpb_settlement_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x1f\n" +
 	"\vreason_code\x18\x02 \x01(\tR\n" +
 	"reasonCode\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xa5\x01\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xd5\x01\n" +
 	"\n" +
 	"Transition\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
@@ -1370,7 +1983,8 @@ const file_custodianpb_settlement_proto_rawDesc = "" +
 	"\vreason_code\x18\x03 \x01(\tR\n" +
 	"reasonCode\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1a\n" +
-	"\bsequence\x18\x05 \x01(\x04R\bsequence\"\xe2\x06\n" +
+	"\bsequence\x18\x05 \x01(\x04R\bsequence\x12.\n" +
+	"\bpostings\x18\x06 \x03(\v2\x12.custodian.PostingR\bpostings\"\xa4\v\n" +
 	"\n" +
 	"Settlement\x12#\n" +
 	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\x12\x1f\n" +
@@ -1401,7 +2015,43 @@ const file_custodianpb_settlement_proto_rawDesc = "" +
 	"settlement\x12(\n" +
 	"\x04hold\x18\x13 \x01(\v2\x14.custodian.DimensionR\x04hold\x12/\n" +
 	"\ahistory\x18\x14 \x03(\v2\x15.custodian.TransitionR\ahistory\x12\x1a\n" +
-	"\bmetadata\x18\x15 \x01(\tR\bmetadata\"\xc7\x04\n" +
+	"\bmetadata\x18\x15 \x01(\tR\bmetadata\x12)\n" +
+	"\apayment\x18\x16 \x01(\v2\x0f.custodian.CashR\apayment\x121\n" +
+	"\x14counterparty_account\x18\x17 \x01(\tR\x13counterpartyAccount\x124\n" +
+	"\fcounterparty\x18\x18 \x01(\v2\x10.custodian.PartyR\fcounterparty\x12\x1d\n" +
+	"\n" +
+	"trade_date\x18\x19 \x01(\tR\ttradeDate\x12\x12\n" +
+	"\x04rail\x18\x1a \x01(\tR\x04rail\x12\x18\n" +
+	"\apartial\x18\x1b \x01(\tR\apartial\x12!\n" +
+	"\fmin_quantity\x18\x1c \x01(\tR\vminQuantity\x12%\n" +
+	"\x05links\x18\x1d \x03(\v2\x0f.custodian.LinkR\x05links\x12\x1f\n" +
+	"\vreversal_of\x18\x1e \x01(\tR\n" +
+	"reversalOf\x12!\n" +
+	"\fmatched_with\x18\x1f \x01(\tR\vmatchedWith\x12'\n" +
+	"\x0fsettled_payment\x18  \x01(\tR\x0esettledPayment\x12\x1a\n" +
+	"\breserved\x18! \x01(\tR\breserved\x12\x18\n" +
+	"\apenalty\x18\" \x01(\tR\apenalty\x12@\n" +
+	"\x0enext_action_at\x18# \x01(\v2\x1a.google.protobuf.TimestampR\fnextActionAt\x120\n" +
+	"\bmatching\x18$ \x01(\v2\x14.custodian.DimensionR\bmatching\":\n" +
+	"\x04Cash\x12\x1a\n" +
+	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x12\x16\n" +
+	"\x06amount\x18\x02 \x01(\tR\x06amount\"-\n" +
+	"\x05Party\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03bic\x18\x02 \x01(\tR\x03bic\";\n" +
+	"\x04Link\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x1f\n" +
+	"\vexternal_id\x18\x02 \x01(\tR\n" +
+	"externalId\"\x97\x01\n" +
+	"\aPosting\x12\x16\n" +
+	"\x06symbol\x18\x01 \x01(\tR\x06symbol\x12\x16\n" +
+	"\x06amount\x18\x02 \x01(\tR\x06amount\x12,\n" +
+	"\x05debit\x18\x03 \x01(\v2\x16.custodian.PostingSideR\x05debit\x12.\n" +
+	"\x06credit\x18\x04 \x01(\v2\x16.custodian.PostingSideR\x06credit\"D\n" +
+	"\vPostingSide\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12\x16\n" +
+	"\x06bucket\x18\x02 \x01(\tR\x06bucket\"\x9a\x06\n" +
 	"\x10SettlementStatus\x12#\n" +
 	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\x12\x1f\n" +
 	"\vexternal_id\x18\x02 \x01(\tR\n" +
@@ -1422,7 +2072,12 @@ const file_custodianpb_settlement_proto_rawDesc = "" +
 	"\n" +
 	"settlement\x18\f \x01(\v2\x14.custodian.DimensionR\n" +
 	"settlement\x12(\n" +
-	"\x04hold\x18\r \x01(\v2\x14.custodian.DimensionR\x04hold\"\xe7\x02\n" +
+	"\x04hold\x18\r \x01(\v2\x14.custodian.DimensionR\x04hold\x120\n" +
+	"\bmatching\x18\x0e \x01(\v2\x14.custodian.DimensionR\bmatching\x12'\n" +
+	"\x0fsettled_payment\x18\x0f \x01(\tR\x0esettledPayment\x12\x1a\n" +
+	"\breserved\x18\x10 \x01(\tR\breserved\x12\x18\n" +
+	"\apenalty\x18\x11 \x01(\tR\apenalty\x12@\n" +
+	"\x0enext_action_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\fnextActionAt\"\x92\x05\n" +
 	"\x17CreateSettlementRequest\x12'\n" +
 	"\x0fsettlement_type\x18\x01 \x01(\tR\x0esettlementType\x12\x1d\n" +
 	"\n" +
@@ -1436,7 +2091,16 @@ const file_custodianpb_settlement_proto_rawDesc = "" +
 	"\x0fsettlement_date\x18\b \x01(\tR\x0esettlementDate\x12\x12\n" +
 	"\x04hold\x18\t \x01(\bR\x04hold\x12\x1a\n" +
 	"\bmetadata\x18\n" +
-	" \x01(\tR\bmetadata\"`\n" +
+	" \x01(\tR\bmetadata\x12)\n" +
+	"\apayment\x18\v \x01(\v2\x0f.custodian.CashR\apayment\x121\n" +
+	"\x14counterparty_account\x18\f \x01(\tR\x13counterpartyAccount\x124\n" +
+	"\fcounterparty\x18\r \x01(\v2\x10.custodian.PartyR\fcounterparty\x12\x1d\n" +
+	"\n" +
+	"trade_date\x18\x0e \x01(\tR\ttradeDate\x12\x12\n" +
+	"\x04rail\x18\x0f \x01(\tR\x04rail\x12\x18\n" +
+	"\apartial\x18\x10 \x01(\tR\apartial\x12!\n" +
+	"\fmin_quantity\x18\x11 \x01(\tR\vminQuantity\x12%\n" +
+	"\x05links\x18\x12 \x03(\v2\x0f.custodian.LinkR\x05links\"`\n" +
 	"\x18CreateSettlementsRequest\x12D\n" +
 	"\vsettlements\x18\x01 \x03(\v2\".custodian.CreateSettlementRequestR\vsettlements\"R\n" +
 	"\x19CreateSettlementsResponse\x125\n" +
@@ -1479,7 +2143,10 @@ const file_custodianpb_settlement_proto_rawDesc = "" +
 	"\x15HoldSettlementRequest\x12#\n" +
 	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\"?\n" +
 	"\x18ReleaseSettlementRequest\x12#\n" +
-	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId2\xab\x05\n" +
+	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\"W\n" +
+	"\x18ReverseSettlementRequest\x12#\n" +
+	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xfc\x05\n" +
 	"\x11SettlementService\x12M\n" +
 	"\x10CreateSettlement\x12\".custodian.CreateSettlementRequest\x1a\x15.custodian.Settlement\x12^\n" +
 	"\x11CreateSettlements\x12#.custodian.CreateSettlementsRequest\x1a$.custodian.CreateSettlementsResponse\x12G\n" +
@@ -1488,7 +2155,8 @@ const file_custodianpb_settlement_proto_rawDesc = "" +
 	"\x10CancelSettlement\x12\".custodian.CancelSettlementRequest\x1a\x15.custodian.Settlement\x12I\n" +
 	"\x0eHoldSettlement\x12 .custodian.HoldSettlementRequest\x1a\x15.custodian.Settlement\x12O\n" +
 	"\x11ReleaseSettlement\x12#.custodian.ReleaseSettlementRequest\x1a\x15.custodian.Settlement\x12Y\n" +
-	"\x13GetSettlementStatus\x12%.custodian.GetSettlementStatusRequest\x1a\x1b.custodian.SettlementStatusB`Z^github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb;custodianpbb\x06proto3"
+	"\x13GetSettlementStatus\x12%.custodian.GetSettlementStatusRequest\x1a\x1b.custodian.SettlementStatus\x12O\n" +
+	"\x11ReverseSettlement\x12#.custodian.ReverseSettlementRequest\x1a\x15.custodian.SettlementB`Z^github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb;custodianpbb\x06proto3"
 
 var (
 	file_custodianpb_settlement_proto_rawDescOnce sync.Once
@@ -1502,69 +2170,90 @@ func file_custodianpb_settlement_proto_rawDescGZIP() []byte {
 	return file_custodianpb_settlement_proto_rawDescData
 }
 
-var file_custodianpb_settlement_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_custodianpb_settlement_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_custodianpb_settlement_proto_goTypes = []any{
 	(*Dimension)(nil),                  // 0: custodian.Dimension
 	(*Transition)(nil),                 // 1: custodian.Transition
 	(*Settlement)(nil),                 // 2: custodian.Settlement
-	(*SettlementStatus)(nil),           // 3: custodian.SettlementStatus
-	(*CreateSettlementRequest)(nil),    // 4: custodian.CreateSettlementRequest
-	(*CreateSettlementsRequest)(nil),   // 5: custodian.CreateSettlementsRequest
-	(*CreateSettlementsResponse)(nil),  // 6: custodian.CreateSettlementsResponse
-	(*SettlementResult)(nil),           // 7: custodian.SettlementResult
-	(*Refusal)(nil),                    // 8: custodian.Refusal
-	(*GetSettlementRequest)(nil),       // 9: custodian.GetSettlementRequest
-	(*GetSettlementStatusRequest)(nil), // 10: custodian.GetSettlementStatusRequest
-	(*ListSettlementsRequest)(nil),     // 11: custodian.ListSettlementsRequest
-	(*ListSettlementsResponse)(nil),    // 12: custodian.ListSettlementsResponse
-	(*CancelSettlementRequest)(nil),    // 13: custodian.CancelSettlementRequest
-	(*HoldSettlementRequest)(nil),      // 14: custodian.HoldSettlementRequest
-	(*ReleaseSettlementRequest)(nil),   // 15: custodian.ReleaseSettlementRequest
-	(*timestamppb.Timestamp)(nil),      // 16: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 17: google.protobuf.Duration
+	(*Cash)(nil),                       // 3: custodian.Cash
+	(*Party)(nil),                      // 4: custodian.Party
+	(*Link)(nil),                       // 5: custodian.Link
+	(*Posting)(nil),                    // 6: custodian.Posting
+	(*PostingSide)(nil),                // 7: custodian.PostingSide
+	(*SettlementStatus)(nil),           // 8: custodian.SettlementStatus
+	(*CreateSettlementRequest)(nil),    // 9: custodian.CreateSettlementRequest
+	(*CreateSettlementsRequest)(nil),   // 10: custodian.CreateSettlementsRequest
+	(*CreateSettlementsResponse)(nil),  // 11: custodian.CreateSettlementsResponse
+	(*SettlementResult)(nil),           // 12: custodian.SettlementResult
+	(*Refusal)(nil),                    // 13: custodian.Refusal
+	(*GetSettlementRequest)(nil),       // 14: custodian.GetSettlementRequest
+	(*GetSettlementStatusRequest)(nil), // 15: custodian.GetSettlementStatusRequest
+	(*ListSettlementsRequest)(nil),     // 16: custodian.ListSettlementsRequest
+	(*ListSettlementsResponse)(nil),    // 17: custodian.ListSettlementsResponse
+	(*CancelSettlementRequest)(nil),    // 18: custodian.CancelSettlementRequest
+	(*HoldSettlementRequest)(nil),      // 19: custodian.HoldSettlementRequest
+	(*ReleaseSettlementRequest)(nil),   // 20: custodian.ReleaseSettlementRequest
+	(*ReverseSettlementRequest)(nil),   // 21: custodian.ReverseSettlementRequest
+	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 23: google.protobuf.Duration
 }
 var file_custodianpb_settlement_proto_depIdxs = []int32{
-	16, // 0: custodian.Transition.at:type_name -> google.protobuf.Timestamp
-	16, // 1: custodian.Settlement.initiated_at:type_name -> google.protobuf.Timestamp
-	16, // 2: custodian.Settlement.completed_at:type_name -> google.protobuf.Timestamp
-	0,  // 3: custodian.Settlement.processing:type_name -> custodian.Dimension
-	0,  // 4: custodian.Settlement.settlement:type_name -> custodian.Dimension
-	0,  // 5: custodian.Settlement.hold:type_name -> custodian.Dimension
-	1,  // 6: custodian.Settlement.history:type_name -> custodian.Transition
-	16, // 7: custodian.SettlementStatus.initiated_at:type_name -> google.protobuf.Timestamp
-	16, // 8: custodian.SettlementStatus.completed_at:type_name -> google.protobuf.Timestamp
-	0,  // 9: custodian.SettlementStatus.processing:type_name -> custodian.Dimension
-	0,  // 10: custodian.SettlementStatus.settlement:type_name -> custodian.Dimension
-	0,  // 11: custodian.SettlementStatus.hold:type_name -> custodian.Dimension
-	4,  // 12: custodian.CreateSettlementsRequest.settlements:type_name -> custodian.CreateSettlementRequest
-	7,  // 13: custodian.CreateSettlementsResponse.results:type_name -> custodian.SettlementResult
-	2,  // 14: custodian.SettlementResult.settlement:type_name -> custodian.Settlement
-	8,  // 15: custodian.SettlementResult.error:type_name -> custodian.Refusal
-	17, // 16: custodian.Refusal.retry_after:type_name -> google.protobuf.Duration
-	16, // 17: custodian.ListSettlementsRequest.from:type_name -> google.protobuf.Timestamp
-	16, // 18: custodian.ListSettlementsRequest.until:type_name -> google.protobuf.Timestamp
-	2,  // 19: custodian.ListSettlementsResponse.settlements:type_name -> custodian.Settlement
-	4,  // 20: custodian.SettlementService.CreateSettlement:input_type -> custodian.CreateSettlementRequest
-	5,  // 21: custodian.SettlementService.CreateSettlements:input_type -> custodian.CreateSettlementsRequest
-	9,  // 22: custodian.SettlementService.GetSettlement:input_type -> custodian.GetSettlementRequest
-	11, // 23: custodian.SettlementService.ListSettlements:input_type -> custodian.ListSettlementsRequest
-	13, // 24: custodian.SettlementService.CancelSettlement:input_type -> custodian.CancelSettlementRequest
-	14, // 25: custodian.SettlementService.HoldSettlement:input_type -> custodian.HoldSettlementRequest
-	15, // 26: custodian.SettlementService.ReleaseSettlement:input_type -> custodian.ReleaseSettlementRequest
-	10, // 27: custodian.SettlementService.GetSettlementStatus:input_type -> custodian.GetSettlementStatusRequest
-	2,  // 28: custodian.SettlementService.CreateSettlement:output_type -> custodian.Settlement
-	6,  // 29: custodian.SettlementService.CreateSettlements:output_type -> custodian.CreateSettlementsResponse
-	2,  // 30: custodian.SettlementService.GetSettlement:output_type -> custodian.Settlement
-	12, // 31: custodian.SettlementService.ListSettlements:output_type -> custodian.ListSettlementsResponse
-	2,  // 32: custodian.SettlementService.CancelSettlement:output_type -> custodian.Settlement
-	2,  // 33: custodian.SettlementService.HoldSettlement:output_type -> custodian.Settlement
-	2,  // 34: custodian.SettlementService.ReleaseSettlement:output_type -> custodian.Settlement
-	3,  // 35: custodian.SettlementService.GetSettlementStatus:output_type -> custodian.SettlementStatus
-	28, // [28:36] is the sub-list for method output_type
-	20, // [20:28] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	22, // 0: custodian.Transition.at:type_name -> google.protobuf.Timestamp
+	6,  // 1: custodian.Transition.postings:type_name -> custodian.Posting
+	22, // 2: custodian.Settlement.initiated_at:type_name -> google.protobuf.Timestamp
+	22, // 3: custodian.Settlement.completed_at:type_name -> google.protobuf.Timestamp
+	0,  // 4: custodian.Settlement.processing:type_name -> custodian.Dimension
+	0,  // 5: custodian.Settlement.settlement:type_name -> custodian.Dimension
+	0,  // 6: custodian.Settlement.hold:type_name -> custodian.Dimension
+	1,  // 7: custodian.Settlement.history:type_name -> custodian.Transition
+	3,  // 8: custodian.Settlement.payment:type_name -> custodian.Cash
+	4,  // 9: custodian.Settlement.counterparty:type_name -> custodian.Party
+	5,  // 10: custodian.Settlement.links:type_name -> custodian.Link
+	22, // 11: custodian.Settlement.next_action_at:type_name -> google.protobuf.Timestamp
+	0,  // 12: custodian.Settlement.matching:type_name -> custodian.Dimension
+	7,  // 13: custodian.Posting.debit:type_name -> custodian.PostingSide
+	7,  // 14: custodian.Posting.credit:type_name -> custodian.PostingSide
+	22, // 15: custodian.SettlementStatus.initiated_at:type_name -> google.protobuf.Timestamp
+	22, // 16: custodian.SettlementStatus.completed_at:type_name -> google.protobuf.Timestamp
+	0,  // 17: custodian.SettlementStatus.processing:type_name -> custodian.Dimension
+	0,  // 18: custodian.SettlementStatus.settlement:type_name -> custodian.Dimension
+	0,  // 19: custodian.SettlementStatus.hold:type_name -> custodian.Dimension
+	0,  // 20: custodian.SettlementStatus.matching:type_name -> custodian.Dimension
+	22, // 21: custodian.SettlementStatus.next_action_at:type_name -> google.protobuf.Timestamp
+	3,  // 22: custodian.CreateSettlementRequest.payment:type_name -> custodian.Cash
+	4,  // 23: custodian.CreateSettlementRequest.counterparty:type_name -> custodian.Party
+	5,  // 24: custodian.CreateSettlementRequest.links:type_name -> custodian.Link
+	9,  // 25: custodian.CreateSettlementsRequest.settlements:type_name -> custodian.CreateSettlementRequest
+	12, // 26: custodian.CreateSettlementsResponse.results:type_name -> custodian.SettlementResult
+	2,  // 27: custodian.SettlementResult.settlement:type_name -> custodian.Settlement
+	13, // 28: custodian.SettlementResult.error:type_name -> custodian.Refusal
+	23, // 29: custodian.Refusal.retry_after:type_name -> google.protobuf.Duration
+	22, // 30: custodian.ListSettlementsRequest.from:type_name -> google.protobuf.Timestamp
+	22, // 31: custodian.ListSettlementsRequest.until:type_name -> google.protobuf.Timestamp
+	2,  // 32: custodian.ListSettlementsResponse.settlements:type_name -> custodian.Settlement
+	9,  // 33: custodian.SettlementService.CreateSettlement:input_type -> custodian.CreateSettlementRequest
+	10, // 34: custodian.SettlementService.CreateSettlements:input_type -> custodian.CreateSettlementsRequest
+	14, // 35: custodian.SettlementService.GetSettlement:input_type -> custodian.GetSettlementRequest
+	16, // 36: custodian.SettlementService.ListSettlements:input_type -> custodian.ListSettlementsRequest
+	18, // 37: custodian.SettlementService.CancelSettlement:input_type -> custodian.CancelSettlementRequest
+	19, // 38: custodian.SettlementService.HoldSettlement:input_type -> custodian.HoldSettlementRequest
+	20, // 39: custodian.SettlementService.ReleaseSettlement:input_type -> custodian.ReleaseSettlementRequest
+	15, // 40: custodian.SettlementService.GetSettlementStatus:input_type -> custodian.GetSettlementStatusRequest
+	21, // 41: custodian.SettlementService.ReverseSettlement:input_type -> custodian.ReverseSettlementRequest
+	2,  // 42: custodian.SettlementService.CreateSettlement:output_type -> custodian.Settlement
+	11, // 43: custodian.SettlementService.CreateSettlements:output_type -> custodian.CreateSettlementsResponse
+	2,  // 44: custodian.SettlementService.GetSettlement:output_type -> custodian.Settlement
+	17, // 45: custodian.SettlementService.ListSettlements:output_type -> custodian.ListSettlementsResponse
+	2,  // 46: custodian.SettlementService.CancelSettlement:output_type -> custodian.Settlement
+	2,  // 47: custodian.SettlementService.HoldSettlement:output_type -> custodian.Settlement
+	2,  // 48: custodian.SettlementService.ReleaseSettlement:output_type -> custodian.Settlement
+	8,  // 49: custodian.SettlementService.GetSettlementStatus:output_type -> custodian.SettlementStatus
+	2,  // 50: custodian.SettlementService.ReverseSettlement:output_type -> custodian.Settlement
+	42, // [42:51] is the sub-list for method output_type
+	33, // [33:42] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_custodianpb_settlement_proto_init() }
@@ -1572,7 +2261,7 @@ func file_custodianpb_settlement_proto_init() {
 	if File_custodianpb_settlement_proto != nil {
 		return
 	}
-	file_custodianpb_settlement_proto_msgTypes[7].OneofWrappers = []any{
+	file_custodianpb_settlement_proto_msgTypes[12].OneofWrappers = []any{
 		(*SettlementResult_Settlement)(nil),
 		(*SettlementResult_Error)(nil),
 	}
@@ -1582,7 +2271,7 @@ func file_custodianpb_settlement_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custodianpb_settlement_proto_rawDesc), len(file_custodianpb_settlement_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

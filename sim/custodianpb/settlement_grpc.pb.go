@@ -27,6 +27,7 @@ const (
 	SettlementService_HoldSettlement_FullMethodName      = "/custodian.SettlementService/HoldSettlement"
 	SettlementService_ReleaseSettlement_FullMethodName   = "/custodian.SettlementService/ReleaseSettlement"
 	SettlementService_GetSettlementStatus_FullMethodName = "/custodian.SettlementService/GetSettlementStatus"
+	SettlementService_ReverseSettlement_FullMethodName   = "/custodian.SettlementService/ReverseSettlement"
 )
 
 // SettlementServiceClient is the client API for SettlementService service.
@@ -58,6 +59,8 @@ type SettlementServiceClient interface {
 	// GetSettlementStatus returns where a settlement stands, without its terms
 	// and history.
 	GetSettlementStatus(ctx context.Context, in *GetSettlementStatusRequest, opts ...grpc.CallOption) (*SettlementStatus, error)
+	// ReverseSettlement records the opposite settlement of one that has settled.
+	ReverseSettlement(ctx context.Context, in *ReverseSettlementRequest, opts ...grpc.CallOption) (*Settlement, error)
 }
 
 type settlementServiceClient struct {
@@ -148,6 +151,16 @@ func (c *settlementServiceClient) GetSettlementStatus(ctx context.Context, in *G
 	return out, nil
 }
 
+func (c *settlementServiceClient) ReverseSettlement(ctx context.Context, in *ReverseSettlementRequest, opts ...grpc.CallOption) (*Settlement, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Settlement)
+	err := c.cc.Invoke(ctx, SettlementService_ReverseSettlement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SettlementServiceServer is the server API for SettlementService service.
 // All implementations must embed UnimplementedSettlementServiceServer
 // for forward compatibility.
@@ -177,6 +190,8 @@ type SettlementServiceServer interface {
 	// GetSettlementStatus returns where a settlement stands, without its terms
 	// and history.
 	GetSettlementStatus(context.Context, *GetSettlementStatusRequest) (*SettlementStatus, error)
+	// ReverseSettlement records the opposite settlement of one that has settled.
+	ReverseSettlement(context.Context, *ReverseSettlementRequest) (*Settlement, error)
 	mustEmbedUnimplementedSettlementServiceServer()
 }
 
@@ -210,6 +225,9 @@ func (UnimplementedSettlementServiceServer) ReleaseSettlement(context.Context, *
 }
 func (UnimplementedSettlementServiceServer) GetSettlementStatus(context.Context, *GetSettlementStatusRequest) (*SettlementStatus, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSettlementStatus not implemented")
+}
+func (UnimplementedSettlementServiceServer) ReverseSettlement(context.Context, *ReverseSettlementRequest) (*Settlement, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReverseSettlement not implemented")
 }
 func (UnimplementedSettlementServiceServer) mustEmbedUnimplementedSettlementServiceServer() {}
 func (UnimplementedSettlementServiceServer) testEmbeddedByValue()                           {}
@@ -376,6 +394,24 @@ func _SettlementService_GetSettlementStatus_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SettlementService_ReverseSettlement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReverseSettlementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SettlementServiceServer).ReverseSettlement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SettlementService_ReverseSettlement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SettlementServiceServer).ReverseSettlement(ctx, req.(*ReverseSettlementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SettlementService_ServiceDesc is the grpc.ServiceDesc for SettlementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -414,6 +450,10 @@ var SettlementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSettlementStatus",
 			Handler:    _SettlementService_GetSettlementStatus_Handler,
+		},
+		{
+			MethodName: "ReverseSettlement",
+			Handler:    _SettlementService_ReverseSettlement_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -47,6 +47,7 @@ func (s *session) append(g *group) error {
 	for _, e := range b.Events {
 		record(s.cfg.Metrics, e)
 	}
+	s.recordChanges(g.changes)
 	s.hash = b.Hash
 	s.projector.add(b)
 	s.tail.add(b)
@@ -57,9 +58,6 @@ func (s *session) append(g *group) error {
 
 // record counts what a durable event did.
 func record(m sim.Metrics, e *sim.Event) {
-	for _, st := range e.Settlements {
-		m.RecordSettlementProcessed(string(st.Status), string(st.Type))
-	}
 	for _, h := range e.Holdings {
 		switch {
 		case h.Cash:

@@ -58,7 +58,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Config is what an engine needs. Everything is required but Opening.
+// Config is what an engine needs. Everything is required but Domain and
+// Opening.
 type Config struct {
 	// Instance names the instance; it takes part in the generation of ids.
 	Instance string
@@ -67,10 +68,13 @@ type Config struct {
 	Journal  sim.Journal
 	Clock    sim.Clock
 	Metrics  sim.Metrics
-	Logger   *slog.Logger
-	Limits   Limits
+	// Domain hears of what is particular to custody; nil for nobody.
+	Domain sim.DomainMetrics
+	Logger *slog.Logger
+	Limits Limits
 	// Opening are the commands that a new instance's books begin with. They
-	// become one batch: all of them or none.
+	// become one batch: all of them or none. Commands that set the clock get the
+	// real time at which that happens.
 	Opening []sim.Command
 }
 
@@ -164,7 +168,7 @@ func (e *Engine) Serving() <-chan struct{} { return e.serving }
 
 // SetPaused makes the engine refuse every request with [sim.CodePaused], or
 // answer again. Requests that were accepted before are answered. No work that is
-// due is done meanwhile.
+// due is done meanwhile, and a scaled clock stands still.
 func (e *Engine) SetPaused(paused bool) {
 	e.paused.Store(paused)
 	tell(e.resumed)

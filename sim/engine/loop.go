@@ -15,6 +15,8 @@ type call struct {
 	// needed a lookup, which is then the last.
 	decisions []sim.Decision
 	read      func(*sim.State)
+	// housekeeping is done while the instance is paused, too.
+	housekeeping bool
 	// real is the time as which a call that was held back goes on: were it always
 	// the present, a fast clock could make work due as fast as it is done.
 	real time.Time
@@ -34,6 +36,7 @@ type group struct {
 	calls     []*call
 	events    []*sim.Event
 	requests  int
+	changes   []sim.StatusChange
 	generator []byte // state after the last event
 	// faces are the active faults of the faces after the last event.
 	faces *sim.FaceFaults
@@ -54,6 +57,9 @@ func (s *session) loop(stop context.Context) error {
 	defer due.Stop()
 	for {
 		if err := s.work(s.open); err != nil {
+			return err
+		}
+		if err := s.stopClock(s.open); err != nil {
 			return err
 		}
 		open := s.open
@@ -177,6 +183,7 @@ func (s *session) mark(g *group, before int) {
 	if len(g.events) > before {
 		g.generator = s.generator.AppendState(g.generator[:0])
 		g.faces = s.state.FaceFaults()
+		s.tell(g)
 	}
 }
 

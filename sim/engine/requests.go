@@ -23,6 +23,10 @@ type Answer struct {
 // finds it out.
 func (e *Engine) Do(ctx context.Context, r sim.Request) (sim.Result, error) {
 	deadline := e.deadline()
+	if c, ok := r.Command.(sim.SetClock); ok && c.Real.IsZero() {
+		c.Real = e.cfg.Clock.Now()
+		r.Command = c
+	}
 	c := e.newCall()
 	c.one[0] = r
 	c.requests = c.one[:]
@@ -111,7 +115,7 @@ func (e *Engine) reuse(c *call) {
 
 // submit queues a call and waits until its answer is durable.
 func (e *Engine) submit(ctx context.Context, deadline time.Time, c *call) error {
-	if err := e.refusal(); err != nil {
+	if err := e.refusal(); err != nil && (err.Code != sim.CodePaused || !c.housekeeping) {
 		e.cfg.Metrics.RecordRefused(string(err.Code))
 		return err
 	}

@@ -22,9 +22,11 @@ type session struct {
 	hash      sim.Digest // of the last durable batch; the committer's
 	abort     context.Context
 
-	open      *group // being filled; the loop's
-	held      *call  // waits for room in the next group; the loop's
-	draining  bool   // stop has ended; the loop's
+	open      *group             // being filled; the loop's
+	held      *call              // waits for room in the next group; the loop's
+	draining  bool               // stop has ended; the loop's
+	changes   []sim.StatusChange // since the loop last told of them; the loop's
+	stopAt    time.Time          // when the clock was to stop or run again; the loop's
 	commits   chan *group
 	projector *projector
 	// history brings the filter of the keys from before the load.
@@ -69,6 +71,8 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 		return false, err
 	}
 
+	s.state.Watch(&s.changes)
+	s.tell(s.open)
 	s.projector = newProjector(s)
 	var workers sync.WaitGroup
 	work := func(fn func() error) {
@@ -175,6 +179,10 @@ func (s *session) openBooks(ctx context.Context) error {
 	now := s.cfg.Clock.Now()
 	var events []*sim.Event
 	for i, command := range s.cfg.Opening {
+		if c, ok := command.(sim.SetClock); ok {
+			c.Real = now
+			command = c
+		}
 		d, err := s.decideOpening(now, command, &events)
 		if err != nil {
 			return err

@@ -62,11 +62,43 @@ func (s *custodianService) ListAccounts(ctx context.Context, req *pb.ListAccount
 func (s *custodianService) UpdateAccount(ctx context.Context, req *pb.UpdateAccountRequest) (*pb.Account, error) {
 	var in input
 	in.require("account_id", req.GetAccountId())
+	if req.Status != nil {
+		in.require("status", req.GetStatus())
+	}
+	if req.Status == nil && req.Metadata == nil {
+		in.fail("", "there is nothing to change; give at least one field")
+	}
 	a, err := s.doAccount(ctx, &in, sim.UpdateAccount{
-		AccountID: req.GetAccountId(), Metadata: in.changedMetadata(req.Metadata),
+		AccountID: req.GetAccountId(), Status: sim.AccountStatus(req.GetStatus()), Metadata: in.changedMetadata(req.Metadata),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return s.shapes.account(a), nil
+}
+
+// GetMasterBalance returns all that a client holds.
+func (s *custodianService) GetMasterBalance(ctx context.Context, req *pb.GetMasterBalanceRequest) (*pb.MasterBalance, error) {
+	var in input
+	if in.require("client_id", req.GetClientId()); in.err != nil {
+		return nil, in.err
+	}
+	balance, err := s.custodian.MasterBalance(ctx, req.GetClientId())
+	if err != nil {
+		return nil, err
+	}
+	return answer(&pb.MasterBalance{}, s.encoder.MasterBalance(nil, req.GetClientId(), balance))
+}
+
+// GetSegregatedBalances returns what a client's segregated accounts hold.
+func (s *custodianService) GetSegregatedBalances(ctx context.Context, req *pb.GetSegregatedBalancesRequest) (*pb.SegregatedBalances, error) {
+	var in input
+	if in.require("client_id", req.GetClientId()); in.err != nil {
+		return nil, in.err
+	}
+	accounts, err := s.custodian.SegregatedBalances(ctx, req.GetClientId())
+	if err != nil {
+		return nil, err
+	}
+	return answer(&pb.SegregatedBalances{}, s.encoder.SegregatedBalances(nil, req.GetClientId(), accounts))
 }

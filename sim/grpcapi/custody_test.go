@@ -18,7 +18,7 @@ func TestPositionsAreCreatedReadChangedAndDeleted(t *testing.T) {
 		AccountId: "test-account", Symbol: "BTC-USD", Quantity: "2.5", Currency: "USD", AverageCost: "43000.5", Metadata: `{"b": 1.50, "a": "<x>"}`,
 	}))
 	want := &pb.Position{
-		PositionId: created.GetPositionId(), AccountId: "test-account", Symbol: "BTC-USD", Quantity: "2.5", AvailableQuantity: "2.5", LockedQuantity: "0",
+		PositionId: created.GetPositionId(), AccountId: "test-account", Symbol: "BTC-USD", Quantity: "2.5", AvailableQuantity: "2.5", LockedQuantity: "0", ReservedQuantity: "0", PendingInQuantity: "0", InTransitQuantity: "0",
 		AverageCost: created.GetAverageCost(), MarketValue: created.GetMarketValue(), Currency: "USD", Metadata: `{"a":"<x>","b":1.50}`,
 		CreatedAt: created.GetCreatedAt(), LastUpdated: created.GetCreatedAt(),
 	}

@@ -32,10 +32,10 @@ var statusCodes = map[sim.Code]codes.Code{
 	sim.CodeOverloaded:           codes.ResourceExhausted,
 	sim.CodePaused:               codes.Unavailable,
 	sim.CodeOffline:              codes.Unavailable,
+	sim.CodeFault:                codes.Unavailable,
 	sim.CodeUnavailable:          codes.Unavailable,
 	sim.CodeDraining:             codes.Unavailable,
 	sim.CodeTooLarge:             codes.ResourceExhausted,
-	sim.CodeFault:                codes.Unavailable,
 	sim.CodeInternal:             codes.Internal,
 }
 

@@ -4,11 +4,17 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi/byname"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
 // face is what the services share. Their methods return the errors of the
@@ -16,6 +22,7 @@ import (
 type face struct {
 	custodian Custodian
 	shapes    shapes
+	encoder   *view.Encoder
 	limits    Limits
 	logger    *slog.Logger
 }
@@ -99,4 +106,45 @@ func messages[R, M any](records []R, shape func(R) M) []M {
 		out[i] = shape(r)
 	}
 	return out
+}
+
+// read reads those fields of a request that a struct of package request has, by
+// their names and as HTTP reads a body.
+func read(in *input, req proto.Message, into any) {
+	if in.err != nil {
+		return
+	}
+	members := membersOf(reflect.TypeOf(into).Elem())
+	object := byname.AppendGiven(nil, req, func(name string) bool { return members[name] })
+	err := strictjson.Check(object)
+	if err == nil {
+		_, err = strictjson.Decode(object, into)
+	}
+	in.err = inputError(err)
+}
+
+func membersOf(t reflect.Type) map[string]bool {
+	members := make(map[string]bool, t.NumField())
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		members[name] = true
+	}
+	return members
+}
+
+// inputError returns what is wrong with a request as a refusal.
+func inputError(err error) error {
+	if e, ok := errors.AsType[*strictjson.Error](err); ok {
+		return sim.Invalid(e.Field, "%s", e.Detail)
+	}
+	return err
+}
+
+// answer fills a message with what HTTP would answer.
+func answer[M proto.Message](m M, object []byte) (M, error) {
+	if err := byname.Fill(m, object, true); err != nil {
+		var none M
+		return none, errors.Join(errAnswer, err)
+	}
+	return m, nil
 }

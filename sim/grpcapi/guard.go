@@ -30,6 +30,9 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 		defer s.calls.Add(-1)
 	}
 	defer s.contain(info.FullMethod, &err)
+	if err := s.disturb(ctx, info.FullMethod); err != nil {
+		return nil, err
+	}
 	resp, err = handler(ctx, req)
 	return resp, s.statusOf(info.FullMethod, err)
 }
@@ -45,6 +48,9 @@ func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.Strea
 	}
 	defer count.Add(-1)
 	defer s.contain(info.FullMethod, &err)
+	if err := s.disturb(stream.Context(), info.FullMethod); err != nil {
+		return err
+	}
 
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)

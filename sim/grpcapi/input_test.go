@@ -70,7 +70,7 @@ func TestInvalidRequestsNameTheFieldAtFault(t *testing.T) {
 		{"finer than the currency", balance(func(r *pb.CreateBalanceRequest) { r.AvailableBalance = "0.001" }), "available_balance"},
 		{"total finer than the currency", balance(func(r *pb.CreateBalanceRequest) { r.AvailableBalance, r.TotalBalance = "", "0.001" }), "total_balance"},
 		{"no type", settlement(func(r *pb.CreateSettlementRequest) { r.SettlementType = "" }), "settlement_type"},
-		{"type not available", settlement(func(r *pb.CreateSettlementRequest) { r.SettlementType = "DVP" }), "settlement_type"},
+		{"type not available", settlement(func(r *pb.CreateSettlementRequest) { r.SettlementType = "SWAP" }), "settlement_type"},
 		{"nothing to settle", settlement(func(r *pb.CreateSettlementRequest) { r.Quantity = "0" }), "quantity"},
 		{"quantity missing", settlement(func(r *pb.CreateSettlementRequest) { r.Quantity = "" }), "quantity"},
 		{"date no date", settlement(func(r *pb.CreateSettlementRequest) { r.SettlementDate = "tomorrow" }), "settlement_date"},

@@ -20,6 +20,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
 // Custodian is what the face needs of an instance; [engine.Engine] has it.
@@ -33,6 +34,18 @@ type Custodian interface {
 	ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.Page) ([]*sim.Account, error)
 	ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.Page) ([]*sim.Holding, error)
 	ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error)
+	Transfer(ctx context.Context, id uuid.UUID) (*sim.Transfer, error)
+	ListTransfers(ctx context.Context, f sim.TransferFilter, p sim.Page) ([]*sim.Transfer, error)
+	MasterBalance(ctx context.Context, clientID string) (*sim.MasterBalance, error)
+	SegregatedBalances(ctx context.Context, clientID string) ([]sim.AccountBalances, error)
+	Document(ctx context.Context, kind sim.DocumentKind, id string) (*sim.Document, error)
+	ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error)
+	Clock(ctx context.Context) (setting sim.ClockSetting, now, next time.Time, err error)
+	Faults(ctx context.Context) (rules []*sim.FaultRule, now time.Time, err error)
+	// FaceFault decides what goes wrong on purpose with a call.
+	FaceFault(face sim.Face) sim.FaceFault
+	// Durable returns the last sequence number that is durable.
+	Durable() uint64
 	ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error)
 	Events(ctx context.Context, after uint64, limit int) ([]engine.Recorded, error)
 	Follow(ctx context.Context, after uint64, fn func([]engine.Recorded) error) error
@@ -46,6 +59,8 @@ type Options struct {
 	Custodian Custodian
 	// Assets gives amounts of cash their minor unit; required.
 	Assets *asset.Registry
+	// Webhooks manages webhooks; without it WebhookService is UNIMPLEMENTED.
+	Webhooks Webhooks
 	// Unary and Stream interceptors see every call first, the first of them
 	// outermost, and its final status.
 	Unary  []grpc.UnaryServerInterceptor
@@ -89,7 +104,12 @@ func services() []string {
 		"", // the server as a whole
 		custodianpb.CustodianService_ServiceDesc.ServiceName,
 		custodianpb.SettlementService_ServiceDesc.ServiceName,
+		custodianpb.TransferService_ServiceDesc.ServiceName,
 		custodianpb.ReportingService_ServiceDesc.ServiceName,
+		custodianpb.CorporateActionService_ServiceDesc.ServiceName,
+		custodianpb.WebhookService_ServiceDesc.ServiceName,
+		custodianpb.ClockService_ServiceDesc.ServiceName,
+		custodianpb.ChaosService_ServiceDesc.ServiceName,
 	}
 }
 
@@ -117,10 +137,15 @@ func New(o Options) *Server {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 30 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
-	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, limits: o.Limits, logger: o.Logger}
+	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, logger: o.Logger}
 	custodianpb.RegisterCustodianServiceServer(s.grpc, &custodianService{face: f})
 	custodianpb.RegisterSettlementServiceServer(s.grpc, &settlementService{face: f})
+	custodianpb.RegisterTransferServiceServer(s.grpc, &transferService{face: f})
 	custodianpb.RegisterReportingServiceServer(s.grpc, &reportingService{face: f})
+	custodianpb.RegisterCorporateActionServiceServer(s.grpc, &corporateActionService{face: f})
+	custodianpb.RegisterWebhookServiceServer(s.grpc, &webhookService{face: f, webhooks: o.Webhooks})
+	custodianpb.RegisterClockServiceServer(s.grpc, &clockService{face: f})
+	custodianpb.RegisterChaosServiceServer(s.grpc, &chaosService{face: f})
 	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetServing(false)

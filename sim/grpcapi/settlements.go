@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -10,6 +11,8 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/report"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/request"
 )
 
 // settlementService answers for settlements.
@@ -22,12 +25,31 @@ var _ pb.SettlementServiceServer = (*settlementService)(nil)
 
 // instruct reads an instruction.
 func instruct(in *input, req *pb.CreateSettlementRequest) sim.Instruct {
-	return sim.Instruct{
+	c := sim.Instruct{
 		Type: sim.SettlementType(req.GetSettlementType()), AccountID: req.GetAccountId(), Symbol: req.GetSymbol(),
 		Quantity: in.required("quantity", req.GetQuantity()), ExternalID: req.GetExternalId(),
 		SourceAccount: req.GetSourceAccount(), DestinationAccount: req.GetDestinationAccount(),
 		SettlementDate: req.GetSettlementDate(), Hold: req.GetHold(), Metadata: in.metadata(req.GetMetadata()),
+		CounterpartyAccount: req.GetCounterpartyAccount(), TradeDate: req.GetTradeDate(), Rail: req.GetRail(),
+		Partial: sim.PartialIndicator(req.GetPartial()), MinQuantity: in.amount("min_quantity", req.GetMinQuantity()),
 	}
+	if p := req.GetPayment(); p != nil {
+		in.require("payment.currency", p.GetCurrency())
+		c.Payment = sim.Cash{Currency: p.GetCurrency(), Amount: in.required("payment.amount", p.GetAmount())}
+	}
+	if p := req.GetCounterparty(); p != nil {
+		c.Counterparty = sim.Party{Name: p.GetName(), BIC: p.GetBic()}
+	}
+	if len(req.GetLinks()) > sim.MaxLinks {
+		in.fail("links", "must have at most %d links", sim.MaxLinks)
+		return c
+	}
+	for i, l := range req.GetLinks() {
+		in.require(fmt.Sprintf("links[%d].type", i), l.GetType())
+		in.require(fmt.Sprintf("links[%d].external_id", i), l.GetExternalId())
+		c.Links = append(c.Links, sim.Link{Type: sim.LinkType(l.GetType()), ExternalID: l.GetExternalId()})
+	}
+	return c
 }
 
 // settlement answers with what a command made of a settlement.
@@ -147,13 +169,13 @@ func (s *settlementService) refused(err error) *pb.SettlementResult {
 }
 
 // find returns the settlement with an id.
-func (s *settlementService) find(ctx context.Context, text string) (*sim.Settlement, error) {
+func (f *face) find(ctx context.Context, text string) (*sim.Settlement, error) {
 	var in input
 	id := in.id("settlement_id", text)
 	if in.err != nil {
 		return nil, in.err
 	}
-	return s.custodian.Settlement(ctx, id)
+	return f.custodian.Settlement(ctx, id)
 }
 
 // GetSettlement returns a settlement.
@@ -162,7 +184,13 @@ func (s *settlementService) GetSettlement(ctx context.Context, req *pb.GetSettle
 	if err != nil {
 		return nil, err
 	}
-	return s.shapes.settlement(st), nil
+	moved, err := report.Moved(ctx, s.custodian, st.History)
+	if err != nil {
+		return nil, err
+	}
+	out := s.shapes.settlement(st)
+	s.shapes.attach(out.GetHistory(), moved)
+	return out, nil
 }
 
 // GetSettlementStatus returns where a settlement stands.
@@ -211,4 +239,13 @@ func (s *settlementService) HoldSettlement(ctx context.Context, req *pb.HoldSett
 func (s *settlementService) ReleaseSettlement(ctx context.Context, req *pb.ReleaseSettlementRequest) (*pb.Settlement, error) {
 	var in input
 	return s.settlement(ctx, &in, sim.ReleaseSettlement{ID: in.id("settlement_id", req.GetSettlementId())})
+}
+
+// ReverseSettlement takes back what a settlement has moved.
+func (s *settlementService) ReverseSettlement(ctx context.Context, req *pb.ReverseSettlementRequest) (*pb.Settlement, error) {
+	var in input
+	var reversal request.Reversal
+	id := in.id("settlement_id", req.GetSettlementId())
+	read(&in, req, &reversal)
+	return s.settlement(ctx, &in, reversal.Command(id))
 }

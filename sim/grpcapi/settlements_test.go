@@ -39,11 +39,13 @@ func TestADepositCompletesAtOnce(t *testing.T) {
 		History: []*pb.Transition{
 			{At: st.GetInitiatedAt(), Status: "ACKNOWLEDGED", Sequence: 2}, {At: st.GetInitiatedAt(), Status: "SETTLED", Sequence: 2},
 		},
-		Metadata: "{}",
+		Metadata: "{}", Partial: "NPAR",
 	}
 	if !proto.Equal(st, want) {
 		t.Errorf("got\n%v\nwant\n%v", st, want)
 	}
+	st.History[1].Postings = []*pb.Posting{{Symbol: "BTC-USD", Amount: "1.25",
+		Debit: &pb.PostingSide{AccountId: "DEPOSITORY", Bucket: "MIRROR"}, Credit: &pb.PostingSide{AccountId: "test-account", Bucket: "AVAILABLE"}}}
 	if got := must[*pb.Settlement](t)(b.settlements.GetSettlement(t.Context(), &pb.GetSettlementRequest{SettlementId: st.GetSettlementId()})); !proto.Equal(got, st) {
 		t.Errorf("read %v", got)
 	}

@@ -66,8 +66,15 @@ func updateAccount(c *call) error {
 		return err
 	}
 	command := sim.UpdateAccount{AccountID: id}
-	err = c.changes(updateAccountFields, func(_ string, v strictjson.Value) (err error) {
-		command.Metadata, err = v.Object()
+	err = c.changes(updateAccountFields, func(name string, v strictjson.Value) (err error) {
+		switch name {
+		case "status":
+			var text string
+			text, err = v.OneOf(sim.AccountStatuses())
+			command.Status = sim.AccountStatus(text)
+		case "metadata":
+			command.Metadata, err = v.Object()
+		}
 		return err
 	})
 	if err != nil {

@@ -80,6 +80,12 @@ type list[T any] struct {
 // sendList answers with a page. It asks for one record more than the page
 // holds, to know whether there is another.
 func sendList[T any](c *call, page sim.Page, l list[T]) error {
+	c.out = append(c.out, '{')
+	return appendList(c, page, l)
+}
+
+// appendList is sendList where the answer's object has begun already.
+func appendList[T any](c *call, page sim.Page, l list[T]) error {
 	ctx, cancel := c.context()
 	defer cancel()
 	records, err := l.fetch(ctx, sim.Page{After: page.After, Limit: page.Limit + 1})
@@ -88,7 +94,7 @@ func sendList[T any](c *call, page sim.Page, l list[T]) error {
 	}
 	more := len(records) > page.Limit
 	records = records[:min(len(records), page.Limit)]
-	c.out = append(append(append(c.out, `{"`...), l.name...), `":[`...)
+	c.out = append(append(append(c.out, '"'), l.name...), `":[`...)
 	for i, record := range records {
 		if i > 0 {
 			c.out = append(c.out, ',')

@@ -46,6 +46,11 @@ type operation struct {
 	serve func(c *call) error
 	// exempt operations are answered however busy the instance is.
 	exempt bool
+	// steady operations go on whatever goes wrong on purpose, and so do exempt
+	// ones: by them faults are taken away again.
+	steady bool
+	// webhooks operations are there where the instance has webhooks.
+	webhooks bool
 	// streams tells that the operation may answer with a stream of events, of
 	// which there is a number of their own.
 	streams bool
@@ -68,7 +73,7 @@ func New(o Options) http.Handler {
 	})
 	a.router.MethodNotAllowed(a.methodNotAllowed)
 	for _, op := range operations() {
-		if op.Path == metricsPath && o.Metrics == nil {
+		if op.Path == metricsPath && o.Metrics == nil || op.webhooks && o.Webhooks == nil {
 			continue
 		}
 		a.router.Method(op.Method, op.Path, a.handler(&op))
@@ -90,6 +95,9 @@ func (a *api) handler(op *operation) http.HandlerFunc {
 					Message: "too many requests are under way; send fewer at a time"})
 				return
 			}
+		}
+		if !op.exempt && !op.steady && a.disturb(w, r) {
+			return
 		}
 		c := newCall(a, w, r, names)
 		defer c.free()

@@ -93,6 +93,16 @@ func (c *call) object(fields *strictjson.Fields, fn func(name string, v strictjs
 	return strictjson.Object(c.in, fields, fn)
 }
 
+// decode reads the body into a struct of package request. A body that may be left
+// out leaves it as it is.
+func (c *call) decode(into any, optional bool) error {
+	if err := c.readBody(optional); err != nil || len(c.in) == 0 {
+		return err
+	}
+	_, err := strictjson.Decode(c.in, into)
+	return err
+}
+
 // changes reads the body as an object that changes a record: at least one field
 // is needed, and null is no value for any.
 func (c *call) changes(fields *strictjson.Fields, fn func(name string, v strictjson.Value) error) error {

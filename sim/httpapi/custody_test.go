@@ -167,7 +167,7 @@ func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
 func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	for _, path := range []string{"/", "/api/v1/transfers", "/clock", "/chaos/status", "/api/v1/accounts/x/master-balance", "/api/v1/positions/"} {
+	for _, path := range []string{"/", "/api/v1/transfer", "/clocks", "/chaos/statuses", "/api/v1/accounts/x/masterbalance", "/api/v1/positions/"} {
 		b.must(404, "GET", path, "").expect(t, "code", "not_found")
 	}
 	for request, allow := range map[string]string{

@@ -136,7 +136,7 @@ func TestDocumentDescribesRequestsThatAreAccepted(t *testing.T) {
 		`{"settlement_type":"DEPOSIT","account_id":"a","symbol":"BTC","quantity":"1","metadata":{"a":[1]}}`:                       true,
 		`{"settlement_type":"TRANSFER","source_account":"a","destination_account":"b","symbol":"BTC","quantity":1.5,"hold":true}`: true,
 		`{"settlement_type":"DEPOSIT","symbol":"BTC"}`:                                                                            false,
-		`{"settlement_type":"DEPOSIT","symbol":"BTC","quantity":"1","counterparty_account":"a"}`:                                  false,
+		`{"settlement_type":"DEPOSIT","symbol":"BTC","quantity":"1","counterpart_account":"a"}`:                                   false,
 		`{"settlement_type":"DEPOSIT","symbol":"BTC","quantity":"1","account_id":5}`:                                              false,
 		`{"settlement_type":"DEPOSIT","symbol":"BTC","quantity":"one","account_id":"a"}`:                                          false,
 		`{"settlement_type":"DEPOSIT","symbol":"BTC","quantity":"1","account_id":"a","hold":"y"}`:                                 false,

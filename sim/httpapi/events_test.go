@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
@@ -148,6 +149,9 @@ type silent struct{ httpapi.Custodian }
 
 func (silent) Ready() error    { return nil }
 func (silent) Durable() uint64 { return 7 }
+func (silent) FaceFault(sim.Face) sim.FaceFault {
+	return sim.FaceFault{}
+}
 func (silent) Follow(ctx context.Context, _ uint64, _ func([]engine.Recorded) error) error {
 	<-ctx.Done()
 	return ctx.Err()

@@ -33,7 +33,14 @@ func TestBadInputIsNamed(t *testing.T) {
 		{settlements, instruct(`"quantity":"` + strings.Repeat("1", 10_000) + `"`), 413, "too_large", "", "10000 bytes"},
 		{settlements, instruct(`"quantity":"1","quantity":"2"`), 422, "invalid_request", "quantity", "given twice"},
 		{settlements, instruct(`"quantiy":"1"`), 422, "invalid_request", "quantiy", `did you mean "quantity"?`},
-		{settlements, instruct(`"payment":{}`), 422, "invalid_request", "payment", "known: settlement_type"},
+		{settlements, instruct(`"premium":{}`), 422, "invalid_request", "premium", "known: settlement_type"},
+		{settlements, instruct(`"payment":{}`), 422, "invalid_request", "payment.currency", "is required"},
+		{settlements, instruct(`"quantity":"1","payment":{"currency":"USD","amount":"x"}`), 422, "invalid_request", "payment.amount", ""},
+		{settlements, instruct(`"quantity":"1","payment":"5"`), 422, "invalid_request", "payment", "an object"},
+		{settlements, instruct(`"quantity":"1","links":[{"type":"AFTE"}]`), 422, "invalid_request", "links[0].external_id", "is required"},
+		{settlements, instruct(`"quantity":"1","links":[{"type":"AFTE","external_id":"a"},{"typ":"AFTE"}]`), 422, "invalid_request", "links[1].typ", `did you mean "type"?`},
+		{settlements, instruct(`"quantity":"1","links":[7]`), 422, "invalid_request", "links[0]", "an object"},
+		{settlements, instruct(`"quantity":"1","counterparty":{"bics":""}`), 422, "invalid_request", "counterparty.bics", `did you mean "bic"?`},
 		{settlements, instruct(`"hold":false`), 422, "invalid_request", "quantity", "is required"},
 		{settlements, instruct(`"quantity":null`), 422, "invalid_request", "quantity", "is required"},
 		{settlements, instruct(`"quantity":"0"`), 422, "invalid_request", "quantity", "greater than zero"},
@@ -55,7 +62,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		{settlements, instruct(`"quantity":"1","metadata":{"a":"\u0000"}`), 422, "invalid_request", "metadata.a", "U+0000"},
 		{settlements, instruct(`"quantity":"1","metadata":{"a":"` + strings.Repeat("x", 4096) + `"}`), 422, "invalid_request", "metadata", "4096"},
 		{settlements, instruct(`"quantity":"1","settlement_date":"2026-13-01"`), 422, "invalid_request", "settlement_date", "YYYY-MM-DD"},
-		{settlements, `{"settlement_type":"DVP","account_id":"a","symbol":"BTC","quantity":"1"}`, 422, "invalid_request", "settlement_type", "allowed"},
+		{settlements, `{"settlement_type":"SWAP","account_id":"a","symbol":"BTC","quantity":"1"}`, 422, "invalid_request", "settlement_type", "allowed"},
 		{settlements, `{"settlement_type":"TRANSFER","source_account":"a","symbol":"BTC","quantity":"1"}`, 422, "invalid_request", "destination_account", "required"},
 		{settlements, `{"settlement_type":"DEPOSIT","symbol":"BTC","quantity":"1"}`, 422, "invalid_request", "account_id", "required"},
 		{settlements, `{"settlement_type":"DEPOSIT","account_id":"NOSTRO","symbol":"BTC","quantity":"1"}`, 422, "invalid_request", "account_id", "mirror account"},
@@ -122,7 +129,7 @@ func TestBadInputIsNamed(t *testing.T) {
 func TestChoicesAreListedWhereTheyAreFew(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	b.must(422, "POST", "/api/v1/settlements", `{"settlement_type":"DVP","account_id":"a","symbol":"BTC","quantity":"1"}`).
+	b.must(422, "POST", "/api/v1/settlements", `{"settlement_type":"SWAP","account_id":"a","symbol":"BTC","quantity":"1"}`).
 		expect(t, "allowed.0", "DEPOSIT", "allowed.1", "WITHDRAWAL", "allowed.2", "TRANSFER")
 	b.must(422, "GET", "/api/v1/settlements?status=x", "").expect(t, "allowed.4", "CANCELLED")
 	b.must(422, "POST", "/api/v1/accounts", `{"acount_id":"a"}`).expect(t, "allowed.0", "account_id")

@@ -2,11 +2,13 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/openapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/sse"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/request"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
@@ -20,7 +22,14 @@ func operations() []operation {
 	all = append(all, holdingOperations(positions, OpenPosition{}, UpdatePosition{}, LockPosition{}, view.Position{}, Positions{})...)
 	all = append(all, holdingOperations(balances, OpenBalance{}, UpdateBalance{}, LockBalance{}, view.Balance{}, Balances{})...)
 	all = append(all, settlementOperations()...)
+	all = append(all, transferOperations()...)
+	all = append(all, clientOperations()...)
 	all = append(all, ledgerOperations()...)
+	all = append(all, reportOperations()...)
+	all = append(all, corporateOperations()...)
+	all = append(all, webhookOperations()...)
+	all = append(all, clockOperations()...)
+	all = append(all, chaosOperations()...)
 	for i := range all {
 		describe(&all[i])
 	}
@@ -38,7 +47,9 @@ func describe(o *operation) {
 	if o.Method != http.MethodGet {
 		o.Headers = append(o.Headers, openapi.Parameter{Name: headerKey,
 			Description: "Makes the request safe to repeat: the same key and request get the same answer, another request with the key is refused."})
-		problems = append(problems, http.StatusConflict)
+		if !slices.Contains(o.Problems, http.StatusConflict) {
+			problems = append(problems, http.StatusConflict)
+		}
 		for i := range o.Answers {
 			if o.Answers[i].Headers == nil {
 				o.Answers[i].Headers = map[string]string{}
@@ -100,7 +111,7 @@ func accountOperations() []operation {
 		{Operation: openapi.Operation{Method: http.MethodGet, Path: "/api/v1/accounts/{account_id}", ID: "getAccount", Tag: "accounts",
 			Summary: "Get an account", Answers: ok("The account.", view.Account{}), Problems: []int{http.StatusNotFound}}, serve: getAccount},
 		{Operation: openapi.Operation{Method: http.MethodPatch, Path: "/api/v1/accounts/{account_id}", ID: "updateAccount", Tag: "accounts",
-			Summary: "Change an account's metadata", Body: UpdateAccount{},
+			Summary: "Change an account's status or metadata", Body: UpdateAccount{},
 			Answers: ok("The account as it is now.", view.Account{}), Problems: []int{http.StatusNotFound}}, serve: updateAccount},
 	}
 }
@@ -169,9 +180,11 @@ func settlementOperations() []operation {
 			Summary: "Get a settlement", Answers: ok("The settlement.", view.Settlement{}), Problems: unknown}, serve: getSettlement},
 		{Operation: openapi.Operation{Method: http.MethodGet, Path: single + "/status", ID: "getSettlementStatus", Tag: "settlements",
 			Summary: "Get how far a settlement is", Answers: ok("How far it is.", view.SettlementStatus{}), Problems: unknown}, serve: getSettlementStatus},
-		change("cancel", "Cancel a settlement", "Refused with 409 once it is final.", cancelSettlement),
+		change("cancel", "Cancel a settlement", "Refused with 409 once it is final. One that is matched is cancelled when both sides have asked.", cancelSettlement),
 		change("hold", "Hold a settlement", "Refused with 409 once it is final, or while it is held.", holdSettlement),
 		change("release", "Release a held settlement", "It then settles, or fails for want of holdings.", releaseSettlement),
+		post(single+"/reverse", "reverseSettlement", "settlements", "Reverse a settlement", "Records the opposite settlement of one that has settled, which must itself have the holdings. A settlement is reversed at most once.",
+			request.Reversal{}, true, created("The settlement that reverses it.", view.Settlement{}), reverseSettlement),
 	}
 }
 

@@ -25,6 +25,16 @@ type Custodian interface {
 	ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.Page) ([]*sim.Account, error)
 	ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.Page) ([]*sim.Holding, error)
 	ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error)
+	Transfer(ctx context.Context, id uuid.UUID) (*sim.Transfer, error)
+	ListTransfers(ctx context.Context, f sim.TransferFilter, p sim.Page) ([]*sim.Transfer, error)
+	MasterBalance(ctx context.Context, clientID string) (*sim.MasterBalance, error)
+	SegregatedBalances(ctx context.Context, clientID string) ([]sim.AccountBalances, error)
+	Document(ctx context.Context, kind sim.DocumentKind, id string) (*sim.Document, error)
+	ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error)
+	Clock(ctx context.Context) (setting sim.ClockSetting, now, next time.Time, err error)
+	Faults(ctx context.Context) (rules []*sim.FaultRule, now time.Time, err error)
+	// FaceFault decides what goes wrong on purpose with a call.
+	FaceFault(face sim.Face) sim.FaceFault
 	ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error)
 	Events(ctx context.Context, after uint64, limit int) ([]engine.Recorded, error)
 	Follow(ctx context.Context, after uint64, fn func([]engine.Recorded) error) error
@@ -49,6 +59,8 @@ type Options struct {
 	Context context.Context
 	// Metrics serves /metrics; without it the path is not there.
 	Metrics http.Handler
+	// Webhooks manages webhooks; without it their paths are not there.
+	Webhooks Webhooks
 	// Middleware sees every request and its final status; may be nil.
 	Middleware func(http.Handler) http.Handler
 	// Components tells how the instance's parts are, at every call anew. Nil

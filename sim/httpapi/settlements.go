@@ -8,47 +8,12 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/report"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/request"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
-var (
-	instructionFields = strictjson.FieldsOf(Instruction{})
-	noFields          = strictjson.FieldsOf(NoFields{})
-	settlementTypes   = sim.SettlementTypes()
-)
-
-// readInstruction reads the JSON object of an instruction.
-func readInstruction(data []byte) (sim.Instruct, error) {
-	var command sim.Instruct
-	_, err := strictjson.Object(data, instructionFields, func(name string, v strictjson.Value) (err error) {
-		switch name {
-		case "settlement_type":
-			var text string
-			text, err = v.OneOf(settlementTypes)
-			command.Type = sim.SettlementType(text)
-		case "account_id":
-			command.AccountID, err = v.Text()
-		case "symbol":
-			command.Symbol, err = v.Text()
-		case "quantity":
-			command.Quantity, err = v.Amount()
-		case "external_id":
-			command.ExternalID, err = v.Text()
-		case "source_account":
-			command.SourceAccount, err = v.Text()
-		case "destination_account":
-			command.DestinationAccount, err = v.Text()
-		case "settlement_date":
-			command.SettlementDate, err = v.Text()
-		case "hold":
-			command.Hold, err = v.Bool()
-		case "metadata":
-			command.Metadata, err = v.Object()
-		}
-		return err
-	})
-	return command, err
-}
+var noFields = strictjson.FieldsOf(NoFields{})
 
 func createSettlement(c *call) error {
 	if err := c.readBody(false); err != nil {
@@ -85,7 +50,13 @@ func getSettlement(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.out = c.encoder.Settlement(c.out, s)
+	ctx, cancel := c.context()
+	defer cancel()
+	moved, err := report.Moved(ctx, c.Custodian, s.History)
+	if err != nil {
+		return err
+	}
+	c.out = c.encoder.SettlementWith(c.out, s, moved)
 	return c.send(http.StatusOK)
 }
 
@@ -108,6 +79,23 @@ func holdSettlement(c *call) error {
 
 func releaseSettlement(c *call) error {
 	return c.changeSettlement(func(id uuid.UUID) sim.Command { return sim.ReleaseSettlement{ID: id} })
+}
+
+func reverseSettlement(c *call) error {
+	id, err := c.pathID("settlement_id", "settlement")
+	if err != nil {
+		return err
+	}
+	var reversal request.Reversal
+	if err := c.decode(&reversal, true); err != nil {
+		return err
+	}
+	result, err := c.do(reversal.Command(id))
+	if err != nil {
+		return err
+	}
+	c.out = c.encoder.Settlement(c.out, result.Settlement)
+	return c.createdID("/api/v1/settlements/", result.Settlement.ID)
 }
 
 // changeSettlement carries out a command that needs nothing but the id; a body

@@ -18,19 +18,34 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/webhook"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/memory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // newCustodian runs an engine on a journal in memory until the test ends.
-func newCustodian(t testing.TB) *engine.Engine {
+func newCustodian(t testing.TB, profiles ...string) *engine.Engine {
 	t.Helper()
+	var kept *profile.Resolved
+	for _, name := range profiles {
+		p, ok := profile.Builtin(name)
+		if !ok {
+			t.Fatalf("there is no profile %s", name)
+		}
+		resolved, err := p.Resolve()
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = resolved
+	}
 	e := engine.New(engine.Config{
 		Instance: "http-test", Seed: 1,
 		Rules: sim.Rules{
 			Assets: asset.NewRegistry(), AutoOpen: true,
 			MaxAccounts: 1_000_000, MaxHoldings: 1_000_000, MaxOpenSettlements: 100_000,
+			Profile: kept,
 		},
 		Journal: memory.NewStore().Journal("http_test"),
 		Clock:   &ticking{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)},
@@ -78,6 +93,15 @@ func (unmetered) SetProjectionLag(int)                     {}
 func (unmetered) SetQueueDepth(int)                        {}
 func (unmetered) RecordReload()                            {}
 
+// forgetful keeps no cursors.
+type forgetful struct{}
+
+func (forgetful) Load(context.Context, string) (webhook.State, bool, error) {
+	return webhook.State{}, false, nil
+}
+func (forgetful) Save(context.Context, string, webhook.State) error { return nil }
+func (forgetful) Delete(context.Context, string) error              { return nil }
+
 // bundle is the face of a custodian of its own.
 type bundle struct {
 	t         testing.TB
@@ -94,6 +118,12 @@ func setup(t testing.TB, change func(*httpapi.Options)) *bundle {
 		Metrics:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }),
 		Instance: "http-test", Version: "v1",
 	}
+	manager, err := webhook.New(webhook.Options{Instance: "http-test", Source: b.custodian, Cursors: forgetful{},
+		Render: func(engine.Recorded) ([]byte, error) { return []byte("{}"), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Webhooks = manager
 	if change != nil {
 		change(&options)
 	}

@@ -22,6 +22,7 @@ type OpenAccount struct {
 
 // UpdateAccount is the body that changes an account.
 type UpdateAccount struct {
+	Status   string          `json:"status,omitempty" enum:"ACTIVE,FROZEN,CLOSED" doc:"FROZEN keeps what the account has where it is; CLOSED is for good, and needs an empty account with nothing under way."`
 	Metadata json.RawMessage `json:"metadata,omitempty" doc:"Takes the place of what was attached."`
 }
 
@@ -79,16 +80,42 @@ type LockBalance struct {
 
 // Instruction is the body that instructs a settlement.
 type Instruction struct {
-	SettlementType     string          `json:"settlement_type" enum:"DEPOSIT,WITHDRAWAL,TRANSFER" doc:"What to move: into the house, out of it, or within it."`
-	AccountID          string          `json:"account_id,omitempty" maxLength:"100" doc:"Whose instruction it is; required but for a TRANSFER, where it is the source account by default." example:"test-account"`
-	Symbol             string          `json:"symbol" maxLength:"50" doc:"What to move; cash moves balances, everything else positions." example:"BTC-USD"`
-	Quantity           openapi.Decimal `json:"quantity" doc:"How much; above zero."`
-	ExternalID         string          `json:"external_id,omitempty" maxLength:"100" doc:"Your own id, which may be used once." example:"ext-1"`
-	SourceAccount      string          `json:"source_account,omitempty" maxLength:"100" doc:"Required for a TRANSFER; of a DEPOSIT the outside account, as free text."`
-	DestinationAccount string          `json:"destination_account,omitempty" maxLength:"100" doc:"Required for a TRANSFER; of a WITHDRAWAL the outside account, as free text."`
-	SettlementDate     string          `json:"settlement_date,omitempty" format:"date" doc:"The value date; today by default."`
-	Hold               bool            `json:"hold,omitempty" doc:"Whether to wait for a release before settling."`
-	Metadata           json.RawMessage `json:"metadata,omitempty" doc:"Anything you want to attach, up to 4096 bytes."`
+	SettlementType      string            `json:"settlement_type" enum:"DEPOSIT,WITHDRAWAL,TRANSFER,DVP,RVP,DFP,RFP" doc:"What to move: into the house, out of it, within it, or deliver or receive against or free of payment."`
+	AccountID           string            `json:"account_id,omitempty" maxLength:"100" doc:"Whose instruction it is; required but for a TRANSFER, where it is the source account by default." example:"test-account"`
+	Symbol              string            `json:"symbol" maxLength:"50" doc:"What to move; cash moves balances, everything else positions." example:"BTC-USD"`
+	Quantity            openapi.Decimal   `json:"quantity" doc:"How much; above zero."`
+	Payment             *Payment          `json:"payment,omitempty" doc:"The cash leg: required for DVP and RVP, refused for the others."`
+	ExternalID          string            `json:"external_id,omitempty" maxLength:"100" doc:"Your own id, which may be used once." example:"ext-1"`
+	SourceAccount       string            `json:"source_account,omitempty" maxLength:"100" doc:"Required for a TRANSFER; of a DEPOSIT the outside account, as free text."`
+	DestinationAccount  string            `json:"destination_account,omitempty" maxLength:"100" doc:"Required for a TRANSFER; of a WITHDRAWAL the outside account, as free text."`
+	CounterpartyAccount string            `json:"counterparty_account,omitempty" maxLength:"100" doc:"The other side, where it is in the house. DVP, RVP, DFP and RFP need this or counterparty."`
+	Counterparty        *Counterparty     `json:"counterparty,omitempty" doc:"The other side, where it is not in the house."`
+	TradeDate           string            `json:"trade_date,omitempty" format:"date"`
+	SettlementDate      string            `json:"settlement_date,omitempty" format:"date" doc:"The value date; that of the profile's cycle by default."`
+	Rail                string            `json:"rail,omitempty" doc:"How a deposit or withdrawal travels; on none by default." example:"crypto_external"`
+	Hold                bool              `json:"hold,omitempty" doc:"Whether to wait for a release before settling."`
+	Partial             string            `json:"partial,omitempty" enum:"NPAR,PART,PARC,PARQ" doc:"Whether it may settle in parts: no (the default), any, of a least cash value, of a least quantity."`
+	MinQuantity         openapi.Decimal   `json:"min_quantity,omitempty" doc:"The smallest part, for PARC in the payment's currency; belongs to PARC and PARQ."`
+	Links               []InstructionLink `json:"links,omitempty" maxItems:"16" doc:"The instructions that it depends on, which must have been given before."`
+	Metadata            json.RawMessage   `json:"metadata,omitempty" doc:"Anything you want to attach, up to 4096 bytes."`
+}
+
+// Payment is the cash leg of an instruction.
+type Payment struct {
+	Currency string          `json:"currency" maxLength:"10" example:"USD"`
+	Amount   openapi.Decimal `json:"amount"`
+}
+
+// Counterparty is a party outside the house.
+type Counterparty struct {
+	Name string `json:"name,omitempty" maxLength:"100" example:"Broker Ltd"`
+	BIC  string `json:"bic,omitempty" doc:"Business identifier code, ISO 9362." example:"BROKGB2L"`
+}
+
+// InstructionLink is a dependency of an instruction on another one.
+type InstructionLink struct {
+	Type       string `json:"type" enum:"WITH,AFTE,BEFO,INFO" doc:"Settle together with it, after it, before it, or just say so."`
+	ExternalID string `json:"external_id" maxLength:"100" example:"A-0"`
 }
 
 // BulkInstructions is the body that instructs many settlements.
@@ -144,6 +171,34 @@ type Settlements struct {
 	_           struct{}          `additionalProperties:"true"`
 	Settlements []view.Settlement `json:"settlements"`
 	NextCursor  *string           `json:"next_cursor" doc:"Where the next page begins; null at the end."`
+}
+
+// Transfers is a page of transfers.
+type Transfers struct {
+	_          struct{}        `additionalProperties:"true"`
+	Transfers  []view.Transfer `json:"transfers"`
+	NextCursor *string         `json:"next_cursor" doc:"Where the next page begins; null at the end."`
+}
+
+// CorporateActions is a page of corporate actions.
+type CorporateActions struct {
+	_                struct{}               `additionalProperties:"true"`
+	CorporateActions []view.CorporateAction `json:"corporate_actions"`
+	NextCursor       *string                `json:"next_cursor" doc:"Where the next page begins; null at the end."`
+}
+
+// Reconciliations is the latest result and a page of breaks.
+type Reconciliations struct {
+	_          struct{}             `additionalProperties:"true"`
+	Latest     *view.Reconciliation `json:"latest" doc:"Null before the first."`
+	Breaks     []view.Break         `json:"breaks"`
+	NextCursor *string              `json:"next_cursor" doc:"Where the next page begins; null at the end."`
+}
+
+// WebhookList is all webhooks.
+type WebhookList struct {
+	_        struct{}       `additionalProperties:"true"`
+	Webhooks []view.Webhook `json:"webhooks"`
 }
 
 // Entries is a page of ledger entries.

@@ -31,5 +31,7 @@
 // have others, a list needs the given elements and no others, a scalar is equal
 // or, as ${name}, what was saved. [Match] tells the rest: $any, $absent, $not,
 // $contains, $length. The keys events and postings compare what was caused since
-// the step before, in order; "..." among them stands for any number of others.
+// the step before, in order; "..." among them stands for any number of others. While
+// a custodian is offline on purpose its events cannot be read: the first step after
+// that compares all of them.
 package scenario

@@ -57,8 +57,8 @@ func (p *player) posted(ctx context.Context, after uint64) ([]string, error) {
 	}
 }
 
-// caused returns the events behind the last that was seen. The clock's own are
-// passed over: they are the script's, not the custodian's.
+// caused returns the events behind the last that was seen, as far as they can be
+// read. The clock's own are passed over: they are the script's, not the custodian's.
 func (p *player) caused(ctx context.Context) ([]event, error) {
 	var out []event
 	for {

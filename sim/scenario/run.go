@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -102,6 +103,9 @@ func (p *player) play(ctx context.Context, s *Step) []string {
 	before := p.seen
 	events, err := p.caused(ctx)
 	if err != nil {
+		if r, refused := errors.AsType[*refusal](err); refused && r.unavailable() && s.Events == nil && s.Postings == nil {
+			return problems // offline on purpose; a later step sees what happened
+		}
 		return append(problems, err.Error())
 	}
 	if s.Events != nil {
@@ -222,7 +226,21 @@ func (p *player) get(ctx context.Context, path string, query url.Values, into an
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	if status != http.StatusOK {
-		return fmt.Errorf("reading %s was answered with status %d: %.200s", path, status, answer)
+		return &refusal{path, status, answer}
 	}
 	return json.Unmarshal(answer, into)
 }
+
+// refusal is the answer to a request of the player's own that was not carried out.
+type refusal struct {
+	path   string
+	status int
+	answer []byte
+}
+
+// Error says what was refused, and how.
+func (r *refusal) Error() string {
+	return fmt.Sprintf("reading %s was answered with status %d: %.200s", r.path, r.status, r.answer)
+}
+
+func (r *refusal) unavailable() bool { return r.status == http.StatusServiceUnavailable }

@@ -233,3 +233,44 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestStepsThatCompareNothingGoOnWhileTheCustodianIsOffline(t *testing.T) {
+	t.Parallel()
+	const script = `
+name: offline
+steps:
+  - {request: POST /chaos/custodian-offline, body: {duration_s: 60}}
+  - {request: GET /api/v1/accounts, status: 503%s}
+`
+	for extra, want := range map[string]string{"": "", ", events: []": "reading /api/v1/events was answered with status 503"} {
+		s, err := scenario.Parse(fmt.Appendf(nil, script, extra))
+		if err != nil {
+			t.Fatal(err)
+		}
+		offline := &offlineParrot{parrot: parrot{t: t, answers: map[string]string{"POST /chaos": "201 {}"}}}
+		r, err := scenario.Run(t.Context(), s, offline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case want == "" && r.Failure != nil:
+			t.Errorf("failed with %v", r.Failure.Problems)
+		case want != "" && (r.Failure == nil || !strings.HasPrefix(r.Failure.Problems[0], want)):
+			t.Errorf("result is %+v, want %s", r.Failure, want)
+		}
+	}
+}
+
+// offlineParrot refuses everything once it has been taken offline.
+type offlineParrot struct {
+	parrot
+	offline bool
+}
+
+func (p *offlineParrot) Do(ctx context.Context, method, path string, headers map[string]string, body []byte) (int, []byte, error) {
+	if p.offline {
+		return 503, []byte(`{"code":"custodian_offline"}`), nil
+	}
+	p.offline = strings.HasPrefix(path, "/chaos/custodian-offline")
+	return p.parrot.Do(ctx, method, path, headers, body)
+}

@@ -12,7 +12,7 @@ type Account struct {
 	AccountID   string          `json:"account_id" doc:"The account's id, as the caller chose it." example:"fund-a"`
 	ClientID    string          `json:"client_id" doc:"Whose account it is." example:"client-1"`
 	AccountType string          `json:"account_type" enum:"MASTER,SEGREGATED" doc:"Whether it is the client's own or a segregated one."`
-	Status      string          `json:"status" doc:"What it may be used for." example:"ACTIVE"`
+	Status      string          `json:"status" enum:"ACTIVE,FROZEN,CLOSED" doc:"What it may be used for."`
 	Metadata    json.RawMessage `json:"metadata" doc:"What the caller attached."`
 	CreatedAt   string          `json:"created_at" format:"date-time"`
 	UpdatedAt   string          `json:"updated_at" format:"date-time"`

@@ -16,7 +16,10 @@ type Position struct {
 	Symbol            string          `json:"symbol" example:"BTC-USD"`
 	Quantity          string          `json:"quantity" doc:"Available plus locked." example:"2.5"`
 	AvailableQuantity string          `json:"available_quantity" example:"2"`
-	LockedQuantity    string          `json:"locked_quantity" doc:"Reserved by a lock or an instruction." example:"0.5"`
+	LockedQuantity    string          `json:"locked_quantity" doc:"Not to be used: locked by a caller, or reserved." example:"0.5"`
+	ReservedQuantity  string          `json:"reserved_quantity" doc:"The part of what is locked that instructions and transfers have reserved." example:"0"`
+	PendingInQuantity string          `json:"pending_in_quantity" doc:"On its way in and not confirmed; no part of the quantity." example:"0"`
+	InTransitQuantity string          `json:"in_transit_quantity" doc:"On its way out and not confirmed; no part of the quantity." example:"0"`
 	AverageCost       string          `json:"average_cost" doc:"Per unit, in currency, as the caller stated it." example:"50000.00"`
 	MarketValue       string          `json:"market_value" doc:"Of the whole position, in currency, as the caller stated it." example:"125000.00"`
 	Currency          *string         `json:"currency" doc:"What the position is valued in; null if nobody said." example:"USD"`
@@ -32,7 +35,10 @@ type Balance struct {
 	AccountID        string          `json:"account_id" example:"fund-a"`
 	Currency         string          `json:"currency" example:"USD"`
 	AvailableBalance string          `json:"available_balance" example:"900.00"`
-	LockedBalance    string          `json:"locked_balance" doc:"Reserved by a lock or an instruction." example:"100.00"`
+	LockedBalance    string          `json:"locked_balance" doc:"Not to be used: locked by a caller, or reserved." example:"100.00"`
+	ReservedBalance  string          `json:"reserved_balance" doc:"The part of what is locked that instructions and transfers have reserved." example:"0.00"`
+	PendingInBalance string          `json:"pending_in_balance" doc:"On its way in and not confirmed; no part of the total." example:"0.00"`
+	InTransitBalance string          `json:"in_transit_balance" doc:"On its way out and not confirmed; no part of the total." example:"0.00"`
 	TotalBalance     string          `json:"total_balance" doc:"Available plus locked." example:"1000.00"`
 	Metadata         json.RawMessage `json:"metadata" doc:"What the caller attached."`
 	CreatedAt        string          `json:"created_at" format:"date-time"`
@@ -56,6 +62,9 @@ func (e *Encoder) position(dst []byte, h *sim.Holding) []byte {
 	dst = appendAmount(dst, `,"quantity":`, h.Total(), 0)
 	dst = appendAmount(dst, `,"available_quantity":`, h.Available, 0)
 	dst = appendAmount(dst, `,"locked_quantity":`, h.Locked, 0)
+	dst = appendAmount(dst, `,"reserved_quantity":`, h.Reserved, 0)
+	dst = appendAmount(dst, `,"pending_in_quantity":`, h.PendingIn, 0)
+	dst = appendAmount(dst, `,"in_transit_quantity":`, h.Transit, 0)
 	dst = appendAmount(dst, `,"average_cost":`, h.AverageCost, worth)
 	dst = appendAmount(dst, `,"market_value":`, h.MarketValue, worth)
 	dst = appendNullable(dst, `,"currency":`, h.Currency)
@@ -72,6 +81,9 @@ func (e *Encoder) balance(dst []byte, h *sim.Holding) []byte {
 	dst = appendText(dst, `,"currency":`, h.Symbol)
 	dst = appendAmount(dst, `,"available_balance":`, h.Available, decimals)
 	dst = appendAmount(dst, `,"locked_balance":`, h.Locked, decimals)
+	dst = appendAmount(dst, `,"reserved_balance":`, h.Reserved, decimals)
+	dst = appendAmount(dst, `,"pending_in_balance":`, h.PendingIn, decimals)
+	dst = appendAmount(dst, `,"in_transit_balance":`, h.Transit, decimals)
 	dst = appendAmount(dst, `,"total_balance":`, h.Total(), decimals)
 	dst = appendMetadata(dst, h.Metadata)
 	dst = appendTime(dst, `,"created_at":`, h.CreatedAt)

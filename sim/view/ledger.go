@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"github.com/google/uuid"
-
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view/jsontext"
 )
@@ -20,7 +18,7 @@ type Entry struct {
 	Amount       string        `json:"amount" doc:"What moved from debit to credit; above zero." example:"1000.00"`
 	Debit        LedgerAccount `json:"debit"`
 	Credit       LedgerAccount `json:"credit"`
-	SettlementID *string       `json:"settlement_id" format:"uuid" doc:"The settlement that caused the posting, or null."`
+	SettlementID *string       `json:"settlement_id" format:"uuid" doc:"The settlement or transfer that caused the posting, or null."`
 	PostedAt     string        `json:"posted_at" format:"date-time"`
 }
 
@@ -28,7 +26,7 @@ type Entry struct {
 type LedgerAccount struct {
 	_         struct{} `additionalProperties:"true"`
 	AccountID string   `json:"account_id" doc:"A client's account, or the custodian's mirror: DEPOSITORY for assets, NOSTRO for cash." example:"fund-a"`
-	Bucket    string   `json:"bucket" enum:"AVAILABLE,LOCKED,MIRROR" doc:"Which part of the holding moved."`
+	Bucket    string   `json:"bucket" enum:"AVAILABLE,LOCKED,RESERVED,PENDING_IN,TRANSIT,MIRROR" doc:"Which part of the holding moved."`
 }
 
 // Entry appends a ledger entry in the shape of [Entry].
@@ -36,15 +34,8 @@ func (e *Encoder) Entry(dst []byte, entry *sim.Entry) []byte {
 	dst = append(dst, `{"entry_id":"`...)
 	dst = AppendEntryID(dst, entry)
 	dst = jsontext.AppendUint(append(dst, `","sequence":`...), entry.Sequence)
-	dst = appendText(dst, `,"symbol":`, entry.Symbol)
-	dst = appendAmount(dst, `,"amount":`, entry.Amount, e.cashDecimals(entry.Symbol))
-	dst = appendSide(dst, `,"debit":`, entry.Debit)
-	dst = appendSide(dst, `,"credit":`, entry.Credit)
-	if entry.SettlementID == (uuid.UUID{}) {
-		dst = append(dst, `,"settlement_id":null`...)
-	} else {
-		dst = appendID(dst, `,"settlement_id":`, entry.SettlementID)
-	}
+	dst = e.posting(append(dst, ','), &entry.Posting)
+	dst = appendNullableID(dst, `,"settlement_id":`, entry.SettlementID)
 	dst = appendTime(dst, `,"posted_at":`, entry.PostedAt)
 	return append(dst, '}')
 }
@@ -68,7 +59,7 @@ type Event struct {
 	Sequence uint64          `json:"sequence" doc:"Dense number of the event, from 1." example:"17"`
 	Type     string          `json:"type" doc:"What happened, as noun.verb; the noun tells the shape of data." example:"settlement.completed"`
 	Time     string          `json:"time" format:"date-time"`
-	Data     json.RawMessage `json:"data" doc:"The account, position, balance or settlement that the event is about."`
+	Data     json.RawMessage `json:"data" doc:"The record that the event is about, as it is afterwards: an account, position, balance, settlement or transfer, or the content of a document. A settlement has the others that the event has changed in also."`
 	Hash     string          `json:"hash" doc:"SHA-256 that chains the journal batch with the event to all before it, in hexadecimal."`
 }
 
@@ -82,18 +73,4 @@ func (e *Encoder) Event(dst []byte, event *sim.Event, hash sim.Digest) []byte {
 	dst = append(dst, `,"hash":"`...)
 	dst = hex.AppendEncode(dst, hash[:])
 	return append(dst, `"}`...)
-}
-
-// EventData appends the record that an event is about, which is the data of
-// [Event].
-func (e *Encoder) EventData(dst []byte, event *sim.Event) []byte {
-	switch {
-	case len(event.Settlements) > 0:
-		return e.Settlement(dst, event.Settlements[0])
-	case len(event.Holdings) > 0:
-		return e.Holding(dst, event.Holdings[0])
-	case len(event.Accounts) > 0:
-		return e.Account(dst, event.Accounts[0])
-	}
-	return append(dst, "{}"...)
 }

@@ -14,6 +14,8 @@ package view
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view/jsontext"
@@ -56,6 +58,22 @@ func appendTime(dst []byte, name string, t time.Time) []byte {
 func appendAmount(dst []byte, name string, amount money.Amount, decimals int) []byte {
 	dst = append(append(dst, name...), '"')
 	return append(append(dst, amount.Format(decimals)...), '"')
+}
+
+// appendPositive appends an amount, or null where it is zero.
+func appendPositive(dst []byte, name string, amount money.Amount, decimals int) []byte {
+	if amount.IsZero() {
+		return append(append(dst, name...), "null"...)
+	}
+	return appendAmount(dst, name, amount, decimals)
+}
+
+// appendNullableID appends a member that is a UUID, or null where it is zero.
+func appendNullableID(dst []byte, name string, id uuid.UUID) []byte {
+	if id == (uuid.UUID{}) {
+		return append(append(dst, name...), "null"...)
+	}
+	return appendID(dst, name, id)
 }
 
 // appendMetadata appends metadata, which records hold as compact JSON.

@@ -122,10 +122,12 @@ func TestSettlementGolden(t *testing.T) {
 	s := settlement()
 	s.Processing.Reason = "too little"
 	const want = `{"settlement_id":"019ab1c2-d3e4-7f56-8a9b-0c1d2e3f4a5b","external_id":"ext-1","settlement_type":"WITHDRAWAL",` +
-		`"account_id":"fund-a","symbol":"USD","quantity":"1000.00","status":"FAILED","source_account":"fund-a","destination_account":null,` +
-		`"settled_quantity":"0.00","open_quantity":"0.00","reason":"MONY","reason_text":"too little","expected_settlement_date":"2026-11-23",` +
-		`"initiated_at":"2026-11-23T14:30:00.123456Z","completed_at":"2026-11-23T14:30:00.123456Z",` +
-		`"processing":{"status":"REJECTED","reason_code":"MONY","reason":"too little"},"settlement":{"status":"PENDING"},"hold":{"status":"RELEASED"},` +
+		`"account_id":"fund-a","symbol":"USD","quantity":"1000.00","payment":null,"status":"FAILED","source_account":"fund-a","destination_account":null,` +
+		`"counterparty_account":null,"counterparty":null,"trade_date":null,"rail":null,"partial":"NPAR","min_quantity":null,"links":[],` +
+		`"reversal_of":null,"matched_with":null,"settled_quantity":"0.00","open_quantity":"0.00","settled_payment":null,"reserved":null,"penalty":null,` +
+		`"reason":"MONY","reason_text":"too little","expected_settlement_date":"2026-11-23",` +
+		`"initiated_at":"2026-11-23T14:30:00.123456Z","completed_at":"2026-11-23T14:30:00.123456Z","next_action_at":null,` +
+		`"processing":{"status":"REJECTED","reason_code":"MONY","reason":"too little"},"matching":null,"settlement":{"status":"PENDING"},"hold":{"status":"RELEASED"},` +
 		`"history":[{"at":"2026-11-23T14:30:00.123456Z","status":"ACKNOWLEDGED","sequence":3},` +
 		`{"at":"2026-11-23T14:30:00.123456Z","status":"REJECTED","reason_code":"MONY","reason":"no","sequence":3}],"metadata":{"a":[1.50]}}`
 	if got := string(encoder.Settlement(nil, s)); got != want {

@@ -139,6 +139,22 @@ func (d *double) Reset(ctx context.Context, name string, grace time.Duration, wa
 	return d.act(ctx, name, wait, "reset %s grace=%s wait=%t", name, grace, wait)
 }
 
+func (d *double) Snapshot(context.Context, string) (*supervisor.Snapshot, error) {
+	return nil, &supervisor.Error{Kind: supervisor.KindConflict, Message: "the double has no books"}
+}
+
+func (d *double) Restore(ctx context.Context, name string, from io.Reader) (supervisor.Status, error) {
+	body, err := io.ReadAll(from)
+	if err != nil {
+		return supervisor.Status{}, err
+	}
+	return d.act(ctx, name, true, "restore %s %s", name, body)
+}
+
+func (d *double) Clone(ctx context.Context, name string, o supervisor.CloneOptions) (supervisor.Status, error) {
+	return d.act(ctx, name, true, "clone %s %+v", name, o)
+}
+
 func (d *double) tag() string { return fmt.Sprintf("%d-x", d.version) }
 
 func (d *double) Desired(context.Context) (supervisor.Document, string, error) {

@@ -94,6 +94,7 @@ func instanceOperations() []operation {
 			Query: o.query, Answers: []openapi.Answer{oneInstance, accepted}, Problems: []int{401, 403, 404, 409, 422, 429, 503},
 		}})
 	}
+	list = append(list, stateOperations()...)
 	return append(list,
 		operation{serve: pause(Supervisor.Pause), Operation: openapi.Operation{
 			Method: "POST", Path: instancePath + "/pause", ID: "pause-instance", Tag: tag, Summary: "Pause an instance",

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -24,6 +25,9 @@ type Supervisor interface {
 	Resume(ctx context.Context, name string) (supervisor.Status, error)
 	Remove(ctx context.Context, name string, o supervisor.RemoveOptions) (supervisor.Status, error)
 	Reset(ctx context.Context, name string, grace time.Duration, wait bool) (supervisor.Status, error)
+	Snapshot(ctx context.Context, name string) (*supervisor.Snapshot, error)
+	Restore(ctx context.Context, name string, from io.Reader) (supervisor.Status, error)
+	Clone(ctx context.Context, name string, o supervisor.CloneOptions) (supervisor.Status, error)
 	Desired(ctx context.Context) (supervisor.Document, string, error)
 	Apply(ctx context.Context, doc supervisor.Document, tag string, dryRun bool) ([]supervisor.Change, string, error)
 	Events(after uint64) (kept []supervisor.Event, last uint64)

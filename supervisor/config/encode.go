@@ -13,14 +13,14 @@ import (
 // numbers and booleans, without what is not set. With reveal, secrets stay as
 // they are.
 func encode(v reflect.Value, reveal bool) any {
-	switch v.Type() {
-	case secretType:
-		if secret := v.Interface().(Secret); !reveal {
+	if secret, ok := v.Interface().(interface{ Redacted() string }); ok {
+		if !reveal {
 			return secret.Redacted()
 		}
 		return v.String()
-	case metadataType:
-		return map[string]any(v.Interface().(Metadata))
+	}
+	if v.Kind() == reflect.Map { // of values that no type of ours describes
+		return v.Convert(reflect.TypeFor[map[string]any]()).Interface()
 	}
 	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
 		text, err := m.MarshalText()

@@ -3,11 +3,13 @@ package config
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
@@ -60,17 +62,22 @@ func (s *shaper) integer(n *node, f *field, t reflect.Type, m *mark) any {
 		s.problem(m, clip(n.text)+" is out of range", allowed)
 		return nil
 	}
-	if t.Kind() == reflect.Int {
+	switch t.Kind() {
+	case reflect.Int:
 		return int(value)
+	case reflect.Int64:
+		return int64(min(value, math.MaxInt64))
+	default:
+		return value
 	}
-	return value
 }
 
 // special shapes types that are text with a syntax of its own.
 func (s *shaper) special(n *node, f *field, t reflect.Type, m *mark) any {
 	text := n.text
+	isDuration := t == durationType || t == profileDuration
 	switch {
-	case n.kind == numberNode && t != durationType, n.kind == textNode, n.kind == looseNode:
+	case n.kind == numberNode && !isDuration, n.kind == textNode, n.kind == looseNode:
 	case n.kind == numberNode:
 		s.problem(m, `needs a unit, like "`+clip(text)+`s"`, f.bounds)
 		return nil
@@ -85,7 +92,14 @@ func (s *shaper) special(n *node, f *field, t reflect.Type, m *mark) any {
 		}
 		return text
 	}
-	if t == durationType && n.kind == looseNode && digits.MatchString(text) {
+	if t == instantType {
+		if _, err := time.Parse(time.RFC3339Nano, text); err != nil {
+			s.problem(m, fmt.Sprintf("%q is no time", clip(text)), `RFC 3339, like "2026-11-23T09:00:00-05:00"`)
+			return nil
+		}
+		return text
+	}
+	if isDuration && n.kind == looseNode && digits.MatchString(text) {
 		text += "s" // plain seconds, as older deployments have them
 	}
 	parsed := reflect.New(t)
@@ -93,7 +107,7 @@ func (s *shaper) special(n *node, f *field, t reflect.Type, m *mark) any {
 		s.problem(m, err.Error(), f.bounds)
 		return nil
 	}
-	if d, ok := parsed.Interface().(*Duration); ok && f.bounded && (*d < 0 || number(*d) < f.min || number(*d) > f.max) {
+	if isDuration && f.bounded && (parsed.Elem().Int() < 0 || number(parsed.Elem().Int()) < f.min || number(parsed.Elem().Int()) > f.max) {
 		s.problem(m, clip(n.text)+" is out of range", f.bounds)
 		return nil
 	}

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"encoding"
 	"math"
 	"reflect"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 )
 
 // field is what the tags of a struct field say about a key:
@@ -33,9 +36,24 @@ var (
 	durationType  = reflect.TypeFor[Duration]()
 	decimalType   = reflect.TypeFor[Decimal]()
 	portRangeType = reflect.TypeFor[PortRange]()
+	instantType   = reflect.TypeFor[Instant]()
 	metadataType  = reflect.TypeFor[Metadata]()
-	secretType    = reflect.TypeFor[Secret]()
+
+	profileDuration = reflect.TypeFor[profile.Duration]()
+	textType        = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
+
+// overridden has the type whose keys each kind of override takes.
+var overridden = map[reflect.Type]reflect.Type{
+	reflect.TypeFor[SettlementOverride](): reflect.TypeFor[profile.Settlement](),
+	reflect.TypeFor[RailsOverride]():      reflect.TypeFor[profile.Rails](),
+	reflect.TypeFor[ApprovalsOverride]():  reflect.TypeFor[profile.Approvals](),
+}
+
+// isText reports whether values of a type are text with a syntax of its own.
+func isText(t reflect.Type) bool {
+	return t == decimalType || t == instantType || reflect.PointerTo(t).Implements(textType)
+}
 
 var fieldCache sync.Map // reflect.Type to []field
 
@@ -82,7 +100,7 @@ func newField(key string, f reflect.StructField) field {
 }
 
 func bound(f reflect.StructField, text string) number {
-	if f.Type == durationType {
+	if f.Type == durationType || f.Type == profileDuration {
 		var d Duration
 		if err := d.UnmarshalText([]byte(text)); err != nil {
 			panic("config: tag range of " + f.Name)
@@ -107,7 +125,7 @@ func keysOf(t reflect.Type) []string {
 }
 
 // isGroup reports whether a type is a struct with keys of its own.
-func isGroup(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != portRangeType }
+func isGroup(t reflect.Type) bool { return t.Kind() == reflect.Struct && !isText(t) }
 
 // leaf is a key of the process that holds a single value: one that a variable or
 // a flag can set.
@@ -126,7 +144,7 @@ var leaves = sync.OnceValue(func() []leaf {
 			switch {
 			case isGroup(f.typ):
 				out = append(out, walk(f.typ, here)...)
-			case f.typ.Kind() != reflect.Slice:
+			case isText(f.typ) || (f.typ.Kind() != reflect.Slice && f.typ.Kind() != reflect.Map):
 				out = append(out, leaf{here, f})
 			}
 		}

@@ -63,6 +63,7 @@ func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.Redacted()
 func (c Config) WithSecretsOf(old Config) Config {
 	restore(&c.Storage.Postgres.URL, old.Storage.Postgres.URL)
 	restore(&c.Redis.URL, old.Redis.URL)
+	c.Defaults.Webhooks = c.Defaults.Webhooks.withSecretsOf(old.Defaults.Webhooks)
 	before := make(map[string]*Instance, len(old.Instances))
 	for i := range old.Instances {
 		before[old.Instances[i].Name] = &old.Instances[i]
@@ -72,12 +73,16 @@ func (c Config) WithSecretsOf(old Config) Config {
 		if was := before[c.Instances[i].Name]; was != nil {
 			restore(&c.Instances[i].Storage.Postgres.URL, was.Storage.Postgres.URL)
 			restore(&c.Instances[i].Redis.URL, was.Redis.URL)
+			c.Instances[i].Webhooks = c.Instances[i].Webhooks.withSecretsOf(was.Webhooks)
 		}
 	}
 	return c
 }
 
-func restore(s *Secret, old Secret) {
+func restore[S interface {
+	~string
+	Redacted() string
+}](s *S, old S) {
 	if *s != "" && string(*s) == old.Redacted() {
 		*s = old
 	}

@@ -1,12 +1,25 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/policy"
+)
 
 // Settings are what an instance can leave to the defaults. Zero means "not
 // given": none of them has zero as a useful value.
 type Settings struct {
-	// Profile is the kind of custodian that is simulated.
-	Profile string `koanf:"profile" json:"profile,omitempty" oneof:"instant"`
+	// Profile is the kind of custodian that is simulated, see package profile.
+	Profile string `koanf:"profile" json:"profile,omitempty" oneof:"instant crypto-custodian global-custodian prime-broker"`
+	// Settlement, Rails and Approvals are laid over what the profile says, key by
+	// key. A rail that is null is taken off.
+	Settlement SettlementOverride `koanf:"settlement" json:"settlement,omitempty"`
+	Rails      RailsOverride      `koanf:"rails" json:"rails,omitempty"`
+	Approvals  ApprovalsOverride  `koanf:"approvals" json:"approvals,omitempty"`
+	// Policies decide on transfers when they are submitted, in their order.
+	Policies       []policy.Config `koanf:"policies" json:"policies,omitempty" len:"100"`
+	Reconciliation Reconciliation  `koanf:"reconciliation" json:"reconciliation,omitzero"`
+	Webhooks       Webhooks        `koanf:"webhooks" json:"webhooks,omitzero"`
 	// Seed makes identifiers and chances repeatable.
 	Seed     uint64   `koanf:"seed" json:"seed,omitempty" range:"1..18446744073709551615"`
 	Clock    Clock    `koanf:"clock" json:"clock,omitzero"`
@@ -17,9 +30,16 @@ type Settings struct {
 	DrainGrace Duration `koanf:"drain_grace" json:"drain_grace,omitempty" range:"1ms..24h"`
 }
 
-// Clock is an instance's time.
+// Clock is how the time of a new instance begins, and of one that was reset. The
+// time of books that exist goes on as it stands in them. A clock that names its
+// mode takes nothing from the defaults.
 type Clock struct {
-	Mode string `koanf:"mode" json:"mode,omitempty" oneof:"real"`
+	Mode string `koanf:"mode" json:"mode,omitempty" oneof:"real scaled manual"`
+	// Factor is how many times faster than real a scaled clock runs.
+	Factor int64 `koanf:"factor" json:"factor,omitempty" range:"1..100000"`
+	// Now is the instance time to begin with, of a scaled or manual clock; empty
+	// for the present.
+	Now Instant `koanf:"now" json:"now,omitempty"`
 }
 
 // Accounts says how accounts come to be.
@@ -47,6 +67,8 @@ type Limits struct {
 	MaxAccounts        int `koanf:"max_accounts" json:"max_accounts,omitempty" range:"1..100000000"`
 	MaxHoldings        int `koanf:"max_holdings" json:"max_holdings,omitempty" range:"1..100000000"`
 	MaxOpenSettlements int `koanf:"max_open_settlements" json:"max_open_settlements,omitempty" range:"1..100000000"`
+	// MaxOpenTransfers bounds them likewise.
+	MaxOpenTransfers int `koanf:"max_open_transfers" json:"max_open_transfers,omitempty" range:"1..100000000"`
 	// RequestTimeout is the longest that a caller waits for an answer.
 	RequestTimeout Duration `koanf:"request_timeout" json:"request_timeout,omitempty" range:"10ms..1h"`
 }
@@ -81,7 +103,8 @@ func Default() Config {
 			Limits: Limits{
 				MaxBodyBytes: 1 << 20, MaxInFlight: 1024, Queue: 4096, MaxBatch: 512, PageMax: 1000, LabelValues: 100,
 				MaxAccounts: 1_000_000, MaxHoldings: 5_000_000, MaxOpenSettlements: 1_000_000,
-				RequestTimeout: Duration(30 * time.Second),
+				MaxOpenTransfers: 1_000_000,
+				RequestTimeout:   Duration(30 * time.Second),
 			},
 			Restart: Restart{
 				Initial: Duration(500 * time.Millisecond), Max: Duration(30 * time.Second),

@@ -3,7 +3,10 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 )
 
 // shaper holds a document against the types of this package. It yields what
@@ -121,10 +124,14 @@ func (s *shaper) value(n *node, f *field, t reflect.Type, path string, m *mark) 
 	switch {
 	case t.Kind() == reflect.Pointer:
 		return s.value(n, f, t.Elem(), path, m)
-	case t == durationType, t == decimalType, t == portRangeType:
+	case overridden[t] != nil:
+		return s.value(n, f, overridden[t], path, m)
+	case isText(t):
 		return s.special(n, f, t, m)
 	case t == metadataType:
 		return s.metadata(n, m)
+	case t.Kind() == reflect.Map:
+		return s.rails(n, f, t.Elem(), path, m)
 	case isGroup(t):
 		if n.kind != mapNode {
 			s.problem(m, "must be a mapping, not "+n.kind.String(), "")
@@ -139,7 +146,7 @@ func (s *shaper) value(n *node, f *field, t reflect.Type, path string, m *mark) 
 		return s.text(n, f, m)
 	case reflect.Bool:
 		return s.boolean(n, m)
-	case reflect.Int, reflect.Uint64:
+	case reflect.Int, reflect.Int64, reflect.Uint64:
 		return s.integer(n, f, t, m)
 	}
 	panic("config: no rule for a key of type " + t.String())
@@ -154,6 +161,7 @@ func (s *shaper) list(n *node, f *field, t reflect.Type, path string, m *mark) a
 		s.problem(m, fmt.Sprintf("has %d entries", len(n.items)), fmt.Sprintf("at most %d", f.limit))
 		return nil
 	}
+	element := &field{typ: t.Elem(), oneof: f.oneof, limit: maxElement}
 	out := make([]any, 0, len(n.items))
 	m.items = make([]*mark, 0, len(n.items))
 	for i, item := range n.items {
@@ -162,12 +170,48 @@ func (s *shaper) list(n *node, f *field, t reflect.Type, path string, m *mark) a
 		if item.name != "" {
 			at.key = item.name
 		}
-		if item.kind != mapNode {
-			s.problem(at, "must be a mapping, not "+item.kind.String(), "")
+		if item.kind == nullNode {
+			s.problem(at, "must not be empty", "")
 			continue
 		}
-		out = append(out, s.group(item, t.Elem(), here, at))
+		value := s.value(item, element, t.Elem(), here, at)
+		if value == nil {
+			continue
+		}
+		out = append(out, value)
 		m.items = append(m.items, at)
+	}
+	return out
+}
+
+// maxElement bounds the text of one element of a list, in characters.
+const maxElement = 4096
+
+// rails shapes the rails of a profile, by name. One that is null is kept so,
+// which takes it off.
+func (s *shaper) rails(n *node, f *field, t reflect.Type, path string, m *mark) any {
+	if n.kind != mapNode {
+		s.problem(m, "must be a mapping, not "+n.kind.String(), "")
+		return nil
+	}
+	out := make(map[string]any, len(n.keys))
+	m.fields = make(map[string]*mark, len(n.keys))
+	for i, key := range n.keys {
+		child := n.items[i]
+		here := join(path, key)
+		at := &mark{file: s.file, line: child.line, key: clip(here)}
+		if names := profile.RailNames(); !slices.Contains(names, key) {
+			p := Problem{Key: at.key, File: at.file, Line: at.line, Message: "there is no such rail", Suggestion: nearest(key, names)}
+			if p.Suggestion == "" {
+				p.Allowed = strings.Join(names, ", ")
+			}
+			s.report.add(p)
+			continue
+		}
+		m.fields[key] = at
+		if value := s.value(child, f, t, here, at); value != nil || child.kind == nullNode {
+			out[key] = value
+		}
 	}
 	return out
 }

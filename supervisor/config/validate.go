@@ -151,10 +151,15 @@ func (k *checker) anyLacks(lacks func(Instance) bool) bool {
 // settings checks what settings must agree in among themselves; given are the
 // ones at path, resolved those with the defaults filled in.
 func (k *checker) settings(path string, given, resolved Settings) {
+	k.profile(path, given, resolved)
+	k.clock(path, given, resolved)
+	k.policies(path, given)
+	k.reconciliation(path, given)
+	k.webhooks(path, given, resolved)
 	if given.Restart == (Restart{}) {
 		return // then it is the defaults that are wrong, if anything is
 	}
 	if r := resolved.Restart; r.Initial > r.Max {
-		k.add(path+".restart", fmt.Sprintf("initial (%s) is longer than max (%s)", r.Initial, r.Max), "")
+		k.add(join(path, "restart"), fmt.Sprintf("initial (%s) is longer than max (%s)", r.Initial, r.Max), "")
 	}
 }

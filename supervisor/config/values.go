@@ -43,6 +43,18 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // not given.
 type Decimal string
 
+// Instant is the text of a time as RFC 3339 writes it. Empty means not given.
+type Instant string
+
+// Time returns the time, zero where none is given.
+func (i Instant) Time() time.Time {
+	t, err := time.Parse(time.RFC3339Nano, string(i))
+	if err != nil {
+		return time.Time{} // only of values that no parser of this package makes
+	}
+	return t
+}
+
 // PortRange is an inclusive range of ports, written "8080-8999" or "8080".
 type PortRange struct{ First, Last int }
 

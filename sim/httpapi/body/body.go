@@ -23,6 +23,19 @@ import (
 //
 // Reading is bounded in time by the server's read timeout alone.
 func Read(w http.ResponseWriter, r *http.Request, limit int, buf []byte) ([]byte, error) {
+	start := len(buf)
+	buf, err := ReadRaw(w, r, limit, buf)
+	if err != nil || len(buf) == start {
+		return buf, err
+	}
+	if err := checkHeader(r.Header); err != nil {
+		return buf[:start], err
+	}
+	return buf, strictjson.Check(buf[start:])
+}
+
+// ReadRaw is Read without a look at what the body is.
+func ReadRaw(w http.ResponseWriter, r *http.Request, limit int, buf []byte) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
 		return buf, tooLarge(w, limit)
 	}
@@ -33,13 +46,8 @@ func Read(w http.ResponseWriter, r *http.Request, limit int, buf []byte) ([]byte
 		return buf[:start], tooLarge(w, limit)
 	case err != nil:
 		return buf[:start], unreadable(err)
-	case len(buf) == start:
-		return buf, nil
 	}
-	if err := checkHeader(r.Header); err != nil {
-		return buf[:start], err
-	}
-	return buf, strictjson.Check(buf[start:])
+	return buf, nil
 }
 
 // readAll appends up to most bytes of from to buf.

@@ -7,16 +7,20 @@
 package openapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 )
 
 // Info describes the document as a whole.
@@ -50,6 +54,8 @@ type Operation struct {
 	Headers     []Parameter
 	// Body is a value of the request body's type; nil for none.
 	Body any
+	// BodyType is the media type of the body; empty for application/json.
+	BodyType string
 	// BodyOptional documents that the body may be left out.
 	BodyOptional bool
 	Answers      []Answer
@@ -97,6 +103,12 @@ func (Decimal) Schema(huma.Registry) *huma.Schema {
 	}}
 }
 
+// Text is the type of a body that is text in another format than JSON.
+type Text string
+
+// Schema describes the type.
+func (Text) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Type: huma.TypeString} }
+
 // Object is the type of a free-form JSON object.
 type Object json.RawMessage
 
@@ -108,7 +120,7 @@ func (Object) Schema(huma.Registry) *huma.Schema {
 // Build returns the document as JSON. It panics on a table that contradicts
 // itself, which is a defect.
 func Build(info Info, operations []Operation) ([]byte, error) {
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry := huma.NewMapRegistry(schemas, nameOf)
 	registry.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[Object]())
 	doc := &huma.OpenAPI{
 		OpenAPI:    "3.1.0",
@@ -125,10 +137,49 @@ func Build(info Info, operations []Operation) ([]byte, error) {
 	if info.Problem == nil {
 		info.Problem = problem.Problem{}
 	}
+	for _, decimal := range []reflect.Type{reflect.TypeFor[money.Amount](), reflect.TypeFor[sim.Sum]()} {
+		registry.RegisterTypeAlias(decimal, reflect.TypeFor[Decimal]())
+	}
 	for i := range operations {
 		doc.AddOperation(convert(registry, &operations[i], info.Problem))
 	}
+	allowNull(registry)
 	return json.MarshalIndent(doc, "", "  ")
+}
+
+// nameOf names the schema of a type. What is asked for and what is answered may
+// have the same name in Go.
+func nameOf(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if strings.Contains(t.PkgPath(), "/sim/request") {
+		name += "Request"
+	}
+	return name
+}
+
+const schemas = "#/components/schemas/"
+
+// allowNull documents that members which are pointers to objects may be null.
+// For other pointers the schemas say so already.
+func allowNull(registry huma.Registry) {
+	for name, schema := range registry.Map() {
+		t := registry.TypeFromRef(schemas + name)
+		if t == nil || t.Kind() != reflect.Struct {
+			continue
+		}
+		for i := range t.NumField() {
+			member, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			property := schema.Properties[member]
+			if property == nil || property.Ref == "" || t.Field(i).Type.Kind() != reflect.Pointer || options != "" {
+				continue
+			}
+			schema.Properties[member] = &huma.Schema{Description: t.Field(i).Tag.Get("doc"),
+				AnyOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}}
+		}
+	}
 }
 
 var pathParameter = regexp.MustCompile(`\{([a-z_]+)\}`)
@@ -151,8 +202,9 @@ func convert(registry huma.Registry, o *Operation, failure any) *huma.Operation 
 		out.Parameters = append(out.Parameters, parameter(registry, "header", p))
 	}
 	if o.Body != nil {
+		mediaType := cmp.Or(o.BodyType, "application/json")
 		out.RequestBody = &huma.RequestBody{Required: !o.BodyOptional,
-			Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, o.Body)}}}
+			Content: map[string]*huma.MediaType{mediaType: {Schema: schemaOf(registry, o.Body)}}}
 	}
 	for _, a := range o.Answers {
 		addAnswer(registry, out.Responses, a)

@@ -29,10 +29,10 @@ var statuses = map[sim.Code]int{
 	sim.CodeOverloaded:           http.StatusTooManyRequests,
 	sim.CodePaused:               http.StatusServiceUnavailable,
 	sim.CodeOffline:              http.StatusServiceUnavailable,
+	sim.CodeFault:                http.StatusServiceUnavailable,
 	sim.CodeUnavailable:          http.StatusServiceUnavailable,
 	sim.CodeDraining:             http.StatusServiceUnavailable,
 	sim.CodeTooLarge:             http.StatusRequestEntityTooLarge,
-	sim.CodeFault:                http.StatusServiceUnavailable,
 	sim.CodeInternal:             http.StatusInternalServerError,
 }
 

@@ -12,6 +12,7 @@ import (
 type Fields struct {
 	names    []string
 	required []bool
+	place    []int // of the field in the struct
 }
 
 // FieldsOf returns the fields of a struct, named by their json tags. Those
@@ -27,6 +28,7 @@ func FieldsOf(v any) *Fields {
 		}
 		f.names = append(f.names, name)
 		f.required = append(f.required, options != "omitempty")
+		f.place = append(f.place, i)
 	}
 	if len(f.names) > 64 {
 		panic(fmt.Sprintf("strictjson: %s has more than 64 fields", t))

@@ -90,3 +90,17 @@ func (v Value) Array(fn func(i int, element []byte) error) error {
 func (v Value) mistyped(wanted string) *Error {
 	return invalid(v.field, "must be %s, not %s", wanted, kindOf(v.raw))
 }
+
+// Element returns an element of an array as a value, under the name by which
+// errors are to speak of it.
+func Element(field string, raw []byte) Value { return Value{field: field, raw: raw} }
+
+// Members reads an object with the given fields, as [Object] does. Errors name
+// the path of the member at fault.
+func (v Value) Members(fields *Fields, fn func(name string, v Value) error) error {
+	if v.raw[0] != '{' {
+		return v.mistyped("an object")
+	}
+	_, err := Object(v.raw, fields, fn)
+	return within(v.field+".", err)
+}

@@ -97,7 +97,8 @@ type request struct {
 	method string
 	path   string
 	query  url.Values
-	body   []byte // JSON, or nil
+	body   []byte    // JSON, or nil
+	stream io.Reader // a body that is not JSON, or nil
 	header map[string]string
 	accept int // a status beside 2xx that is an answer and no error
 }
@@ -112,6 +113,9 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
+	}
+	if r.stream != nil {
+		body = io.NopCloser(r.stream) // the caller's to close
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {

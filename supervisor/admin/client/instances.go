@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -75,6 +77,39 @@ func (c *Client) operate(ctx context.Context, name, operation string, query url.
 	_, err := c.do(ctx, request{method: http.MethodPost, path: instancePath(name) + "/" + operation, query: query}, &out)
 	return out, err
 }
+
+// Clone copies an instance into a new one, and returns when that runs.
+func (c *Client) Clone(ctx context.Context, name string, o wire.Clone) (wire.Instance, error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return wire.Instance{}, err
+	}
+	var out wire.Instance
+	_, err = c.do(ctx, request{method: http.MethodPost, path: instancePath(name) + "/clone", body: body}, &out)
+	return out, err
+}
+
+// Snapshot returns the books of an instance as a file, which the caller closes.
+func (c *Client) Snapshot(ctx context.Context, name string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: instancePath(name) + "/snapshot"})
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Restore makes the books of a snapshot those of an instance that is stopped.
+func (c *Client) Restore(ctx context.Context, name string, from io.Reader) (wire.Instance, error) {
+	var out wire.Instance
+	_, err := c.do(ctx, request{
+		method: http.MethodPost, path: instancePath(name) + "/restore", stream: from,
+		header: map[string]string{"Content-Type": snapshotType},
+	}, &out)
+	return out, err
+}
+
+// snapshotType is the media type of snapshots.
+const snapshotType = "application/vnd.custodian.snapshot"
 
 // RemoveOptions adjust [Client.Remove].
 type RemoveOptions struct {

@@ -35,10 +35,19 @@ type Instance struct {
 
 // Drain tells how far a drain is.
 type Drain struct {
-	Step      string    `json:"step" doc:"What the drain is doing, or did last." enum:"refusing,finishing,flushing,releasing,done"`
+	Step      string    `json:"step" doc:"What the drain is doing, or did last." enum:"refusing,finishing,webhooks,flushing,releasing,done"`
 	StartedAt time.Time `json:"started_at" doc:"When it began."`
 	Deadline  time.Time `json:"deadline" doc:"When what is not finished is cut off."`
 	InFlight  int       `json:"in_flight" doc:"Requests that are still being answered."`
+}
+
+// Clone says what a copy of an instance is to be.
+type Clone struct {
+	Name     string `json:"name" doc:"Name of the copy."`
+	HTTPPort int    `json:"http_port,omitempty" doc:"Its HTTP port; one from the range unless given."`
+	GRPCPort int    `json:"grpc_port,omitempty" doc:"Its gRPC port; one from the range unless given."`
+	// AtSequence must be the last event of a batch.
+	AtSequence uint64 `json:"at_sequence,omitempty" doc:"The last event that the copy has; all that are durable unless given. Events that became durable together stay together."`
 }
 
 // Instances is the list of all instances, ordered by name.

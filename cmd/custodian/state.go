@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/snapshot"
+)
+
+func (a *app) cloneCommand(c *connection) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "clone NAME COPY", Short: "Copy an instance, with its books, into a new one", Args: exactly("NAME", "COPY"), ValidArgsFunction: c.names(false),
+		Long: `Copy an instance, with its books as they are or were, into a new one, and start it.
+The instance may run, and goes on meanwhile.`,
+	}
+	output := addFormat(cmd)
+	var o wire.Clone
+	cmd.Flags().IntVar(&o.HTTPPort, "http-port", 0, "HTTP port of the copy (default one of the range)")
+	cmd.Flags().IntVar(&o.GRPCPort, "grpc-port", 0, "gRPC port of the copy (default one of the range)")
+	cmd.Flags().Uint64Var(&o.AtSequence, "at-sequence", 0, "last event that the copy has (default all)")
+	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, args []string) error {
+		o.Name = args[1]
+		i, err := a.watched(ctx, api, o.Name, func() (wire.Instance, error) { return api.Clone(ctx, args[0], o) })
+		if err != nil {
+			return err
+		}
+		return a.printInstance(output, i)
+	})
+	return cmd
+}
+
+func (a *app) snapshotCommand(c *connection) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "snapshot NAME", Short: "Write the books of an instance into a file", Args: exactly("NAME"), ValidArgsFunction: c.names(false),
+		Long: `Write the books of an instance into a file. The instance may run, and goes on
+meanwhile. The file is checked as it comes, and is there only once it is whole.`,
+		Example: "  custodian instance snapshot custodian-sim-001 --to monday.custodian",
+	}
+	file := cmd.Flags().StringP("to", "t", "", "the file (default NAME.custodian; - for standard output)")
+	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, args []string) error {
+		name := args[0] + ".custodian"
+		if *file != "" {
+			name = *file
+		}
+		body, err := api.Snapshot(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		defer func() { _ = body.Close() }() // only read from
+		if name == "-" {
+			_, err := a.receive(args[0], body, a.out)
+			return err
+		}
+		out, err := os.CreateTemp(filepath.Dir(name), ".custodian-*")
+		if err != nil {
+			return inputError(err)
+		}
+		defer func() { _ = os.Remove(out.Name()) }() // it is not there any more, if all went well
+		header, err := a.receive(args[0], body, out)
+		if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+			return err
+		}
+		if err := os.Rename(out.Name(), name); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.out, "%s: %s up to event %d\n", name, header.Instance, header.Sequence)
+		return err
+	})
+	return cmd
+}
+
+// receive copies a snapshot and checks it on the way.
+func (a *app) receive(name string, from io.Reader, to io.Writer) (snapshot.Header, error) {
+	r, header, err := snapshot.NewReader(io.TeeReader(from, to))
+	if err != nil {
+		return header, err
+	}
+	defer r.Close()
+	last := time.Now()
+	for {
+		b, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return header, nil
+		}
+		if err != nil {
+			return header, fmt.Errorf("reading the snapshot of %s: %w", name, err)
+		}
+		if time.Since(last) > progressPause {
+			last = time.Now()
+			_, _ = fmt.Fprintf(a.err, "%s: %d of %d events\n", name, b.Last, header.Sequence) // there is nobody else to tell
+		}
+	}
+}
+
+// progressPause is the time between two lines that tell of progress.
+const progressPause = 2 * time.Second
+
+func (a *app) restoreCommand(c *connection) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "restore NAME FILE", Short: "Take over the books of a snapshot", Args: exactly("NAME", "FILE"), ValidArgsFunction: c.names(false),
+		Long: `Take over the books of a snapshot, in place of those that an instance has. The
+instance must be drained first, or with --restart is drained, and started again.
+The file is proved by replaying it before anything is replaced.`,
+		Example: "  custodian instance restore custodian-sim-001 monday.custodian --restart",
+	}
+	output := addFormat(cmd)
+	restart := cmd.Flags().Bool("restart", false, "drain the instance before and start it after")
+	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, args []string) error {
+		in := a.in
+		if args[1] != "-" {
+			file, err := os.Open(args[1])
+			if err != nil {
+				return inputError(err)
+			}
+			defer func() { _ = file.Close() }() // only read from
+			in = file
+		}
+		if *restart {
+			if _, err := api.Drain(ctx, args[0], 0, true); err != nil {
+				return err
+			}
+		}
+		i, err := a.watched(ctx, api, args[0], func() (wire.Instance, error) { return api.Restore(ctx, args[0], in) })
+		if *restart {
+			started, startErr := api.Start(ctx, args[0], true)
+			if err = errors.Join(err, startErr); err == nil {
+				i = started
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return a.printInstance(output, i)
+	})
+	return cmd
+}
