@@ -180,3 +180,23 @@ func TestWhereNothingWaitsATradeSettlesWithItsSecondInstruction(t *testing.T) {
 	b.wait(10 * 24 * time.Hour)
 	b.wantState(alone, "PENDING ACKNOWLEDGED UNMATCHED:CMIS PENDING RELEASED")
 }
+
+func TestEveryInstructionOfALinkedGroupIsProcessedFromTheNextDayOn(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.now = at(23, 16, 0) // after the cut-off
+	late := func(external string, links ...sim.Link) uuid.UUID {
+		return b.instruct(sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "AAPL", Quantity: amount("5"), ExternalID: external, Links: links})
+	}
+	first := late("x")
+	second := late("y", sim.Link{Type: sim.LinkWith, ExternalID: "x"})
+	b.wantState(second, "PENDING PENDING_PROCESSING:ADEA PENDING RELEASED")
+	b.wait(at(24, 9, 0).Sub(b.now))
+	for _, id := range []uuid.UUID{first, second} {
+		b.wantState(id, "PENDING ACKNOWLEDGED PENDING:FUTU RELEASED")
+	}
+	b.wait(at(25, 9, 0).Sub(b.now))
+	for _, id := range []uuid.UUID{first, second} {
+		b.wantState(id, "COMPLETED ACKNOWLEDGED SETTLED RELEASED")
+	}
+}
