@@ -200,3 +200,28 @@ func TestEveryInstructionOfALinkedGroupIsProcessedFromTheNextDayOn(t *testing.T)
 		b.wantState(id, "COMPLETED ACKNOWLEDGED SETTLED RELEASED")
 	}
 }
+
+func TestAnInstructionSaysAtOnceThatAnotherHasComeBeforeIt(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "AAPL", "1")
+	later := b.instruct(today(sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "AAPL", Quantity: amount("5"), ExternalID: "x"}))
+	b.wantState(later, "PENDING ACKNOWLEDGED PENDING:LACK RELEASED")
+	b.instruct(today(sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "AAPL", Quantity: amount("4"), Hold: true,
+		Links: []sim.Link{{Type: sim.LinkBefore, ExternalID: "x"}}}))
+	b.wait(0)
+	b.wantState(later, "PENDING ACKNOWLEDGED PENDING:LINK RELEASED")
+}
+
+func TestAHeldInstructionThatFailsForWantOfAMatchKeepsSayingSo(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	id := b.instruct(today(with(dvp(), func(c *sim.Instruct) { c.Hold = true })))
+	b.wait(at(24, 9, 0).Sub(b.now))
+	const failing = "PENDING ACKNOWLEDGED UNMATCHED:CMIS FAILING:CLAT HELD:PREA"
+	b.wantState(id, failing)
+	b.accept(sim.UpdateAccount{AccountID: "a", Status: sim.AccountFrozen}) // which looks at what it has open
+	b.accept(sim.UpdateAccount{AccountID: "a", Status: sim.AccountActive})
+	b.wait(0)
+	b.wantState(id, failing)
+}
