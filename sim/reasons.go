@@ -57,8 +57,10 @@ const (
 	ReasonLinked = "LINK"
 	// ReasonFrozen: an account is frozen.
 	ReasonFrozen = "FROZ"
-	// ReasonPartial: a part has settled.
-	ReasonPartial = "PAIN"
+	// ReasonPartial: a part has settled and the rest is open; ReasonPartialFinal:
+	// the rest will not settle any more.
+	ReasonPartial      = "PAIN"
+	ReasonPartialFinal = "PARC"
 	// ReasonCounterpartyLate: the counterparty instructed late, or not at all.
 	ReasonCounterpartyLate = "CLAT"
 	// ReasonOther: see the reason's text.

@@ -149,6 +149,10 @@ func (c *change) reject(s *Settlement, code, reason string) {
 func (c *change) cancel(s *Settlement, status SettlementStatus, code, reason string) {
 	c.unreserveGroup(s)
 	c.withdraw(s)
+	if s.Settled.Sign() > 0 {
+		s.Settlement = Dimension{Status: SettlementPartial, ReasonCode: ReasonPartialFinal,
+			Reason: s.Settled.String() + " settled, " + s.Open().String() + " will not"}
+	}
 	c.close(s, status)
 	s.Processing = Dimension{Status: ProcessingCancelled, ReasonCode: code, Reason: reason}
 	c.step(s, ProcessingCancelled, code, reason)

@@ -62,6 +62,21 @@ func TestTransition9ThePartIsWhatTheCashPaysFor(t *testing.T) {
 	b.wantEvent(sim.EventSettlementReserved, "50 AAPL a/AVAILABLE>a/RESERVED", "9500 USD b/AVAILABLE>b/RESERVED")
 }
 
+func TestTransition9APartIsAllThereIsOnceTheRestIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "AAPL", "40")
+	b.give("b", "USD", "19000")
+	d, r := b.trade(parts(today(dvp()), sim.PartialAllowed, ""), parts(today(rvp()), sim.PartialAllowed, ""))
+	b.wait(15 * time.Minute)
+	b.accept(sim.CancelSettlement{ID: d})
+	b.accept(sim.CancelSettlement{ID: r})
+	for _, id := range []uuid.UUID{d, r} {
+		st := b.wantState(id, "CANCELLED CANCELLED:CAND MATCHED PARTIALLY_SETTLED:PARC RELEASED")
+		wantAmount(t, "what settled", st.Settled, "40")
+	}
+}
+
 func TestTransition9NothingSettlesInPartsUnlessAllAllowIt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

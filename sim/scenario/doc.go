@@ -34,4 +34,7 @@
 // the step before, in order; "..." among them stands for any number of others. While
 // a custodian is offline on purpose its events cannot be read: the first step after
 // that compares all of them.
+//
+// A body is sent as JSON, or as it is where it is a text and the header Content-Type
+// says that it is something else. An answer that is no JSON is a text.
 package scenario

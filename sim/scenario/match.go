@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -20,7 +21,8 @@ import (
 //	{$any: true}         there is a value, and it is not null
 //	{$absent: true}      there is none, or it is null
 //	{$not: expected}     does not match expected
-//	{$contains: [...]}   a list with elements that match each of these, in this order, among others
+//	{$contains: [...]}   a list with elements that match each of these, in this order, among others;
+//	                     or a text with these texts in it, in this order
 //	{$length: n}         a list or text of this length
 func Match(expected, actual any) []string { return match("", expected, actual, true) }
 
@@ -80,21 +82,7 @@ func ask(path, operator string, operand, actual any, there bool) []string {
 			return differs(path, "is %s, expected anything else", show(actual))
 		}
 	case "$contains":
-		wanted, ok := operand.([]any)
-		list, isList := actual.([]any)
-		if !ok || !isList {
-			return differs(path, "is %s; $contains compares lists", show(actual))
-		}
-		at := 0
-		for _, w := range wanted {
-			for at < len(list) && len(match(path, w, list[at], true)) > 0 {
-				at++
-			}
-			if at == len(list) {
-				return differs(path, "is %s, expected it to contain %s (in this order)", show(actual), show(w))
-			}
-			at++
-		}
+		return contains(path, operand, actual)
 	case "$length":
 		n := -1
 		switch a := actual.(type) {
@@ -108,6 +96,35 @@ func ask(path, operator string, operand, actual any, there bool) []string {
 		}
 	default:
 		return differs(path, "cannot be compared by %s; known: $any, $absent, $not, $contains, $length", operator)
+	}
+	return nil
+}
+
+func contains(path string, operand, actual any) []string {
+	wanted, ok := operand.([]any)
+	list, isList := actual.([]any)
+	text, isText := actual.(string)
+	if !ok || !isList && !isText {
+		return differs(path, "is %s; $contains compares lists, and texts with lists of texts", show(actual))
+	}
+	at := 0
+	for _, w := range wanted {
+		if isText {
+			part := fmt.Sprint(w)
+			_, after, found := strings.Cut(text, part)
+			if !found {
+				return differs(path, "is %s, expected it to contain %s (in this order)", show(actual), show(part))
+			}
+			text = after
+			continue
+		}
+		for at < len(list) && len(match(path, w, list[at], true)) > 0 {
+			at++
+		}
+		if at == len(list) {
+			return differs(path, "is %s, expected it to contain %s (in this order)", show(actual), show(w))
+		}
+		at++
 	}
 	return nil
 }
@@ -148,10 +165,13 @@ func join(path, key string) string {
 const showBytes = 400
 
 func show(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false) // people read it, of XML too
+	if e.Encode(v) != nil {
 		return fmt.Sprint(v)
 	}
+	text := bytes.TrimSpace(out.Bytes())
 	if len(text) > showBytes {
 		return string(text[:showBytes]) + "…"
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -166,7 +167,9 @@ func (p *player) request(ctx context.Context, s *Step) []string {
 		if err != nil {
 			return []string{err.Error()}
 		}
-		if body, err = json.Marshal(expanded); err != nil {
+		if text, ok := expanded.(string); ok && sendsText(headers) {
+			body = []byte(text)
+		} else if body, err = json.Marshal(expanded); err != nil {
 			return []string{err.Error()}
 		}
 	}
@@ -185,10 +188,7 @@ func (p *player) request(ctx context.Context, s *Step) []string {
 	if !s.Expects && len(s.Save) == 0 {
 		return problems
 	}
-	value, err := decode(answer)
-	if err != nil {
-		return append(problems, "the answer is no JSON: "+err.Error())
-	}
+	value := decode(answer)
 	if s.Expects {
 		expected, err := p.variables.expand(s.Expect)
 		if err != nil {
@@ -208,15 +208,32 @@ func (p *player) request(ctx context.Context, s *Step) []string {
 	return problems
 }
 
-func decode(data []byte) (any, error) {
+// sendsText reports whether headers say that the body is something else than JSON.
+func sendsText(headers map[string]string) bool {
+	for name, value := range headers {
+		if strings.EqualFold(name, "Content-Type") {
+			return !strings.HasPrefix(value, "application/json")
+		}
+	}
+	return false
+}
+
+// decode returns an answer as JSON values, or as a text where it is something else,
+// such as XML. An empty one is nil.
+func decode(data []byte) any {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, nil
+		return nil
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any
-	err := d.Decode(&v)
-	return v, err
+	if d.Decode(&v) != nil {
+		return string(data)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return string(data) // such as a line of CSV that begins with a number
+	}
+	return v
 }
 
 // get asks for something that a step did not ask for itself.

@@ -274,3 +274,22 @@ func (p *offlineParrot) Do(ctx context.Context, method, path string, headers map
 	p.offline = strings.HasPrefix(path, "/chaos/custodian-offline")
 	return p.parrot.Do(ctx, method, path, headers, body)
 }
+
+func TestTextsAreSentAndComparedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	r, p := play(t, `
+name: texts
+steps:
+  - request: POST /api/v1/iso20022
+    headers: {content-type: application/xml}
+    body: "<a/>"
+    expect: {$contains: ["<b>", "</b>"]}
+  - {request: POST /api/v1/other, body: "<a/>", expect: {$contains: ["</b>", "<b>"]}}
+`, map[string]string{"POST /api/v1/iso20022": "<b>1</b>", "POST /api/v1/other": "200 1,<b>1</b>"})
+	if r.Failure == nil || r.Failure.Line != 8 || !strings.Contains(r.Failure.Problems[0], `expected it to contain "<b>"`) {
+		t.Errorf("result is %+v", r.Failure)
+	}
+	if sent := strings.Join(p.seen, "\n"); !strings.Contains(sent, "POST /api/v1/iso20022 <a/>") || !strings.Contains(sent, `POST /api/v1/other "\u003ca/\u003e"`) {
+		t.Errorf("sent %s", sent)
+	}
+}

@@ -28,7 +28,7 @@ var shown = []string{
 	"transition 14", "transition 15",
 	"link WITH", "link AFTE", "link BEFO", "link INFO",
 	"calendar DST spring", "calendar DST autumn", "calendar holiday", "calendar early close", "calendar cut-off second",
-	"calendar weekend", "calendar year end",
+	"calendar weekend", "calendar year end", "calendar leap day",
 	"rail crypto_internal", "rail crypto_external", "rail crypto_external fee", "rail crypto_external drop", "rail crypto_external reorg",
 	"rail wire_domestic", "rail wire_international", "rail ach_transfer", "rail ach_transfer return",
 	"approval tier 1", "approval tier 2", "approval tier 3", "approval tier 4", "approval own request", "approval twice",
@@ -39,8 +39,10 @@ var shown = []string{
 	"chaos reject-transfers", "chaos custodian-offline", "chaos status", "chaos clear-all", "chaos rules",
 	"reconciliation break", "reconciliation tolerance",
 	"corporate action dividend", "corporate action split", "corporate action coupon", "corporate action redemption",
+	"statement of holdings", "statement of transactions", "statement of cash", "idempotency", "locks",
+	"ISO 20022 instruction", "ISO 20022 cancellation", "ISO 20022 confirmation", "ISO 20022 statements",
 	"bad input unknown code", "bad input non-business day", "bad input past date", "bad input mismatching legs",
-	"bad input own approval", "bad input wrong state", "bad input clock backwards",
+	"bad input own approval", "bad input wrong state", "bad input clock backwards", "bad input unknown account",
 }
 
 // script is a file of testdata/scenarios.
@@ -135,6 +137,28 @@ func TestScriptsHoldOverBothFaces(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheExampleOfTheHowToHolds(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(scripts, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, found := strings.Cut(string(text), "```yaml\n")
+	example, _, ended := strings.Cut(example, "```")
+	if !found || !ended {
+		t.Fatal("there is no example")
+	}
+	s, err := scenario.Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := json.Marshal(s.Custodian)
+	if err != nil {
+		t.Fatal(err)
+	}
+	play(t, script{"README.md", s}, "HTTP", &listener{Custodian: overhttp.Handler{Handler: start(t, string(entry)).Handler()}})
 }
 
 // play plays a script, and asks for the hash of the books at the end.
