@@ -246,7 +246,7 @@ func (c *change) schedule(s *Settlement) {
 			consider(t.nextOpening(now)) // nothing but the hour keeps it
 		}
 	}
-	s.DueAt = due
+	s.DueAt = due.UTC()
 }
 
 // ownTurn reports whether a time is up that only a look at the settlement itself
