@@ -91,7 +91,7 @@ STEPS ?= 1000
 
 .PHONY: simulate
 simulate: ## Run seeded histories with independent books beside them (SEEDS=n, FROM=s, STEPS=n)
-	$(GO) test ./sim/simulation -run 'Histories' -count=1 -timeout 0 $(ARGS) \
+	$(GO) test ./sim/simulation -v -run 'Histories' -count=1 -timeout 0 $(ARGS) \
 		-args -simulate.seeds=$(SEEDS) -simulate.from=$(FROM) -simulate.steps=$(STEPS) -simulate.version='$(VERSION)'
 
 .PHONY: bench

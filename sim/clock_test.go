@@ -3,6 +3,7 @@ package sim_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -187,6 +188,18 @@ func TestAnAdvanceStopsBeforeTheLastInstantTime(t *testing.T) {
 	last := b.advance(sim.AdvanceClock{ToNextEvent: true}).Instant // the value date begins
 	if d := b.decideAt(last, sim.AdvanceClock{ToNextEvent: true}); d.Outcome != sim.Refused || d.Err.Code != sim.CodeWrongState {
 		t.Errorf("advancing to %v is answered with %v, %v", last, d.Outcome, d.Err)
+	}
+}
+
+func TestTheClockIsWrittenInUTCWhereverItsTimeWasReckoned(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil) // in New York
+	b.accept(sim.SetClock{Mode: sim.ClockManual, Instant: b.now})
+	d := b.decideAt(b.state.Now(start), sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "AAPL", Quantity: amount("1")})
+	b.open = append(b.open, d.Events...)
+	b.advance(sim.AdvanceClock{ToNextEvent: true})
+	if body := string(b.state.Document(sim.DocumentClock, "clock").Body); !strings.Contains(body, `"instant":"2026-11-24T05:00:00Z"`) {
+		t.Errorf("the clock is %s", body)
 	}
 }
 

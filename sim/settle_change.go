@@ -232,6 +232,9 @@ func (c *change) schedule(s *Settlement) {
 		}
 	}
 	consider(s.Course.ReadyAt)
+	if c.ownTurn(s) {
+		due = now // it was scheduled with others of its group, at the very instant of its own look
+	}
 	if s.Course.UnderWay.IsZero() {
 		t := c.d.timingOf(s)
 		consider(s.Course.CutOffAt)
@@ -243,5 +246,16 @@ func (c *change) schedule(s *Settlement) {
 			consider(t.nextOpening(now)) // nothing but the hour keeps it
 		}
 	}
-	s.DueAt = due
+	s.DueAt = due.UTC()
+}
+
+// ownTurn reports whether a time is up that only a look at the settlement itself
+// heeds, and not one at others of its group: processing from the next day on, or
+// the answer of a counterparty outside the house. Its own look ends that.
+func (c *change) ownTurn(s *Settlement) bool {
+	if s.Course.ReadyAt.IsZero() || s.Course.ReadyAt.After(c.d.now) {
+		return false
+	}
+	return (s.Processing.Status == ProcessingPending && s.Processing.ReasonCode == ReasonDeadline) ||
+		(s.outside() && (!s.matched() || s.Processing.Status == ProcessingCancelRequested))
 }

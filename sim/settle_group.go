@@ -141,6 +141,8 @@ func (c *change) ownObstacle(m *Settlement, g *group) obstacle {
 	switch {
 	case m.Processing.Status == ProcessingPending:
 		return obstacle{stays: true}
+	case !m.matched() && m.Settlement.Status == SettlementFailing:
+		return obstacle{stays: true} // the cut-off has said why it fails: it does not match
 	case m.Hold.Status == HoldHeld:
 		return obstacle{code: ReasonHeldOwn, text: "held by the account owner"}
 	case !m.matched():

@@ -220,6 +220,13 @@ func (s *State) wakeRelated(before, after *Settlement) {
 	if after.Terms != nil && before != nil && after.Course.LinksDone != before.Course.LinksDone {
 		s.timers.wake(timerKey{kind: timerSettlement, id: after.ID}, s.time)
 	}
+	if before == nil && after.Terms != nil {
+		for _, l := range after.Terms.Links {
+			if id, open := s.index.byExternal[l.ExternalID]; open && l.Type == LinkBefore {
+				s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time) // it waits for one more
+			}
+		}
+	}
 	if before == nil || !after.Status.Final() {
 		return
 	}

@@ -180,3 +180,48 @@ func TestWhereNothingWaitsATradeSettlesWithItsSecondInstruction(t *testing.T) {
 	b.wait(10 * 24 * time.Hour)
 	b.wantState(alone, "PENDING ACKNOWLEDGED UNMATCHED:CMIS PENDING RELEASED")
 }
+
+func TestEveryInstructionOfALinkedGroupIsProcessedFromTheNextDayOn(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.now = at(23, 16, 0) // after the cut-off
+	late := func(external string, links ...sim.Link) uuid.UUID {
+		return b.instruct(sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "AAPL", Quantity: amount("5"), ExternalID: external, Links: links})
+	}
+	first := late("x")
+	second := late("y", sim.Link{Type: sim.LinkWith, ExternalID: "x"})
+	b.wantState(second, "PENDING PENDING_PROCESSING:ADEA PENDING RELEASED")
+	b.wait(at(24, 9, 0).Sub(b.now))
+	for _, id := range []uuid.UUID{first, second} {
+		b.wantState(id, "PENDING ACKNOWLEDGED PENDING:FUTU RELEASED")
+	}
+	b.wait(at(25, 9, 0).Sub(b.now))
+	for _, id := range []uuid.UUID{first, second} {
+		b.wantState(id, "COMPLETED ACKNOWLEDGED SETTLED RELEASED")
+	}
+}
+
+func TestAnInstructionSaysAtOnceThatAnotherHasComeBeforeIt(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "AAPL", "1")
+	later := b.instruct(today(sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "AAPL", Quantity: amount("5"), ExternalID: "x"}))
+	b.wantState(later, "PENDING ACKNOWLEDGED PENDING:LACK RELEASED")
+	b.instruct(today(sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "AAPL", Quantity: amount("4"), Hold: true,
+		Links: []sim.Link{{Type: sim.LinkBefore, ExternalID: "x"}}}))
+	b.wait(0)
+	b.wantState(later, "PENDING ACKNOWLEDGED PENDING:LINK RELEASED")
+}
+
+func TestAHeldInstructionThatFailsForWantOfAMatchKeepsSayingSo(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	id := b.instruct(today(with(dvp(), func(c *sim.Instruct) { c.Hold = true })))
+	b.wait(at(24, 9, 0).Sub(b.now))
+	const failing = "PENDING ACKNOWLEDGED UNMATCHED:CMIS FAILING:CLAT HELD:PREA"
+	b.wantState(id, failing)
+	b.accept(sim.UpdateAccount{AccountID: "a", Status: sim.AccountFrozen}) // which looks at what it has open
+	b.accept(sim.UpdateAccount{AccountID: "a", Status: sim.AccountActive})
+	b.wait(0)
+	b.wantState(id, failing)
+}

@@ -119,7 +119,7 @@ type Settlement struct {
 	Terms *Terms
 
 	Processing Dimension
-	// Matching is empty where an instruction needs no match.
+	// Matching is empty where an instruction needs no match, and before it is processed.
 	Matching   Dimension
 	Settlement Dimension
 	Hold       Dimension

@@ -74,8 +74,11 @@ func (t *timers) heapOf(key timerKey) *timerHeap {
 	return &t.work
 }
 
-// set moves a record's timer; a zero time takes it away.
+// set moves a record's timer; a zero time takes it away. Times are kept in UTC,
+// whatever zone they were reckoned in, because what is due becomes instance time,
+// and that is written out in documents and as dates.
 func (t *timers) set(key timerKey, at time.Time) {
+	at = at.UTC()
 	known := t.byKey[key]
 	switch {
 	case at.IsZero() && known == nil:

@@ -255,7 +255,7 @@ type Settlement struct {
 	Penalty string `protobuf:"bytes,34,opt,name=penalty,proto3" json:"penalty,omitempty"`
 	// When it moves on by itself next; not set where it waits for an event alone.
 	NextActionAt *timestamppb.Timestamp `protobuf:"bytes,35,opt,name=next_action_at,json=nextActionAt,proto3" json:"next_action_at,omitempty"`
-	// UNMATCHED or MATCHED; not set where it needs no match.
+	// UNMATCHED or MATCHED; not set where it needs no match, and before it is processed.
 	Matching      *Dimension `protobuf:"bytes,36,opt,name=matching,proto3" json:"matching,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -866,7 +866,7 @@ type SettlementStatus struct {
 	Settlement *Dimension `protobuf:"bytes,12,opt,name=settlement,proto3" json:"settlement,omitempty"`
 	// HELD or RELEASED.
 	Hold *Dimension `protobuf:"bytes,13,opt,name=hold,proto3" json:"hold,omitempty"`
-	// UNMATCHED or MATCHED; not set where it needs no match.
+	// UNMATCHED or MATCHED; not set where it needs no match, and before it is processed.
 	Matching *Dimension `protobuf:"bytes,14,opt,name=matching,proto3" json:"matching,omitempty"`
 	// The cash that moved with what settled; empty where it is free of payment.
 	SettledPayment string `protobuf:"bytes,15,opt,name=settled_payment,json=settledPayment,proto3" json:"settled_payment,omitempty"`

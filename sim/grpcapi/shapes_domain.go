@@ -25,7 +25,7 @@ func (s shapes) positive(symbol string, a money.Amount) string {
 	return s.amount(symbol, a)
 }
 
-// matching is not set where an instruction needs no match.
+// matching is not set where an instruction needs no match, and before it is processed.
 func matching(st *sim.Settlement) *pb.Dimension {
 	if st.Matching.Status == "" {
 		return nil

@@ -18,6 +18,7 @@ func (c *checker) profile(p *Profile) {
 	s := &p.Settlement
 	c.calendar("settlement.calendar", s.Calendar)
 	c.zone("settlement.time_zone", s.TimeZone)
+	c.cutOff("settlement", s.Calendar, s.TimeZone, s.CutOff)
 	if s.Matching.Tolerance.Less(s.Matching.Small.Tolerance) {
 		c.problem("settlement.matching.small.tolerance", s.Matching.Small.Tolerance, "at most settlement.matching.tolerance, "+s.Matching.Tolerance.String(),
 			"%s is more than larger payments are granted", s.Matching.Small.Tolerance)
@@ -46,6 +47,28 @@ func (c *checker) calendar(field, name string) {
 func (c *checker) zone(field, name string) {
 	if _, err := location(name, time.UTC); err != nil {
 		c.problem(field, name, "a name of the IANA time zone database, like America/New_York", "there is no time zone %q", clip(name))
+	}
+}
+
+// cutOff checks that the day has begun, where the calendar is, when the cut-off
+// comes where it is stated. One far to the east would come first, and nothing
+// could ever settle. A winter's and a summer's day stand for all, as clocks change
+// by no more than what lies between them.
+func (c *checker) cutOff(path, calendarName, zoneName string, at calendar.TimeOfDay) {
+	days, ok := calendar.Lookup(calendarName)
+	if !ok {
+		return // reported already
+	}
+	zone, err := location(zoneName, days.Location())
+	if err != nil {
+		return
+	}
+	for _, d := range []calendar.Date{{Year: 2026, Month: time.January, Day: 15}, {Year: 2026, Month: time.July, Day: 15}} {
+		if begin := calendar.TimeOfDay(0).On(d, days.Location()); !at.On(d, zone).After(begin) {
+			c.problem(path+".cut_off", at, "a time after "+begin.In(zone).Format("15:04")+" in "+zone.String()+", when the day begins in "+days.Location().String(),
+				"%s comes before the day of calendar %s has begun: nothing could settle", at, days.Name())
+			return
+		}
 	}
 }
 
@@ -96,6 +119,7 @@ func (c *checker) rail(name string, r *Rail) {
 	}
 	c.calendar(path+".calendar", r.Calendar)
 	c.zone(path+".time_zone", r.TimeZone)
+	c.cutOff(path, r.Calendar, r.TimeZone, r.CutOff)
 	if len(r.Kinds) == 0 {
 		c.problem(path+".kinds", "[]", "cash, crypto, security", "is empty: nothing could travel on the rail")
 	}

@@ -37,6 +37,9 @@ func TestValidateNamesFieldValueAndWhatIsAllowed(t *testing.T) {
 		"a mistyped calendar":           {rail("wire_domestic", func(r *profile.Rail) { r.Calendar = "fedwires" }), `did you mean FEDWIRE?`},
 		"an unknown time zone":          {func(p *profile.Profile) { p.Settlement.TimeZone = "America/New_Yrok" }, `settlement.time_zone: there is no time zone "America/New_Yrok"; allowed: a name of the IANA`},
 		"the time zone of the machine":  {rail("ach_transfer", func(r *profile.Rail) { r.TimeZone = "Local" }), `rails.ach_transfer.time_zone: there is no time zone "Local"`},
+		"a cut-off before its day": {func(p *profile.Profile) {
+			p.Settlement.Calendar, p.Settlement.TimeZone, p.Settlement.CutOff = "NYSE", "Asia/Tokyo", 12*60*60
+		}, `settlement.cut_off: 12:00 comes before the day of calendar NYSE has begun: nothing could settle; allowed: a time after 14:00 in Asia/Tokyo`},
 		"a path for a time zone":        {func(p *profile.Profile) { p.Approvals.Simulated.TimeZone = "../etc/passwd" }, `approvals.simulated.time_zone: there is no time zone "../etc/passwd"`},
 		"a negative cycle":              {func(p *profile.Profile) { p.Settlement.Cycle = -1 }, `settlement.cycle: -1 is out of range; allowed: 0 to 30`},
 		"an endless cycle":              {rail("wire_domestic", func(r *profile.Rail) { r.Cycle = 31 }), `rails.wire_domestic.cycle: 31 is out of range; allowed: 0 to 30`},

@@ -232,7 +232,21 @@ func (b *Books) commit(trouble Trouble) error {
 		}
 		b.state.ForgetKeys(b.tables.Progress().Sequence, b.dice.IntN(20))
 	}
+	if b.dice.in(4) {
+		if err := b.idle(); err != nil {
+			return err
+		}
+	}
 	return b.state.CheckBooks()
+}
+
+// idle checks that nothing waits without a reason, once everything is done.
+func (b *Books) idle() error {
+	now := b.now()
+	if next, any := b.state.NextDue(); any && !next.After(now) {
+		return nil // this is in the middle of a step
+	}
+	return b.audit.Idle(now)
 }
 
 func (b *Books) unsure(waiting []answer) {
@@ -312,6 +326,7 @@ func (b *Books) restart(crash bool) error {
 	} else if err := b.commit(NoTrouble); err != nil {
 		return err
 	}
+	before, lines := b.state, b.state.Books()
 	snap := b.tables.Snapshot()
 	snap.Keyed = len(b.keys) > 0
 	var err error
@@ -337,7 +352,54 @@ func (b *Books) restart(crash bool) error {
 		}
 		b.state.SetHistory(&filter)
 	}
-	return b.fire(b.now())
+	if err := b.fire(b.now()); err != nil || crash {
+		return err
+	}
+	// In good order nothing was left to do, and nothing else is to be done next.
+	was, _ := before.NextDue()
+	for _, e := range b.open {
+		if !b.onlyText(e) {
+			return fmt.Errorf("a restart does what was not to be done: %s", b.difference(e))
+		}
+	}
+	switch is, _ := b.state.NextDue(); {
+	case !is.Equal(was):
+		return fmt.Errorf("after a restart work is due at %s, and before at %s", is, was)
+	case !slices.EqualFunc(lines, b.state.Books(), func(x, y sim.BookLine) bool {
+		return x.Symbol == y.Symbol && x.Ours.Equal(y.Ours.Amount) && x.Theirs.Equal(y.Theirs.Amount)
+	}):
+		return fmt.Errorf("after a restart the books outside are %+v, and before %+v", b.state.Books(), lines)
+	}
+	return nil
+}
+
+// onlyText reports whether an event does no more than bring the texts of reasons up
+// to date, as any look may.
+func (b *Books) onlyText(e *sim.Event) bool {
+	if len(e.Settlements) == 0 || len(e.Postings)+len(e.Transfers)+len(e.Documents) > 0 {
+		return false
+	}
+	for _, st := range e.Settlements {
+		before := b.audit.Settlement(st.ID)
+		if before == nil || before.Status != st.Status || len(before.History) != len(st.History) || !before.DueAt.Equal(st.DueAt) ||
+			before.Settlement.ReasonCode != st.Settlement.ReasonCode || before.Processing != st.Processing || before.Matching != st.Matching ||
+			before.Course != st.Course {
+			return false
+		}
+	}
+	return true
+}
+
+// difference says what an event changes of settlements and transfers.
+func (b *Books) difference(e *sim.Event) string {
+	out := string(e.Type)
+	for _, st := range e.Settlements {
+		out += fmt.Sprintf("\n\t\tbefore: %+v\n\t\tafter:  %+v", b.audit.Settlement(st.ID), st)
+	}
+	for _, t := range e.Transfers {
+		out += fmt.Sprintf("\n\t\tbefore: %+v\n\t\tafter:  %+v", b.audit.Transfer(t.ID), t)
+	}
+	return out
 }
 
 // Finish commits what is open and replays all of it.

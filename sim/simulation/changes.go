@@ -15,6 +15,12 @@ func (p *player) change() sim.Command {
 	if p.in(6) {
 		id = pickOr(p.dice, p.view().Recent, stranger)
 	}
+	for range 4 { // rather one that is under way
+		if st := p.audit.Settlement(id); st == nil || st.Status == sim.StatusInProgress {
+			break
+		}
+		id = pickOr(p.dice, p.view().Open, id)
+	}
 	switch p.IntN(5) {
 	case 0:
 		return sim.HoldSettlement{ID: id}
@@ -79,6 +85,13 @@ func (p *player) holding() sim.Command {
 	if h == nil {
 		return sim.LockHolding{ID: id, Amount: decimal(1, 0)}
 	}
+	for range 4 { // rather one of which something is locked
+		if h.Reserved.Less(h.Locked) {
+			break
+		}
+		h = p.audit.Holding(pickOr(p.dice, p.view().Holdings, id))
+	}
+	id = h.ID
 	amount := p.quantity(h.AccountID, h.Symbol)
 	switch p.IntN(8) {
 	case 0, 1:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"unicode"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
@@ -45,7 +46,7 @@ type Failure struct {
 
 // Error says what was found, where, and how to see it again.
 func (f *Failure) Error() string {
-	return fmt.Sprintf("seed %d, step %d: %v\n\tthe step was: %s\n\tagain: make simulate FROM=%d SEEDS=1 STEPS=%d", f.Seed, f.Step, f.Err, f.Did, f.Seed, f.Options.Steps)
+	return fmt.Sprintf("seed %d, step %d: %v\n\tthe step was: %s\n\tagain: make simulate FROM=%d SEEDS=1 STEPS=%d", f.Seed, f.Step, f.Err, f.Did, f.Seed, f.Steps)
 }
 
 // Unwrap returns what was found.
@@ -115,7 +116,12 @@ func describe(requests []sim.Request, trouble Trouble) string {
 	if trouble != NoTrouble {
 		fmt.Fprintf(&b, "\n\t\twith trouble %d of the store", trouble)
 	}
-	return b.String()
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, b.String())
 }
 
 // Shrink looks for a shorter history that fails as well, by leaving out steps, in
@@ -124,7 +130,7 @@ func describe(requests []sim.Request, trouble Trouble) string {
 func Shrink(f *Failure, attempts int, open func(*World) (Target, error)) (*Failure, []int) {
 	keep := make([]int, 0, f.Step+1)
 	for step := range f.Step + 1 {
-		if step < f.Options.Steps {
+		if step < f.Steps {
 			keep = append(keep, step)
 		}
 	}
@@ -157,7 +163,7 @@ func only(f *Failure, steps []int, open func(*World) (Target, error)) *Failure {
 	for _, step := range steps {
 		kept[step] = true
 	}
-	o := Options{Seed: f.Seed, Steps: min(f.Step+1, f.Options.Steps), Skip: func(step int) bool { return !kept[step] }}
+	o := Options{Seed: f.Seed, Steps: min(f.Step+1, f.Steps), Skip: func(step int) bool { return !kept[step] }}
 	_, err := Run(o, open)
 	again, ok := err.(*Failure) //nolint:errorlint // Run returns nothing else
 	if !ok || kind(again.Err) != kind(f.Err) {

@@ -159,7 +159,7 @@ func (s *Served) settle() error {
 
 // hear gives new batches of the journal to the auditor.
 func (s *Served) hear() error {
-	return s.journal.Journal.Read(context.Background(), s.audit.Sequence(), func(b *sim.Batch) error {
+	return s.journal.Read(context.Background(), s.audit.Sequence(), func(b *sim.Batch) error {
 		s.last = b.Hash
 		return s.audit.Batch(b)
 	})

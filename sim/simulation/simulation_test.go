@@ -63,7 +63,7 @@ func report(t *testing.T, err error, open func(*simulation.World) (simulation.Ta
 
 func TestHistoriesOfAStateKeepEveryPromise(t *testing.T) {
 	t.Parallel()
-	n, length := amount(24, 400)
+	n, length := amount(40, 400)
 	began, last := time.Now(), time.Now()
 	did, events := 0, uint64(0)
 	happened := make(map[sim.EventType]int)

@@ -43,8 +43,8 @@ func one(f func(p *player) sim.Command) action {
 
 var actions = []choice[action]{
 	{20, one((*player).instruct)}, {36, (*player).pair}, {6, (*player).linked}, {8, one((*player).broken)},
-	{8, one((*player).change)}, {6, one((*player).reverse)}, {24, one((*player).transfer)}, {18, one((*player).approve)},
-	{4, one((*player).cancelTransfer)}, {7, one((*player).holding)}, {4, one((*player).openHolding)}, {4, one((*player).account)},
+	{14, one((*player).change)}, {6, one((*player).reverse)}, {24, one((*player).transfer)}, {18, one((*player).approve)},
+	{4, one((*player).cancelTransfer)}, {9, one((*player).holding)}, {4, one((*player).openHolding)}, {4, one((*player).account)},
 	{3, one((*player).corporate)}, {4, one((*player).fault)}, {4, one((*player).clear)}, {2, one(func(*player) sim.Command { return sim.Reconcile{} })},
 	{30, one((*player).advance)},
 }

@@ -92,7 +92,7 @@ func override(d *dice, p *profile.Profile) {
 	s.Counterparty.MatchRate = share(40 + d.IntN(61))
 	if p.Name != profile.Instant {
 		s.Cycle = d.IntN(4)
-		s.ProcessingTime = profile.Duration(pick(d, 0, 5*time.Minute, 2*time.Hour))
+		s.ProcessingTime = profile.Duration(pick(d, 0, 5*time.Minute, 2*time.Hour, 2*time.Hour))
 		s.Counterparty.AffirmDelay = profile.Duration(pick(d, 0, 10*time.Minute, 30*time.Hour))
 		s.Counterparty.ConfirmDelay = profile.Duration(pick(d, 0, time.Minute, 3*time.Hour))
 		s.Calendar = pick(d, calendar.Names()...)

@@ -40,7 +40,7 @@ type Settlement struct {
 	CompletedAt            *string         `json:"completed_at" format:"date-time" doc:"When it became final; null before."`
 	NextActionAt           *string         `json:"next_action_at" format:"date-time" doc:"When it moves on by itself next; null where it waits for an event alone."`
 	Processing             Dimension       `json:"processing" doc:"Whether the instruction was taken: ACKNOWLEDGED, PENDING_PROCESSING, REJECTED, CANCEL_REQUESTED, CANCELLED."`
-	Matching               *Dimension      `json:"matching" doc:"Whether it is matched: UNMATCHED, MATCHED; null where it needs no match."`
+	Matching               *Dimension      `json:"matching" doc:"Whether it is matched: UNMATCHED, MATCHED; null where it needs no match, and before it is processed."`
 	Settlement             Dimension       `json:"settlement" doc:"Whether it has settled: PENDING, FAILING, PARTIALLY_SETTLED, SETTLED."`
 	Hold                   Dimension       `json:"hold" doc:"Whether it is held: HELD, RELEASED."`
 	History                []Transition    `json:"history" doc:"Every step so far, the oldest first."`
@@ -116,7 +116,7 @@ type SettlementStatus struct {
 	CompletedAt            *string    `json:"completed_at" format:"date-time" doc:"When it became final; null before."`
 	NextActionAt           *string    `json:"next_action_at" format:"date-time" doc:"When it moves on by itself next; null where it waits for an event alone."`
 	Processing             Dimension  `json:"processing"`
-	Matching               *Dimension `json:"matching" doc:"Null where it needs no match."`
+	Matching               *Dimension `json:"matching" doc:"Null where it needs no match, and before it is processed."`
 	Settlement             Dimension  `json:"settlement"`
 	Hold                   Dimension  `json:"hold"`
 }

@@ -247,13 +247,13 @@ func TestEveryFalsehoodIsFound(t *testing.T) {
 			t.Approvals[0].By = strings.ToUpper(t.RequestedBy)
 			return true
 		}), "on the request of"},
-		"an approval too few": {ofTransfer(func(t *sim.Transfer) bool {
-			if t.Stage != sim.StageReserved && t.Stage != sim.StageBroadcast {
-				return false
+		"an approval too few": {func() func(*sim.Event) {
+			return func(e *sim.Event) {
+				for _, t := range e.Transfers {
+					t.ApprovalsRequired = 9
+				}
 			}
-			t.ApprovalsRequired = len(t.Approvals) + 1
-			return true
-		}), "approvals"},
+		}, "of 9 approvals"},
 		"a stage that does not follow": {ofTransfer(func(t *sim.Transfer) bool {
 			last := len(t.History) - 1
 			if t.Stage != sim.StageReserved || last == 0 {

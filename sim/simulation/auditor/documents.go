@@ -1,6 +1,7 @@
 package auditor
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -38,8 +39,12 @@ func (x *examination) entitlements(v *sim.Document) error {
 		return err
 	}
 	if known := x.documents[v.Key()]; known != nil {
-		if before, err := known.Entitlements(); err != nil || before.Paid {
-			return fmt.Errorf("paid a second time (%v)", err)
+		before, err := known.Entitlements()
+		if err != nil {
+			return err
+		}
+		if before.Paid {
+			return errors.New("paid a second time")
 		}
 	}
 	action := x.documents[sim.DocumentKey{Kind: sim.DocumentCorporateAction, ID: part.CorporateAction}]

@@ -145,11 +145,11 @@ func approvalsOf(t *sim.Transfer) error {
 	given := 0
 	seen := map[string]bool{strings.ToLower(t.RequestedBy): true}
 	for _, approval := range t.Approvals {
-		if name := strings.ToLower(approval.By); seen[name] {
+		name := strings.ToLower(approval.By)
+		if seen[name] {
 			return fmt.Errorf("%s decided on the request of %s: %+v", approval.By, t.RequestedBy, t.Approvals)
-		} else {
-			seen[name] = true
 		}
+		seen[name] = true
 		if approval.Decision == sim.Approved {
 			given++
 		}
