@@ -20,7 +20,7 @@
 //	    status: 201                  # any of 2xx where left out
 //	    expect: {matching: {status: UNMATCHED, reason_code: CMIS}}
 //	    save: {deliver: settlement_id}
-//	    events: [settlement.accepted]
+//	    events: [settlement.acknowledged]
 //	  - at: "2026-11-24T16:00:00-05:00"   # or after: 2h, or next_event: true
 //	    request: GET /api/v1/settlements/${deliver}
 //	    expect: {status: COMPLETED}
