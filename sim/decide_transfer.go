@@ -27,6 +27,9 @@ func (c SubmitTransfer) decide(d *decision) *Error {
 	if t.CreditAccount, err = c.creditAccount(d); err != nil {
 		return err
 	}
+	if t.CreditAccount == "" {
+		t.ConfirmationsRequired = rail.Confirmations
+	}
 	if err := c.checkRoom(d, t); err != nil {
 		return err
 	}
