@@ -20,6 +20,8 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/sqlite"
 )
 
+func init() { whole = true }
+
 // openPostgres opens the server of the tests.
 func openPostgres(t *testing.T) *postgres.Server {
 	t.Helper()
