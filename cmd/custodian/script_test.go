@@ -47,13 +47,13 @@ func TestMain(m *testing.M) {
 //	signal SIGNAL       sends a signal to the command in the background
 //	expand FILE…        replaces the variables in files
 //
-// $P1 to $P6 are free ports, $CUSTODIAN_ADMIN_URL is at $P1.
+// $P1 to $P7 are free ports, $CUSTODIAN_ADMIN_URL is at $P1.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
-			for n := 1; n <= 6; n++ {
+			for n := 1; n <= 7; n++ {
 				port, err := servers.FreePort()
 				if err != nil {
 					return err
