@@ -205,7 +205,15 @@ func TestAStopEndsTheWaitForTheEndpointsThatAreKept(t *testing.T) {
 		l, k := newKeepingLab(t)
 		k.fail(errors.New("the store is away"), nil)
 		l.run()
+		adding := make(chan error, 1)
+		go func() { adding <- l.Add(t.Context(), endpoint("a")) }()
+		pass(time.Millisecond)
+		began := time.Now()
 		l.end()
+		code(t, <-adding, sim.CodeDraining)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %s", took)
+		}
 		code(t, l.Add(t.Context(), endpoint("b")), sim.CodeDraining)
 	})
 }

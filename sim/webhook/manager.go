@@ -42,7 +42,9 @@ type Manager struct {
 	configured map[string]bool
 	// shelved are the ids of endpoints that are kept, or may be, but not served.
 	shelved map[string]bool
-	begun   chan struct{} // closed once all endpoints that are kept are there
+	// begun is closed once all endpoints that are kept are there, or never will be.
+	begun  chan struct{}
+	settle func() // closes begun
 
 	dirty  chan struct{} // told that some state has changed; room for one
 	urgent chan struct{} // told that many events are unsaved; room for one
@@ -58,6 +60,7 @@ func New(opts Options) (*Manager, error) {
 		endpoints: make(map[string]*deliverer), configured: make(map[string]bool), shelved: make(map[string]bool),
 		begun: make(chan struct{}), change: make(chan struct{}, 1), dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 	}
+	m.settle = sync.OnceFunc(func() { close(m.begun) })
 	if len(opts.Endpoints) > opts.MaxEndpoints {
 		err = errors.Join(err, sim.Invalid("endpoints", "has %d entries; at most %d are allowed", len(opts.Endpoints), opts.MaxEndpoints))
 	}
@@ -145,6 +148,7 @@ func (m *Manager) finish() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.phase = ended
+	m.settle()
 }
 
 // begin launches what serves the endpoints. Durable is where those begin that have
@@ -162,7 +166,7 @@ func (m *Manager) begin(stop, abort context.Context, durable uint64) error {
 		d.startAt = durable
 		d.launch(stop, abort)
 	}
-	close(m.begun)
+	m.settle()
 	return nil
 }
 
