@@ -104,7 +104,9 @@ func TestAnEndpointThatWasAddedIsThereAfterARestart(t *testing.T) {
 			t.Fatalf("when Add returns, kept are %q", k.ids())
 		}
 		l.abort() // as a crash: nothing is saved at the end
-		<-l.ran
+		if err := <-l.ran; err != nil {
+			t.Error(err)
+		}
 		l.log.add(completed)
 		l.restart()
 		l.receiver.expect("/a", "1")
