@@ -26,6 +26,9 @@ const (
 	DocumentVelocity DocumentKind = "velocity"
 	// DocumentWebhook is how far events have been delivered to an endpoint.
 	DocumentWebhook DocumentKind = "webhook"
+	// DocumentWebhookEndpoint are the settings of an endpoint that was added by a
+	// request. They have secrets, so its body is for storing, never for showing.
+	DocumentWebhookEndpoint DocumentKind = "webhook_endpoint"
 )
 
 // DocumentKey identifies a document.
@@ -66,6 +69,9 @@ type Document struct {
 
 	value any // what Body decodes to, where it was made here
 }
+
+// Secret reports whether the body is to be kept from everybody outside.
+func (v *Document) Secret() bool { return v.Kind == DocumentWebhookEndpoint }
 
 // Key returns the document's key.
 func (v *Document) Key() DocumentKey { return DocumentKey{v.Kind, v.ID} }

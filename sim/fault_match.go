@@ -122,7 +122,7 @@ func (s *State) refuseOffline(c Command) *Error {
 		return nil
 	}
 	switch c.(type) {
-	case SetClock, AdvanceClock, PauseClock, SaveWebhook, ForgetWebhook, AddFault, ClearFault, ClearFaults:
+	case SetClock, AdvanceClock, PauseClock, SaveWebhook, SaveWebhookEndpoint, ForgetWebhook, AddFault, ClearFault, ClearFaults:
 		return nil
 	}
 	return s.faults.offline.offlineError()

@@ -98,7 +98,7 @@ func TestReplayedAndLoadedBooksGoOnAlike(t *testing.T) {
 func FuzzDocumentsThatAreLoaded(f *testing.F) {
 	kinds := []sim.DocumentKind{
 		sim.DocumentClock, sim.DocumentFault, sim.DocumentReconciliation, sim.DocumentBreak,
-		sim.DocumentCorporateAction, sim.DocumentEntitlement, sim.DocumentVelocity, sim.DocumentWebhook,
+		sim.DocumentCorporateAction, sim.DocumentEntitlement, sim.DocumentVelocity, sim.DocumentWebhook, sim.DocumentWebhookEndpoint,
 	}
 	for kind, body := range []string{
 		`{"mode":"scaled","factor":0}`,

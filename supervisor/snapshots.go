@@ -118,7 +118,8 @@ type CloneOptions struct {
 
 // Clone copies an instance, running or not, into a new one with the same entry
 // but for its name, ports, schema and prefix, and with the same books, and starts
-// the copy. If that fails nothing of the copy stays.
+// the copy. Webhook endpoints that requests added to the source are forgotten at
+// that start. If it fails nothing of the copy stays.
 func (s *Supervisor) Clone(ctx context.Context, name string, o CloneOptions) (Status, error) {
 	source, err := s.find(name)
 	if err != nil {

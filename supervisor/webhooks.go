@@ -26,10 +26,14 @@ func (g *group) buildWebhooks(i *instance, spec Spec, assets *asset.Registry) er
 		return err
 	}
 	encoder := view.NewEncoder(assets)
+	configured := make(map[string]bool)
+	for _, e := range spec.Webhooks.Endpoints {
+		configured[e.ID] = true
+	}
 	g.webhooks, err = webhook.New(webhook.Options{
 		Instance: spec.Name, Source: &postable{engine: g.engine}, Cursors: cursors{g.engine},
 		Render:    func(r engine.Recorded) ([]byte, error) { return encoder.EventData(nil, r.Event), nil },
-		Endpoints: spec.Webhooks.EndpointList(), Targets: targets, Retry: spec.Webhooks.RetryPolicy(),
+		Endpoints: spec.Webhooks.EndpointList(), Added: &added{g.engine, spec.Name, configured, g.logger}, Targets: targets, Retry: spec.Webhooks.RetryPolicy(),
 		Fault: webhookFaults{g.engine}, Metrics: i.metrics, Logger: g.logger,
 		Timeout: spec.Webhooks.Timeout.Std(), MaxEndpoints: spec.Webhooks.MaxEndpoints,
 		SaveInterval: cursorInterval, SaveEvery: cursorEvents,

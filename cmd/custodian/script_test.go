@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -45,15 +46,16 @@ func TestMain(m *testing.M) {
 //	until REGEXP ARG…   runs the program until what it prints matches
 //	until-logged REGEXP waits until the file log matches
 //	signal SIGNAL       sends a signal to the command in the background
+//	http STATUS METHOD URL [BODY]  sends a request; it must be answered with STATUS
 //	expand FILE…        replaces the variables in files
 //
-// $P1 to $P6 are free ports, $CUSTODIAN_ADMIN_URL is at $P1.
+// $P1 to $P7 are free ports, $CUSTODIAN_ADMIN_URL is at $P1.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
-			for n := 1; n <= 6; n++ {
+			for n := 1; n <= 7; n++ {
 				port, err := servers.FreePort()
 				if err != nil {
 					return err
@@ -64,7 +66,7 @@ func TestScenarios(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"cli": scriptCLI, "ready": scriptReady, "until": scriptUntil, "signal": scriptSignal, "expand": scriptExpand, "until-logged": scriptLogged,
+			"cli": scriptCLI, "ready": scriptReady, "until": scriptUntil, "signal": scriptSignal, "expand": scriptExpand, "until-logged": scriptLogged, "http": scriptHTTP,
 		},
 	})
 }
@@ -141,7 +143,7 @@ func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-var signals = map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
+var signals = map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 
 func scriptSignal(ts *testscript.TestScript, _ bool, args []string) {
 	for _, cmd := range ts.BackgroundCmds() {
@@ -157,6 +159,27 @@ func scriptLogged(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return nil
 	})
+}
+
+// scriptHTTP sends a request and prints the body of the answer.
+func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 || len(args) > 4 {
+		ts.Fatalf("usage: http STATUS METHOD URL [BODY]")
+	}
+	r, err := http.NewRequest(args[1], args[2], strings.NewReader(strings.Join(args[3:], "")))
+	ts.Check(err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Close = true
+	resp, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	_, err = ts.Stdout().Write(text)
+	ts.Check(err)
+	if strconv.Itoa(resp.StatusCode) != args[0] {
+		ts.Fatalf("answered with %s, want %s", resp.Status, args[0])
+	}
 }
 
 // scriptExpand replaces the variables in files, in place.

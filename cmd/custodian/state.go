@@ -20,7 +20,8 @@ func (a *app) cloneCommand(c *connection) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "clone NAME COPY", Short: "Copy an instance, with its books, into a new one", Args: exactly("NAME", "COPY"), ValidArgsFunction: c.names(false),
 		Long: `Copy an instance, with its books as they are or were, into a new one, and start it.
-The instance may run, and goes on meanwhile.`,
+The instance may run, and goes on meanwhile. Webhook endpoints that requests added
+to it are forgotten in the copy.`,
 	}
 	output := addFormat(cmd)
 	var o wire.Clone
@@ -42,7 +43,8 @@ func (a *app) snapshotCommand(c *connection) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "snapshot NAME", Short: "Write the books of an instance into a file", Args: exactly("NAME"), ValidArgsFunction: c.names(false),
 		Long: `Write the books of an instance into a file. The instance may run, and goes on
-meanwhile. The file is checked as it comes, and is there only once it is whole.`,
+meanwhile. The file is checked as it comes, and is there only once it is whole.
+It holds the secrets of webhook endpoints that requests added: keep it safe.`,
 		Example: "  custodian instance snapshot custodian-sim-001 --to monday.custodian",
 	}
 	file := cmd.Flags().StringP("to", "t", "", "the file (default NAME.custodian; - for standard output)")

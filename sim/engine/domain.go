@@ -119,6 +119,36 @@ func (e *Engine) ForgetWebhook(ctx context.Context, id string) error {
 	return err
 }
 
+// ForgetWebhookSettings removes the settings of an endpoint, not how far it has
+// come. That there are none is no error.
+func (e *Engine) ForgetWebhookSettings(ctx context.Context, id string) error {
+	err := e.keep(ctx, sim.ForgetWebhook{ID: id, SettingsOnly: true})
+	if sim.CodeOf(err) == sim.CodeNotFound {
+		return nil
+	}
+	return err
+}
+
+// SaveWebhookEndpoint keeps the settings of an endpoint, and where state is not
+// empty that as [Engine.SaveWebhook] does, at once.
+func (e *Engine) SaveWebhookEndpoint(ctx context.Context, id string, settings, state []byte) error {
+	return e.keep(ctx, sim.SaveWebhookEndpoint{ID: id, Settings: settings, State: state})
+}
+
+// WebhookEndpoints returns the settings that [Engine.SaveWebhookEndpoint] kept,
+// secrets and all, as documents ordered by id.
+func (e *Engine) WebhookEndpoints(ctx context.Context) ([]*sim.Document, error) {
+	var found []*sim.Document
+	c := e.newCall()
+	c.housekeeping = true
+	c.read = func(s *sim.State) { found = s.WebhookEndpoints() }
+	if err := e.submit(ctx, e.deadline(), c); err != nil {
+		return nil, err
+	}
+	e.reuse(c)
+	return found, nil
+}
+
 // keep does a command of housekeeping, which has no key.
 func (e *Engine) keep(ctx context.Context, command sim.Command) error {
 	c := e.newCall()

@@ -77,6 +77,38 @@ func TestWebhookStatesAreKeptInTheBooksInAPauseToo(t *testing.T) {
 	})
 }
 
+func TestSettingsOfWebhookEndpointsAreKeptInTheBooksInAPauseToo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		store := memory.NewStore()
+		b := start(t, store)
+		b.SetPaused(true)
+		for _, id := range []string{"b", "a"} {
+			if err := b.SaveWebhookEndpoint(t.Context(), id, []byte(`{"url":"u"}`), []byte(`{"sequence":7}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.SaveWebhookEndpoint(t.Context(), "c", []byte(`{}`), nil); sim.CodeOf(err) != sim.CodeNotFound {
+			t.Errorf("settings without a state are answered with %v", err)
+		}
+		b.wantFinish()
+		b = start(t, store)
+		b.SetPaused(true)
+		for range 2 { // the second time there is nothing to forget
+			if err := b.ForgetWebhookSettings(t.Context(), "b"); err != nil {
+				t.Error(err)
+			}
+		}
+		kept, err := b.WebhookEndpoints(t.Context())
+		if err != nil || len(kept) != 1 || kept[0].ID != "a" || string(kept[0].Body) != `{"url":"u"}` {
+			t.Errorf("kept are %v, %v", kept, err)
+		}
+		if body, err := b.WebhookState(t.Context(), "b"); err != nil || string(body) != `{"sequence":7}` {
+			t.Errorf("of the other is kept %s, %v", body, err)
+		}
+		b.wantFinish()
+	})
+}
+
 func TestChangesOfStatusAreCountedOnceAndMeasuredInInstanceTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := &measured{latency: make(map[string]time.Duration)}

@@ -164,10 +164,10 @@ func corporateOperations() []operation {
 func webhookOperations() []operation {
 	const collection, single, tag = "/api/v1/webhooks", "/api/v1/webhooks/{webhook_id}", "webhooks"
 	all := []operation{
-		post(collection, "addWebhook", tag, "Add a webhook", "Events are posted to it, signed as Standard Webhooks describes.", hook.Webhook{}, false, created("The webhook, with its secret.", view.Webhook{}), addWebhook),
+		post(collection, "addWebhook", tag, "Add a webhook", "Events are posted to it, signed as Standard Webhooks describes. It is kept with the books, its secret included, and is there after a restart; a clone does not have it. Ids that are configured are refused with 409.", hook.Webhook{}, false, created("The webhook, with its secret.", view.Webhook{}), addWebhook),
 		get(collection, "listWebhooks", tag, "List webhooks", "In the order of their ids.", ok("All webhooks.", WebhookList{}), listWebhooks),
 		get(single, "getWebhook", tag, "Get a webhook", "", ok("The webhook.", view.Webhook{}), getWebhook),
-		remove(single, "removeWebhook", tag, "Remove a webhook", "", gone(), removeWebhook),
+		remove(single, "removeWebhook", tag, "Remove a webhook", "One that is configured is there again at the next start.", gone(), removeWebhook),
 		post(single+"/resend", "resendWebhook", tag, "Send events again", "Returns at once.", hook.Resend{}, true, ok("The webhook as it is now.", view.Webhook{}), resendWebhook),
 	}
 	for i := range all {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
@@ -80,6 +81,9 @@ func describe(r record) string {
 		row.Terms = nil
 		return fmt.Sprintf("%+v with terms %+v", &row, r.Terms)
 	case *sim.Document:
+		if r.Secret() {
+			return fmt.Sprintf("%d secret bytes of SHA-256 %x, due at %s, updated at %s", len(r.Body), sha256.Sum256(r.Body), r.DueAt, r.UpdatedAt)
+		}
 		return fmt.Sprintf("%s, due at %s, updated at %s", r.Body, r.DueAt, r.UpdatedAt)
 	default:
 		return fmt.Sprintf("%+v", r)

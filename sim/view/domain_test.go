@@ -81,6 +81,21 @@ func TestDocumentsThatAreRemovedTogetherAreAllNamed(t *testing.T) {
 	}
 }
 
+func TestSecretDocumentsAreNamedAndNotShown(t *testing.T) {
+	t.Parallel()
+	settings := sim.NewDocument(sim.DocumentWebhookEndpoint, "ops", map[string]string{"secret": "hush"})
+	state := sim.NewDocument(sim.DocumentWebhook, "ops", map[string]int{"sequence": 1})
+	for want, documents := range map[string][]*sim.Document{
+		`{"id":"ops"}`:                {settings},
+		`{"sequence":1}`:              {state, settings},
+		`{"id":"ops","removed":true}`: {{Kind: sim.DocumentWebhookEndpoint, ID: "ops", Removed: true}},
+	} {
+		if got := encoder.EventData(nil, &sim.Event{Type: sim.EventWebhookSaved, Documents: documents}); string(got) != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestEveryRecordOfAnEventIsVisible(t *testing.T) {
 	t.Parallel()
 	other := delivery()

@@ -91,8 +91,12 @@ func appendAlsoRemoved(dst []byte, documents []*sim.Document) []byte {
 }
 
 // Document appends the content of a document, a JSON object as it is recorded.
-// Of one that was removed only its id is left.
+// Of one that was removed only its id is left, of one that is secret only its id
+// is told.
 func (e *Encoder) Document(dst []byte, v *sim.Document) []byte {
+	if v.Secret() && !v.Removed {
+		return append(jsontext.AppendString(append(dst, `{"id":`...), v.ID), '}')
+	}
 	if v.Removed || len(v.Body) == 0 {
 		return append(jsontext.AppendString(append(dst, `{"id":`...), v.ID), `,"removed":true}`...)
 	}

@@ -52,8 +52,20 @@ type Cursors interface {
 	// Save replaces it. It is called at most once per [Options.SaveInterval]
 	// or [Options.SaveEvery] events, when an endpoint is added, and at the end.
 	Save(ctx context.Context, endpointID string, state State) error
-	// Delete forgets it. That there is none is no error.
+	// Delete forgets it, and the settings that [Added] keeps of the endpoint with
+	// it, at once. That there is none is no error.
 	Delete(ctx context.Context, endpointID string) error
+}
+
+// Added keeps the settings of the endpoints that were added while the Manager
+// ran durably, secrets and all. Its methods are never called at once for one
+// endpoint.
+type Added interface {
+	// Load returns all of them.
+	Load(ctx context.Context) ([]Endpoint, error)
+	// Save replaces the settings of one. With a state it replaces that as well, at
+	// once: after a crash both are there or none. [Cursors.Delete] removes both.
+	Save(ctx context.Context, e Endpoint, state *State) error
 }
 
 // Metrics hears of deliveries. Methods are called by several goroutines. The

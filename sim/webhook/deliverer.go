@@ -57,6 +57,9 @@ type deliverer struct {
 	running     sync.WaitGroup
 	resends     chan resend
 	startAt     uint64 // where it begins without a cursor
+	// keep saves the settings together with the cursor when it is opened; nil where
+	// they are kept already or are not to be.
+	keep func(ctx context.Context, e Endpoint, state *State) error
 
 	// Of the goroutine that delivers live events:
 	position uint64 // the last event dealt with, but for one that is held
@@ -144,7 +147,12 @@ func (d *deliverer) open(ctx context.Context) error {
 		d.log.Warn("the event log was begun anew, delivering it from its beginning", "cursor", state.Sequence, "last_event", durable)
 		state, found = State{Gone: state.Gone}, false
 	}
-	if !found {
+	if d.keep != nil {
+		if err := d.keep(ctx, d.endpoint, &state); err != nil {
+			return err
+		}
+		d.keep = nil
+	} else if !found {
 		if err := guard(func() error { return d.opts.Cursors.Save(ctx, d.endpoint.ID, state) }); err != nil {
 			return fmt.Errorf("saving the cursor: %w", err)
 		}

@@ -20,6 +20,9 @@
 //   - Nothing is sent to loopback, private and other special addresses unless
 //     [TargetRules] allow it. That is checked on the address that is dialled.
 //
+// Endpoints that [Manager.Add] adds are kept in [Added], secrets and all, before
+// Add returns, and are there again at the next start.
+//
 // Times of delivery are wall-clock time whatever the instance's own clock says,
 // because receivers compare webhook-timestamp with their clocks; the payload's
 // timestamp is the event's, in instance time.

@@ -10,12 +10,15 @@ import (
 )
 
 // Add adds an endpoint, which is served from now on if the Manager runs. When
-// it returns, the place in the event log where the endpoint begins is durable.
-// An endpoint of that id whose cursor is still kept goes on there.
+// it returns, its settings (with [Options.Added]) and the place in the event log
+// where it begins are durable. An endpoint of that id whose cursor is still kept
+// goes on there. The ids that are configured are not for others, even after their
+// removal.
 // Errors are [sim.Error]: of code [sim.CodeInvalid] with the field, or
 // [sim.CodeAlreadyExists], [sim.CodeLimitReached], [sim.CodeDraining],
 // [sim.CodeOverloaded] where others change endpoints for long,
-// [sim.CodeUnavailable] where the cursor could not be saved.
+// [sim.CodeUnavailable] where the endpoint could not be saved: a crash of the
+// store may leave it kept, then [Manager.Remove] and a repetition with its id work.
 func (m *Manager) Add(ctx context.Context, e Endpoint) error {
 	ctx, done, err := m.changing(ctx)
 	if err != nil {
@@ -31,18 +34,35 @@ func (m *Manager) Add(ctx context.Context, e Endpoint) error {
 	}
 	if m.current() == running {
 		d.startAt = m.opts.Source.Durable()
+		if m.opts.Added != nil {
+			d.keep = m.keep
+		}
 		if err := d.open(ctx); err != nil {
 			m.opts.Logger.Warn("webhook endpoint could not be added", "endpoint", e.ID, "error", err)
-			return unavailable("the endpoint's cursor could not be saved; nothing was added")
+			m.shelve(e.ID, true)
+			return unavailable(fmt.Sprintf("the endpoint %s could not be saved and does not serve; repeat it with that id", e.ID))
 		}
 	}
+	m.shelve(e.ID, false)
 	m.started(d)
 	return nil
+}
+
+// shelve notes that an endpoint may be kept that is not served, or that it is.
+func (m *Manager) shelve(id string, shelved bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if delete(m.shelved, id); shelved && m.opts.Added != nil && len(m.shelved) < m.opts.MaxEndpoints {
+		m.shelved[id] = true
+	}
 }
 
 func (m *Manager) room(id string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.configured[id] && m.opts.Added != nil {
+		return sim.Errorf(sim.CodeAlreadyExists, "the webhook endpoint %q is configured, under webhooks.endpoints of the configuration file or of the instance's entry; change it there, or take another id", id)
+	}
 	if m.endpoints[id] != nil {
 		return sim.Errorf(sim.CodeAlreadyExists, "there is a webhook endpoint %q already; update it, or take another id", id)
 	}
@@ -74,7 +94,7 @@ func (m *Manager) SetDisabled(ctx context.Context, id string, disabled bool) err
 }
 
 func (m *Manager) replace(ctx context.Context, id string, with func(Endpoint) Endpoint) error {
-	_, done, err := m.changing(ctx)
+	ctx, done, err := m.changing(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,6 +107,10 @@ func (m *Manager) replace(ctx context.Context, id string, with func(Endpoint) En
 	if err != nil {
 		return err
 	}
+	if err := m.keep(ctx, d.endpoint, nil); err != nil {
+		m.opts.Logger.Warn("webhook endpoint could not be changed", "endpoint", id, "error", err)
+		return unavailable("the endpoint's settings could not be saved; nothing was changed")
+	}
 	old.close()
 	d.startAt = old.startAt
 	d.forgetWork()
@@ -96,7 +120,8 @@ func (m *Manager) replace(ctx context.Context, id string, with func(Endpoint) En
 	return nil
 }
 
-// Remove ends deliveries to an endpoint and forgets how far it has come. Errors
+// Remove ends deliveries to an endpoint and forgets it and how far it has come.
+// One that is configured is there again at the next start. Errors
 // are [sim.Error] of code [sim.CodeNotFound], [sim.CodeDraining],
 // [sim.CodeOverloaded], or [sim.CodeUnavailable] where the cursor could not be deleted and the endpoint
 // stays.
@@ -107,6 +132,9 @@ func (m *Manager) Remove(ctx context.Context, id string) error {
 	}
 	defer done()
 	d, err := m.find(id)
+	if err != nil && m.isShelved(id) {
+		return m.removeShelved(ctx, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -124,6 +152,22 @@ func (m *Manager) Remove(ctx context.Context, id string) error {
 	delete(m.endpoints, id)
 	m.mu.Unlock()
 	m.opts.Metrics.ForgetWebhook(id)
+	return nil
+}
+
+func (m *Manager) isShelved(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.shelved[id]
+}
+
+// removeShelved forgets an endpoint that is kept but not served.
+func (m *Manager) removeShelved(ctx context.Context, id string) error {
+	if err := new(progress).remove(ctx, m.opts.Cursors, id); err != nil {
+		m.opts.Logger.Warn("webhook endpoint could not be removed", "endpoint", id, "error", err)
+		return unavailable("the endpoint could not be deleted; it stays")
+	}
+	m.shelve(id, false)
 	return nil
 }
 

@@ -38,6 +38,13 @@ type Manager struct {
 	phase       phase
 	stop, abort context.Context // while running
 	endpoints   map[string]*deliverer
+	// configured are the ids of [Options.Endpoints], whatever became of those.
+	configured map[string]bool
+	// shelved are the ids of endpoints that are kept, or may be, but not served.
+	shelved map[string]bool
+	// begun is closed once all endpoints that are kept are there, or never will be.
+	begun  chan struct{}
+	settle func() // closes begun
 
 	dirty  chan struct{} // told that some state has changed; room for one
 	urgent chan struct{} // told that many events are unsaved; room for one
@@ -50,8 +57,10 @@ func New(opts Options) (*Manager, error) {
 	opts = opts.withDefaults()
 	m := &Manager{
 		opts: opts, sender: newSender(opts.Targets, opts.RootCAs, opts.Timeout, max(1, opts.MaxConcurrent)),
-		endpoints: make(map[string]*deliverer), change: make(chan struct{}, 1), dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
+		endpoints: make(map[string]*deliverer), configured: make(map[string]bool), shelved: make(map[string]bool),
+		begun: make(chan struct{}), change: make(chan struct{}, 1), dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 	}
+	m.settle = sync.OnceFunc(func() { close(m.begun) })
 	if len(opts.Endpoints) > opts.MaxEndpoints {
 		err = errors.Join(err, sim.Invalid("endpoints", "has %d entries; at most %d are allowed", len(opts.Endpoints), opts.MaxEndpoints))
 	}
@@ -64,7 +73,7 @@ func New(opts Options) (*Manager, error) {
 			err = errors.Join(err, within(fmt.Sprintf("endpoints[%d].", i), wrong))
 			continue
 		}
-		m.endpoints[e.ID] = d
+		m.endpoints[e.ID], m.configured[e.ID] = d, true
 	}
 	if err != nil {
 		return nil, err
@@ -110,16 +119,19 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	defer end()
 	defer context.AfterFunc(abort, end)()
 
-	if err := m.begin(stop, abort); err != nil {
+	durable := m.opts.Source.Durable()
+	if !m.bringBack(stop) {
+		m.finish()
+		return nil
+	}
+	if err := m.begin(stop, abort, durable); err != nil {
 		return err
 	}
 	var saver sync.WaitGroup
 	saver.Go(func() { m.saveRegularly(stop, abort) })
 	<-stop.Done()
 
-	m.mu.Lock()
-	m.phase = ended
-	m.mu.Unlock()
+	m.finish()
 	m.change <- struct{}{} // the last change is done
 	defer func() { <-m.change }()
 	for _, d := range m.sorted() {
@@ -131,8 +143,17 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	return nil
 }
 
-// begin launches what serves the endpoints.
-func (m *Manager) begin(stop, abort context.Context) error {
+// finish refuses what comes from now on.
+func (m *Manager) finish() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.phase = ended
+	m.settle()
+}
+
+// begin launches what serves the endpoints. Durable is where those begin that have
+// no cursor.
+func (m *Manager) begin(stop, abort context.Context, durable uint64) error {
 	m.change <- struct{}{}
 	defer func() { <-m.change }()
 	m.mu.Lock()
@@ -141,11 +162,11 @@ func (m *Manager) begin(stop, abort context.Context) error {
 		return errors.New("webhook: the manager was run before")
 	}
 	m.phase, m.stop, m.abort = running, stop, abort
-	durable := m.opts.Source.Durable()
 	for _, d := range m.endpoints {
 		d.startAt = durable
 		d.launch(stop, abort)
 	}
+	m.settle()
 	return nil
 }
 
@@ -226,6 +247,9 @@ func (m *Manager) find(id string) (*deliverer, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d := m.endpoints[id]
+	if d == nil && m.phase == waiting && m.opts.Added != nil {
+		return nil, unavailable("webhooks have not started yet")
+	}
 	if d == nil {
 		return nil, sim.Errorf(sim.CodeNotFound, "there is no webhook endpoint %.70q", id)
 	}
@@ -249,6 +273,10 @@ func (m *Manager) changing(ctx context.Context) (_ context.Context, done func(),
 		return nil, nil, errDraining
 	}
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+	if !m.awaitKept(ctx) {
+		cancel()
+		return nil, nil, unavailable("webhooks have not started yet; nothing was changed")
+	}
 	select {
 	case m.change <- struct{}{}:
 	case <-ctx.Done():

@@ -35,8 +35,11 @@ type Options struct {
 	// given up without an attempt.
 	Render func(engine.Recorded) ([]byte, error)
 
-	// Endpoints are there from the start.
+	// Endpoints are there from the start, and are called configured.
 	Endpoints []Endpoint
+	// Added keeps those that [Manager.Add] adds, which [Manager.Run] brings back.
+	// Nil: they last as long as the Manager does.
+	Added Added
 	// Targets say where events may be sent. Nil: https to public addresses.
 	Targets *TargetRules
 	// EventTypes are the types that there are. Where given, filters that select

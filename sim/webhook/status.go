@@ -50,8 +50,10 @@ type Status struct {
 }
 
 // Status returns how an endpoint stands. Its error is a [sim.Error] of code
-// [sim.CodeNotFound].
+// [sim.CodeNotFound], or [sim.CodeUnavailable] before the endpoints that are kept
+// are there.
 func (m *Manager) Status(id string) (Status, error) {
+	m.look()
 	d, err := m.find(id)
 	if err != nil {
 		return Status{}, err
@@ -59,8 +61,10 @@ func (m *Manager) Status(id string) (Status, error) {
 	return d.status(m.current() == running), nil
 }
 
-// List returns how all endpoints stand, by their ids.
+// List returns how all endpoints stand, by their ids. Before [Manager.Run] has
+// brought back those that are kept, it waits a moment for that.
 func (m *Manager) List() []Status {
+	m.look()
 	runs := m.current() == running
 	all := m.sorted()
 	statuses := make([]Status, len(all))

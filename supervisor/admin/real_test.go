@@ -30,6 +30,7 @@ const patience = time.Minute
 // everything in memory, its admin API, and a client.
 type started struct {
 	*client.Client
+	url     string
 	ctx     context.Context
 	metrics *obs.Registry
 	end     func()
@@ -76,7 +77,7 @@ func start(t *testing.T, inFile ...string) *started {
 	o := options(nil)
 	o.Config, o.Supervisor, o.Metrics, o.Middleware, o.Context = c.Admin, s, metrics.Handler(), metrics.AdminMiddleware, server.Context()
 	go func() { served <- server.Serve(admin.New(o)) }()
-	p := &started{Client: dial(t, server.URL(), ""), ctx: ctx, metrics: metrics}
+	p := &started{Client: dial(t, server.URL(), ""), url: server.URL(), ctx: ctx, metrics: metrics}
 	p.end = func() {
 		stop()
 		if err := <-ran; err != nil {

@@ -22,19 +22,19 @@ func stateOperations() []operation {
 	return []operation{
 		{serve: getSnapshot, Operation: openapi.Operation{
 			Method: "GET", Path: instancePath + "/snapshot", ID: "get-snapshot", Tag: tag, Summary: "The books of an instance as a file",
-			Description: "The instance may run, and goes on meanwhile: the file has what was durable when the request came. Its last bytes are a sum, so a file that was cut off does not pass for a whole one.",
+			Description: "The instance may run, and goes on meanwhile: the file has what was durable when the request came. Its last bytes are a sum, so a file that was cut off does not pass for a whole one. It holds the secrets of webhook endpoints that were added by requests: keep it as a secret.",
 			Answers: []openapi.Answer{{Status: 200, MediaType: snapshot.MediaType, Description: "The file.",
 				Headers: map[string]string{"Content-Disposition": "A name for the file."}}},
 			Problems: []int{401, 403, 404, 409, 422, 429, 503},
 		}},
 		{serve: restoreInstance, Operation: openapi.Operation{
 			Method: "POST", Path: instancePath + "/restore", ID: "restore-instance", Tag: tag, Summary: "Take over the books of a snapshot",
-			Description: "The body is a file of `/snapshot`, of this instance or of another. The instance must be stopped (drained or failed) and stays so. The whole file is read and proved by replaying it before it takes the place of the old books, at once; a file that is damaged, tampered with or of a newer version is refused, and the old books stay.",
+			Description: "The body is a file of `/snapshot`, of this instance or of another. The instance must be stopped (drained or failed) and stays so. The whole file is read and proved by replaying it before it takes the place of the old books, at once; a file that is damaged, tampered with or of a newer version is refused, and the old books stay. Webhook endpoints that requests added come back where the file is of this instance, and are forgotten where it is of another.",
 			Answers:     []openapi.Answer{oneInstance}, Problems: []int{401, 403, 404, 409, 415, 422, 429, 503},
 		}},
 		{serve: cloneInstance, Operation: openapi.Operation{
 			Method: "POST", Path: instancePath + "/clone", ID: "clone-instance", Tag: tag, Summary: "Copy an instance into a new one",
-			Description: "The copy has the same entry but for its name, ports, schema and Redis prefix, and the same books as they were when the request came, or at an earlier event. It is started; if that fails nothing of it stays.",
+			Description: "The copy has the same entry but for its name, ports, schema and Redis prefix, and the same books as they were when the request came, or at an earlier event. Webhook endpoints that requests added to the source are forgotten in the copy. It is started; if that fails nothing of it stays.",
 			Body:        wire.Clone{},
 			Answers: []openapi.Answer{
 				{Status: 201, Description: "It runs.", Body: wire.Instance{}, Headers: map[string]string{"Location": "Path of the copy."}},
