@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/report"
 )
@@ -44,12 +45,12 @@ func (s *reportingService) GetSettlementStatusAdvice(ctx context.Context, req *p
 	return s.xml(ctx, req.GetSettlementId(), report.StatusAdvice)
 }
 
-func (s *reportingService) xml(ctx context.Context, id string, write func(*sim.Settlement) ([]byte, error)) (*pb.Content, error) {
+func (s *reportingService) xml(ctx context.Context, id string, write func(*sim.Settlement, *asset.Registry) ([]byte, error)) (*pb.Content, error) {
 	settlement, err := s.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	content, err := write(settlement)
+	content, err := write(settlement, s.shapes.assets)
 	if err != nil {
 		return nil, err
 	}
@@ -59,15 +60,13 @@ func (s *reportingService) xml(ctx context.Context, id string, write func(*sim.S
 // ReceiveMessage carries out what an ISO 20022 message instructs.
 func (s *reportingService) ReceiveMessage(ctx context.Context, req *pb.ReceiveMessageRequest) (*pb.Content, error) {
 	var in input
-	command, err := report.Receive(ctx, s.custodian, req.GetContent())
+	received, err := report.Receive(ctx, s.custodian, req.GetContent())
 	if err != nil {
 		return nil, err
 	}
-	settlement, err := s.doSettlement(ctx, &in, command)
-	if err != nil {
-		return nil, err
-	}
-	content, err := report.StatusAdvice(settlement)
+	content, err := received.Answer(s.shapes.assets, func(command sim.Command) (*sim.Settlement, error) {
+		return s.doSettlement(ctx, &in, command)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -140,7 +140,7 @@ func reportOperations() []operation {
 		confirmation,
 		get("/api/v1/settlements/{settlement_id}/status-advice", "getSettlementStatusAdvice", tag, "Get the status advice of a settlement", "A sese.024.", xml("The advice."), getStatusAdvice),
 		{Operation: openapi.Operation{Method: http.MethodPost, Path: "/api/v1/iso20022", ID: "receiveMessage", Tag: tag, Summary: "Send an ISO 20022 message",
-			Description: "An instruction (sese.023), which is the same as instructing a settlement, or a request to cancel one (sese.020). Refusals are problems, as everywhere.",
+			Description: "An instruction (sese.023), which is the same as instructing a settlement, or a request to cancel one (sese.020). An instruction that was understood and is refused is answered 200 with a sese.024 that rejects it; nothing is kept of it. Other refusals are problems, as everywhere.",
 			Body:        openapi.Text(""), BodyType: mediaXML, Answers: xml("A sese.024 of the settlement."), Problems: []int{http.StatusNotFound}}, serve: receiveMessage},
 		get("/api/v1/reconciliation", "getReconciliation", tag, "Get the latest reconciliation and the breaks", "Breaks in the order in which they were found.", ok("The latest result and a page of breaks.", Reconciliations{}), getReconciliation, paged(
 			openapi.Parameter{Name: "status", Enum: report.BreakStatuses()}, openapi.Parameter{Name: "symbol"})...),

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/body"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/report"
@@ -193,12 +194,12 @@ const mediaXML = "application/xml"
 func getConfirmation(c *call) error { return c.settlementXML(report.Confirmation) }
 func getStatusAdvice(c *call) error { return c.settlementXML(report.StatusAdvice) }
 
-func (c *call) settlementXML(write func(*sim.Settlement) ([]byte, error)) error {
+func (c *call) settlementXML(write func(*sim.Settlement, *asset.Registry) ([]byte, error)) error {
 	s, err := c.findSettlement()
 	if err != nil {
 		return err
 	}
-	content, err := write(s)
+	content, err := write(s, c.Assets)
 	if err != nil {
 		return err
 	}
@@ -222,15 +223,14 @@ func receiveMessage(c *call) error {
 	}
 	ctx, cancel := c.context()
 	defer cancel()
-	command, err := report.Receive(ctx, c.Custodian, c.in)
+	received, err := report.Receive(ctx, c.Custodian, c.in)
 	if err != nil {
 		return err
 	}
-	result, err := c.do(command)
-	if err != nil {
-		return err
-	}
-	content, err := report.StatusAdvice(result.Settlement)
+	content, err := received.Answer(c.Assets, func(command sim.Command) (*sim.Settlement, error) {
+		result, err := c.do(command)
+		return result.Settlement, err
+	})
 	if err != nil {
 		return err
 	}

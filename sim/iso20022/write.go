@@ -201,6 +201,17 @@ func (w *writer) number(name string, value money.Amount, facets decimals) string
 	return text
 }
 
+// Validate reports what the element of the quantity's kind cannot carry. The error
+// is an [*Error] whose path is that element alone.
+func (q Quantity) Validate() error {
+	w := &writer{}
+	if w.quantity(q); w.failure != nil {
+		w.failure.Path = strings.TrimPrefix(w.failure.Path, "/")
+		return w.failure
+	}
+	return nil
+}
+
 // quantity writes the element of a quantity's kind.
 func (w *writer) quantity(q Quantity) {
 	if q.Kind < 0 || int(q.Kind) >= len(quantityElements) {

@@ -4,34 +4,19 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/iso20022"
 )
 
 // StatusAdvice returns where a settlement stands, as a sese.024. Its errors are
 // [sim.Error] values: not every instruction can be said in ISO 20022.
-func StatusAdvice(s *sim.Settlement) ([]byte, error) {
-	transaction, err := transactionOf(s, s.Quantity)
+func StatusAdvice(s *sim.Settlement, assets *asset.Registry) ([]byte, error) {
+	transaction, err := transactionOf(s, assets, s.Quantity)
 	if err != nil {
 		return nil, err
 	}
-	advice := iso20022.StatusAdvice{
-		Reference: ownerReference(s), ServicerReference: reference(s.ID), Processing: processing(&s.Processing),
-		Details: &iso20022.StatusDetails{Transaction: transaction, ExpectedSettlementDate: transaction.SettlementDate},
-	}
-	switch s.Matching.Status {
-	case sim.MatchingMatched:
-		advice.Matching = &iso20022.Status{Kind: iso20022.Matched}
-	case sim.MatchingUnmatched:
-		advice.Matching = status(iso20022.Unmatched, iso20022.UseUnmatched, &s.Matching)
-	}
-	switch s.Settlement.Status {
-	case sim.SettlementPending, sim.SettlementPartial:
-		if !s.Status.Final() {
-			advice.Settlement = status(iso20022.SettlementPending, iso20022.UsePending, &s.Settlement)
-		}
-	case sim.SettlementFailing:
-		advice.Settlement = status(iso20022.SettlementFailing, iso20022.UseFailing, &s.Settlement)
-	}
+	advice := statuses(s)
+	advice.Details = &iso20022.StatusDetails{Transaction: transaction, ExpectedSettlementDate: transaction.SettlementDate}
 	hold := iso20022.HoldStatus{Held: s.Hold.Status == sim.HoldHeld}
 	if hold.Held {
 		hold.Reasons = reasons(iso20022.UseHold, &s.Hold)
@@ -47,6 +32,34 @@ func StatusAdvice(s *sim.Settlement) ([]byte, error) {
 	}
 	out, err := advice.XML()
 	return out, unsayable(err)
+}
+
+// ShortAdvice returns where a settlement stands, as a sese.024 that does not repeat
+// what was instructed: what ISO 20022 has no room for does not get in its way.
+func ShortAdvice(s *sim.Settlement) ([]byte, error) {
+	advice := statuses(s)
+	out, err := advice.XML()
+	return out, unsayable(err)
+}
+
+// statuses returns an advice with references and statuses alone.
+func statuses(s *sim.Settlement) *iso20022.StatusAdvice {
+	advice := &iso20022.StatusAdvice{Reference: ownerReference(s), ServicerReference: reference(s.ID), Processing: processing(&s.Processing)}
+	switch s.Matching.Status {
+	case sim.MatchingMatched:
+		advice.Matching = &iso20022.Status{Kind: iso20022.Matched}
+	case sim.MatchingUnmatched:
+		advice.Matching = status(iso20022.Unmatched, iso20022.UseUnmatched, &s.Matching)
+	}
+	switch s.Settlement.Status {
+	case sim.SettlementPending, sim.SettlementPartial:
+		if !s.Status.Final() {
+			advice.Settlement = status(iso20022.SettlementPending, iso20022.UsePending, &s.Settlement)
+		}
+	case sim.SettlementFailing:
+		advice.Settlement = status(iso20022.SettlementFailing, iso20022.UseFailing, &s.Settlement)
+	}
+	return advice
 }
 
 func processing(d *sim.Dimension) *iso20022.Status {
@@ -96,11 +109,11 @@ func clip(text string, most int) string {
 
 // Confirmation returns what has settled so far of a settlement, as a sese.025.
 // One of which nothing has settled is refused with [sim.CodeWrongState].
-func Confirmation(s *sim.Settlement) ([]byte, error) {
+func Confirmation(s *sim.Settlement, assets *asset.Registry) ([]byte, error) {
 	if s.Settled.IsZero() {
 		return nil, sim.Errorf(sim.CodeWrongState, "settlement %s is %s: nothing has settled that could be confirmed", s.ID, s.Status)
 	}
-	transaction, err := transactionOf(s, s.Settled)
+	transaction, err := transactionOf(s, assets, s.Settled)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +125,7 @@ func Confirmation(s *sim.Settlement) ([]byte, error) {
 	if rest := s.Quantity.Sub(s.Settled); !rest.IsZero() {
 		m.PartialSettlement = iso20022.PartFinal
 		if !s.Status.Final() {
-			remaining := units(rest)
+			remaining := counted(assets, s.Symbol, rest)
 			m.PartialSettlement, m.Remaining = iso20022.PartRemaining, &remaining
 		}
 	}

@@ -75,7 +75,7 @@ func (s *Statement) Write(format Format, assets *asset.Registry) (content []byte
 		content, err = s.csv(assets)
 		return content, "text/csv; charset=utf-8", err
 	case FormatXML:
-		content, err = s.xml()
+		content, err = s.xml(assets)
 		return content, "application/xml", unsayable(err)
 	default:
 		return nil, "", sim.Invalid("format", "is not known; allowed: %s, %s, %s", FormatJSON, FormatCSV, FormatXML)
@@ -137,7 +137,18 @@ func entryID(e *sim.Entry) string {
 	return strconv.FormatUint(e.Sequence, 10) + "-" + strconv.Itoa(e.Index)
 }
 
+// What a line of a statement of movements is, as CSV says it. The ends of a page
+// that are not those of the period are interim ones.
+const (
+	csvOpening        = "opening"
+	csvInterimOpening = "interim_opening"
+	csvMovement       = "movement"
+	csvInterimClosing = "interim_closing"
+	csvClosing        = "closing"
+)
+
 // csv writes the page as RFC 4180 has it, with the names of the columns first.
+// Movements stand between what was held of every asset before and after them.
 func (s *Statement) csv(assets *asset.Registry) ([]byte, error) {
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
@@ -150,13 +161,26 @@ func (s *Statement) csv(assets *asset.Registry) ([]byte, error) {
 			rows = append(rows, []string{s.AccountID, shape.To, h.Symbol, h.Total, h.Available, h.Locked, h.Reserved, h.PendingIn, h.InTransit})
 		}
 	} else {
-		rows = append(rows, []string{"account_id", "entry_id", "posted_at", "symbol", "amount", "balance", "other_account", "settlement_id"})
+		rows = append(rows, []string{"account_id", "line", "entry_id", "posted_at", "symbol", "amount", "balance", "other_account", "settlement_id"})
+		opening, closing := csvOpening, csvClosing
+		if s.Page > 1 {
+			opening = csvInterimOpening
+		}
+		if !s.LastPage {
+			closing = csvInterimClosing
+		}
+		for _, t := range shape.Totals {
+			rows = append(rows, []string{s.AccountID, opening, "", shape.From, t.Symbol, "", t.Opening, "", ""})
+		}
 		for _, l := range shape.Lines {
 			id := ""
 			if l.SettlementID != nil {
 				id = *l.SettlementID
 			}
-			rows = append(rows, []string{s.AccountID, l.EntryID, l.PostedAt, l.Symbol, l.Amount, l.Balance, l.OtherAccount, id})
+			rows = append(rows, []string{s.AccountID, csvMovement, l.EntryID, l.PostedAt, l.Symbol, l.Amount, l.Balance, l.OtherAccount, id})
+		}
+		for _, t := range shape.Totals {
+			rows = append(rows, []string{s.AccountID, closing, "", shape.To, t.Symbol, "", t.Closing, "", ""})
 		}
 	}
 	for _, row := range rows {

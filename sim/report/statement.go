@@ -118,6 +118,12 @@ func Make(ctx context.Context, l Ledger, assets *asset.Registry, q Query) (*Stat
 	case q.Lines < 1 || q.Lines > MaxLines:
 		return nil, sim.Invalid("limit", "must be from 1 to %d", MaxLines)
 	}
+	if cash := assets.Lookup(q.Symbol).IsCash(); q.Symbol != "" && q.Kind != Holdings && cash != (q.Kind == Cash) {
+		if cash {
+			return nil, sim.Invalid("symbol", "%q is cash: ask for a statement of cash", q.Symbol)
+		}
+		return nil, sim.Invalid("symbol", "%q is not cash: ask for a statement of transactions", q.Symbol)
+	}
 	if _, err := l.Account(ctx, q.AccountID); err != nil {
 		return nil, err
 	}
@@ -317,6 +323,9 @@ func (m *making) finish() {
 			t.Closing = b.Total()
 			m.Totals = append(m.Totals, *t)
 		}
+	}
+	if len(m.Totals) == 0 && m.Symbol != "" && m.Kind != Holdings {
+		m.Totals = []Total{{Symbol: m.Symbol}} // it was asked for by name, and nothing was ever held of it
 	}
 	slices.SortFunc(m.Holdings, func(a, b sim.SymbolBalance) int { return cmp.Compare(a.Symbol, b.Symbol) })
 	slices.SortFunc(m.Totals, func(a, b Total) int { return cmp.Compare(a.Symbol, b.Symbol) })

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/iso20022"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 )
@@ -22,17 +23,33 @@ func reference(id uuid.UUID) string {
 	return strings.ReplaceAll(id.String(), "-", "")
 }
 
-func units(a money.Amount) iso20022.Quantity {
-	return iso20022.Quantity{Kind: iso20022.DigitalTokens, Value: a}
+// counted writes a quantity as ISO 20022 counts its asset: crypto-assets in digital
+// tokens, everything else in units, which carry fewer digits.
+func counted(assets *asset.Registry, symbol string, a money.Amount) iso20022.Quantity {
+	if assets.Lookup(symbol).Kind == asset.Crypto {
+		return iso20022.Quantity{Kind: iso20022.DigitalTokens, Value: a}
+	}
+	return iso20022.Quantity{Kind: iso20022.Units, Value: a}
+}
+
+// sayable reports the first of some quantities of an asset that ISO 20022 has no room
+// for, and names the asset.
+func sayable(symbol string, quantities ...iso20022.Quantity) error {
+	for _, q := range quantities {
+		if err := q.Validate(); err != nil {
+			return sim.Invalid("format", "ISO 20022 cannot say the quantity of %q: %s", symbol, err)
+		}
+	}
+	return nil
 }
 
 // xml writes the page as ISO 20022: semt.002, semt.017 or camt.053.
-func (s *Statement) xml() ([]byte, error) {
+func (s *Statement) xml(assets *asset.Registry) ([]byte, error) {
 	switch s.Kind {
 	case Holdings:
-		return s.holdingsXML()
+		return s.holdingsXML(assets)
 	case Transactions:
-		return s.transactionsXML()
+		return s.transactionsXML(assets)
 	default:
 		return s.cashXML()
 	}
@@ -46,14 +63,18 @@ func (s *Statement) details() iso20022.StatementDetails {
 }
 
 // holdingsXML leaves cash out: that is what a statement of cash is for.
-func (s *Statement) holdingsXML() ([]byte, error) {
+func (s *Statement) holdingsXML(assets *asset.Registry) ([]byte, error) {
 	m := iso20022.HoldingsStatement{StatementDetails: s.details(), At: s.Closes}
 	for i := range s.Holdings {
 		b := &s.Holdings[i]
 		if b.Cash {
 			continue
 		}
+		units := func(a money.Amount) iso20022.Quantity { return counted(assets, b.Symbol, a) }
 		available, blocked := units(b.Available), units(b.Locked)
+		if err := sayable(b.Symbol, units(b.Total()), available, blocked, units(b.PendingIn), units(b.InTransit)); err != nil {
+			return nil, err
+		}
 		h := iso20022.Holding{Instrument: iso20022.Instrument{Symbol: b.Symbol}, Total: units(b.Total()), Available: &available, NotAvailable: &blocked}
 		for _, part := range []struct {
 			kind   iso20022.SubBalance
@@ -71,17 +92,20 @@ func (s *Statement) holdingsXML() ([]byte, error) {
 	return m.XML()
 }
 
-func (s *Statement) transactionsXML() ([]byte, error) {
+func (s *Statement) transactionsXML(assets *asset.Registry) ([]byte, error) {
 	m := iso20022.TransactionsStatement{StatementDetails: s.details(), From: s.Opens, To: s.Closes}
 	for _, t := range s.Totals {
-		opening, closing := units(t.Opening), units(t.Closing)
+		opening, closing := counted(assets, t.Symbol, t.Opening), counted(assets, t.Symbol, t.Closing)
 		moved := iso20022.InstrumentTransactions{
 			Instrument: iso20022.Instrument{Symbol: t.Symbol}, Opening: &opening, Closing: &closing,
 			OpeningIntermediate: s.Page > 1, ClosingIntermediate: !s.LastPage,
 		}
 		for i := range s.Lines {
 			if l := &s.Lines[i]; l.Entry.Symbol == t.Symbol {
-				moved.Transactions = append(moved.Transactions, l.posted())
+				if err := sayable(t.Symbol, l.posted(assets).Quantity, opening, closing); err != nil {
+					return nil, err
+				}
+				moved.Transactions = append(moved.Transactions, l.posted(assets))
 			}
 		}
 		if len(moved.Transactions) > 0 {
@@ -91,13 +115,13 @@ func (s *Statement) transactionsXML() ([]byte, error) {
 	return m.XML()
 }
 
-func (l *Line) posted() iso20022.PostedTransaction {
+func (l *Line) posted(assets *asset.Registry) iso20022.PostedTransaction {
 	p := iso20022.PostedTransaction{
 		ServicerReference: reference(l.Entry.SettlementID), Activity: iso20022.ActivitySettlement, Movement: iso20022.Receive,
-		Payment: iso20022.FreeOfPayment, Quantity: units(l.Amount), EffectiveAt: l.Entry.PostedAt, SettlementDate: iso20022.DateOf(l.Entry.PostedAt),
+		Payment: iso20022.FreeOfPayment, Quantity: counted(assets, l.Entry.Symbol, l.Amount), EffectiveAt: l.Entry.PostedAt, SettlementDate: iso20022.DateOf(l.Entry.PostedAt),
 	}
 	if l.Amount.Sign() < 0 {
-		p.Movement, p.Quantity = iso20022.Deliver, units(l.Amount.Neg())
+		p.Movement, p.Quantity = iso20022.Deliver, counted(assets, l.Entry.Symbol, l.Amount.Neg())
 	}
 	return p
 }

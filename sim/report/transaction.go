@@ -2,15 +2,19 @@ package report
 
 import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/iso20022"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 )
 
 // transactionOf returns what a settlement is about, as seen from its account.
-func transactionOf(s *sim.Settlement, quantity money.Amount) (iso20022.Transaction, error) {
+func transactionOf(s *sim.Settlement, assets *asset.Registry, quantity money.Amount) (iso20022.Transaction, error) {
 	t := iso20022.Transaction{
 		AccountID: s.AccountID, Instrument: iso20022.Instrument{Symbol: s.Symbol}, Movement: iso20022.Receive, Payment: iso20022.FreeOfPayment,
-		Quantity: units(quantity),
+		Quantity: counted(assets, s.Symbol, quantity),
+	}
+	if err := sayable(s.Symbol, t.Quantity); err != nil {
+		return t, err
 	}
 	var err error
 	if t.SettlementDate, err = iso20022.ParseDate(s.ExpectedDate); err != nil {
