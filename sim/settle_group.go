@@ -206,7 +206,13 @@ func (c *change) pend(m *Settlement, o obstacle) {
 	if m.Settlement.Status == "" {
 		m.Settlement.Status = SettlementPending
 	}
-	if m.Settlement != before && o.code != "" && o.code != before.ReasonCode && o.code != ReasonHeldOwn {
+	// What is past its date fails as its counterpart does, also where it was matched or
+	// released only afterwards. A cut-off that passes now is not dealt with here.
+	if m.Settlement.Status == SettlementPending && o.code != "" && m.Course.CutOffAt.After(c.d.now) && c.d.timingOf(m).late(m, c.d.now) {
+		m.Settlement.Status = SettlementFailing
+		c.happened(EventSettlementFailing)
+	}
+	if o.code != "" && (o.code != before.ReasonCode && o.code != ReasonHeldOwn || m.Settlement.Status == SettlementFailing && before.Status != SettlementFailing) {
 		c.step(m, m.Settlement.Status, o.code, o.text)
 	}
 }

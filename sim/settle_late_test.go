@@ -310,3 +310,18 @@ func TestTransition15AReversalNeedsTheHoldings(t *testing.T) {
 	now.accept(sim.ReverseSettlement{ID: s.ID})
 	now.wantHolding("a", "AAPL", "0", "0")
 }
+
+func TestTransition11WhatMatchesAfterItsDateFailsOnBothSides(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("b", "USD", "19000")
+	d := b.instruct(today(dvp()))
+	b.until(at(23, 15, 0))
+	b.wantState(d, "PENDING ACKNOWLEDGED UNMATCHED:CMIS FAILING:CLAT RELEASED")
+	r := b.instruct(today(rvp()))
+	b.until(at(24, 0, 0))
+	b.wantState(d, "PENDING ACKNOWLEDGED MATCHED:CLAT FAILING:LACK RELEASED")
+	b.wantState(r, "PENDING ACKNOWLEDGED MATCHED:LATE FAILING:CLAC RELEASED")
+	b.wantSteps(r, "ACKNOWLEDGED PENDING_PROCESSING:ADEA ACKNOWLEDGED MATCHED:LATE FAILING:CLAC")
+	wantAmount(t, "the penalty of who lacks the securities, before the next cut-off", b.settlement(d).Penalty, "0")
+}
