@@ -49,8 +49,12 @@ func (c *change) fail(m *Settlement) {
 	}
 	c.happened(EventSettlementFailing)
 	switch code {
-	case ReasonLack, ReasonMoney, ReasonHeldOwn, ReasonHeldBoth, ReasonFrozen:
+	case ReasonLack, ReasonMoney, ReasonHeldOwn, ReasonHeldBoth:
 		c.penalise(m, 1) // it is this side that keeps it
+	case ReasonFrozen:
+		if c.frozen(m) != "" { // both sides say so, whosever account it is
+			c.penalise(m, 1)
+		}
 	}
 }
 

@@ -325,3 +325,18 @@ func TestTransition11WhatMatchesAfterItsDateFailsOnBothSides(t *testing.T) {
 	b.wantSteps(r, "ACKNOWLEDGED PENDING_PROCESSING:ADEA ACKNOWLEDGED MATCHED:LATE FAILING:CLAC")
 	wantAmount(t, "the penalty of who lacks the securities, before the next cut-off", b.settlement(d).Penalty, "0")
 }
+
+func TestTransition11OnlyWhoseAccountIsFrozenPays(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "AAPL", "100")
+	b.give("b", "USD", "19000")
+	d, r := b.trade(with(today(dvp()), func(c *sim.Instruct) { c.Hold = true }), today(rvp()))
+	b.accept(sim.UpdateAccount{AccountID: "b", Status: sim.AccountFrozen})
+	b.accept(sim.ReleaseSettlement{ID: d})
+	b.until(at(23, 15, 0))
+	b.wantState(d, "PENDING ACKNOWLEDGED MATCHED FAILING:FROZ RELEASED")
+	b.wantState(r, "PENDING ACKNOWLEDGED MATCHED FAILING:FROZ RELEASED")
+	wantAmount(t, "the penalty of the other side", b.settlement(d).Penalty, "0")
+	wantAmount(t, "the penalty of who is frozen", b.settlement(r).Penalty, "1.9")
+}
