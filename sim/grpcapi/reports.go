@@ -23,7 +23,7 @@ func (s *reportingService) GetStatement(ctx context.Context, req *pb.GetStatemen
 	}
 	made, err := report.Make(ctx, s.custodian, s.shapes.assets, report.Query{
 		Kind: report.Kind(req.GetKind()), AccountID: req.GetAccountId(), Date: req.GetDate(), From: req.GetFrom(), To: req.GetTo(),
-		Symbol: symbol, Page: int(req.GetPage()), Lines: int(req.GetLimit()),
+		Symbol: symbol, Page: int(req.GetPage()), Lines: int(req.GetLimit()), Format: format,
 	})
 	if err != nil {
 		return nil, err

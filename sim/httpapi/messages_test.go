@@ -112,3 +112,34 @@ func TestStatementsOfMovementsHaveTheirEndsAsCSV(t *testing.T) {
 	b.must(422, "GET", cash+"&symbol=AAPL", "").expect(t, "field", "symbol")
 	b.must(422, "GET", "/api/v1/statements/transactions?account_id=fund-a&symbol=USD", "").expect(t, "field", "symbol")
 }
+
+func TestMessagesSayWhatMovedCashAndSecurities(t *testing.T) {
+	t.Parallel()
+	b := manual(t, "instant")
+	b.must(201, "POST", "/api/v1/positions", `{"account_id":"fund-a","symbol":"AAPL","quantity":"100","currency":"USD"}`)
+	b.must(201, "POST", "/api/v1/balances", `{"account_id":"fund-a","currency":"USD","available_balance":"1000"}`)
+	b.must(201, "POST", "/api/v1/balances", `{"account_id":"fund-b","currency":"USD","available_balance":"1000"}`)
+	for _, side := range []string{`"DVP","account_id":"fund-a","counterparty_account":"fund-b"`, `"RVP","account_id":"fund-b","counterparty_account":"fund-a"`} {
+		b.must(201, "POST", "/api/v1/settlements", `{"settlement_type":`+side+`,"symbol":"AAPL","quantity":"10","payment":{"currency":"USD","amount":"7"}}`)
+	}
+	b.must(201, "POST", "/api/v1/settlements", `{"settlement_type":"DEPOSIT","account_id":"fund-a","symbol":"USD","quantity":"1"}`)
+	b.must(201, "POST", "/api/v1/transfers", `{"rail":"wire_international","direction":"IN","account_id":"fund-a","symbol":"USD","quantity":"3"}`)
+	b.must(201, "POST", "/api/v1/corporate-actions", `{"id":"Q4","type":"CASH_DIVIDEND","symbol":"AAPL","record_date":"2026-11-24","payment_date":"2026-11-26","rate":"0.25","currency":"USD"}`)
+	b.must(201, "POST", "/api/v1/corporate-actions", `{"id":"S2","type":"SPLIT","symbol":"AAPL","record_date":"2026-11-25","payment_date":"2026-11-26","new_units":"2","old_units":"1"}`)
+	b.must(200, "POST", "/clock/advance", `{"to":"2026-11-27T12:00:00Z"}`)
+	cash := b.must(200, "GET", "/api/v1/statements/cash?account_id=fund-a&from=2026-11-23&format=xml", "").text
+	codes := []string{"<Prtry>", "TRAD", "OTHR", "XBCT", "DVCA"}
+	for _, code := range codes {
+		at := strings.Index(cash, code)
+		if at < 0 {
+			t.Fatalf("%s is not where it belongs, behind what came before: %s", code, cash)
+		}
+		cash = cash[at:]
+	}
+	moved := b.must(200, "GET", "/api/v1/statements/transactions?account_id=fund-a&from=2026-11-23&format=xml", "").text
+	for _, part := range []string{"APMT", "<Cd>CORP</Cd>", "<CorpActnEvtId>S2</CorpActnEvtId>"} {
+		if !strings.Contains(moved, part) {
+			t.Errorf("there is no %s in %s", part, moved)
+		}
+	}
+}

@@ -152,7 +152,7 @@ func statement(kind report.Kind) func(*call) error {
 			Kind: kind, AccountID: q.Text("account_id", sim.MaxIdentifier), Date: q.Text("date", dateChars),
 			Symbol: q.Text("symbol", sim.MaxSymbol),
 		}
-		format := report.Format(q.Choice("format", report.Formats()))
+		wanted.Format = report.Format(q.Choice("format", report.Formats()))
 		if kind != report.Holdings {
 			wanted.From, wanted.To = q.Text("from", dateChars), q.Text("to", dateChars)
 			wanted.Page = q.Int("page", 1, report.MaxPages, 1)
@@ -167,7 +167,7 @@ func statement(kind report.Kind) func(*call) error {
 		if err != nil {
 			return err
 		}
-		content, mediaType, err := made.Write(format, c.Assets)
+		content, mediaType, err := made.Write(wanted.Format, c.Assets)
 		if err != nil {
 			return err
 		}

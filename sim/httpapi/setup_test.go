@@ -96,6 +96,8 @@ func (unmetered) RecordReload()                            {}
 // forgetful keeps no cursors.
 type forgetful struct{}
 
+func (forgetful) Added(context.Context) (map[string]webhook.State, error) { return nil, nil }
+
 func (forgetful) Load(context.Context, string) (webhook.State, bool, error) {
 	return webhook.State{}, false, nil
 }

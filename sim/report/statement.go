@@ -64,6 +64,9 @@ type Query struct {
 	// Page counts from 1, Lines is how many movements a page has; zero means 1 and
 	// [DefaultLines].
 	Page, Lines int
+	// Format is how the statement is to be written: ISO 20022 says more of each
+	// movement, which is read for it alone.
+	Format Format
 }
 
 // Statement is one page of a statement.
@@ -81,6 +84,8 @@ type Statement struct {
 	Totals   []Total
 	Lines    []Line
 	LastPage bool
+
+	causes map[uint64]cause // by the events' sequence numbers
 }
 
 // Total is what an account held of an asset at the ends of a page: available
@@ -142,7 +147,13 @@ func Make(ctx context.Context, l Ledger, assets *asset.Registry, q Query) (*Stat
 	if s.Sequence, err = before(ctx, l, s.Closes); err != nil {
 		return nil, err
 	}
-	return s, m.read(ctx, l)
+	if err := m.read(ctx, l); err != nil {
+		return nil, err
+	}
+	if q.Format == FormatXML {
+		return s, s.findCauses(ctx, l)
+	}
+	return s, nil
 }
 
 // period works out the ends of the period.

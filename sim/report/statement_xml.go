@@ -102,10 +102,10 @@ func (s *Statement) transactionsXML(assets *asset.Registry) ([]byte, error) {
 		}
 		for i := range s.Lines {
 			if l := &s.Lines[i]; l.Entry.Symbol == t.Symbol {
-				if err := sayable(t.Symbol, l.posted(assets).Quantity, opening, closing); err != nil {
+				if err := sayable(t.Symbol, s.posted(assets, l).Quantity, opening, closing); err != nil {
 					return nil, err
 				}
-				moved.Transactions = append(moved.Transactions, l.posted(assets))
+				moved.Transactions = append(moved.Transactions, s.posted(assets, l))
 			}
 		}
 		if len(moved.Transactions) > 0 {
@@ -115,7 +115,7 @@ func (s *Statement) transactionsXML(assets *asset.Registry) ([]byte, error) {
 	return m.XML()
 }
 
-func (l *Line) posted(assets *asset.Registry) iso20022.PostedTransaction {
+func (s *Statement) posted(assets *asset.Registry, l *Line) iso20022.PostedTransaction {
 	p := iso20022.PostedTransaction{
 		ServicerReference: reference(l.Entry.SettlementID), Activity: iso20022.ActivitySettlement, Movement: iso20022.Receive,
 		Payment: iso20022.FreeOfPayment, Quantity: counted(assets, l.Entry.Symbol, l.Amount), EffectiveAt: l.Entry.PostedAt, SettlementDate: iso20022.DateOf(l.Entry.PostedAt),
@@ -123,6 +123,7 @@ func (l *Line) posted(assets *asset.Registry) iso20022.PostedTransaction {
 	if l.Amount.Sign() < 0 {
 		p.Movement, p.Quantity = iso20022.Deliver, counted(assets, l.Entry.Symbol, l.Amount.Neg())
 	}
+	s.causes[l.Entry.Sequence].describe(&p)
 	return p
 }
 
@@ -153,7 +154,7 @@ func (s *Statement) cashXML() ([]byte, error) {
 		day := iso20022.DateOf(l.Entry.PostedAt)
 		m.Entries = append(m.Entries, iso20022.CashEntry{
 			Reference: entryID(&l.Entry), Amount: l.Amount, Status: iso20022.EntryBooked, BookingDate: day, ValueDate: day,
-			ServicerReference: reference(l.Entry.SettlementID), Code: iso20022.CodeSecuritiesTrade,
+			ServicerReference: reference(l.Entry.SettlementID), Code: s.causes[l.Entry.Sequence].bankCode(l.Amount.Sign() > 0),
 		})
 	}
 	return m.XML()
