@@ -100,8 +100,9 @@ func show(assets *asset.Registry, symbol string, a money.Amount) string {
 }
 
 func (s *Statement) shape(assets *asset.Registry) *Shape {
+	from, to := s.ends()
 	out := &Shape{
-		Kind: string(s.Kind), AccountID: s.AccountID, From: stamp(s.Opens), To: stamp(s.Closes), Sequence: s.Sequence,
+		Kind: string(s.Kind), AccountID: s.AccountID, From: stamp(from), To: stamp(to), Sequence: s.Sequence,
 		Page: s.Page, LastPage: s.LastPage,
 	}
 	for i := range s.Holdings {

@@ -344,3 +344,16 @@ func (m *making) finish() {
 		m.Opens = m.Closes
 	}
 }
+
+// ends returns the ends of the period as statements show them. Closes excludes
+// its instant, so it lies just behind now where the period has not ended.
+func (s *Statement) ends() (from, to time.Time) {
+	from, to = s.Opens, s.Closes
+	if to.After(s.Now) {
+		to = s.Now
+	}
+	if from.After(to) {
+		from = to
+	}
+	return from, to
+}

@@ -64,7 +64,8 @@ func (s *Statement) details() iso20022.StatementDetails {
 
 // holdingsXML leaves cash out: that is what a statement of cash is for.
 func (s *Statement) holdingsXML(assets *asset.Registry) ([]byte, error) {
-	m := iso20022.HoldingsStatement{StatementDetails: s.details(), At: s.Closes}
+	_, at := s.ends()
+	m := iso20022.HoldingsStatement{StatementDetails: s.details(), At: at}
 	for i := range s.Holdings {
 		b := &s.Holdings[i]
 		if b.Cash {
@@ -93,7 +94,8 @@ func (s *Statement) holdingsXML(assets *asset.Registry) ([]byte, error) {
 }
 
 func (s *Statement) transactionsXML(assets *asset.Registry) ([]byte, error) {
-	m := iso20022.TransactionsStatement{StatementDetails: s.details(), From: s.Opens, To: s.Closes}
+	from, to := s.ends()
+	m := iso20022.TransactionsStatement{StatementDetails: s.details(), From: from, To: to}
 	for _, t := range s.Totals {
 		opening, closing := counted(assets, t.Symbol, t.Opening), counted(assets, t.Symbol, t.Closing)
 		moved := iso20022.InstrumentTransactions{
@@ -140,9 +142,10 @@ func (s *Statement) cashXML() ([]byte, error) {
 		total = s.Totals[0]
 	}
 	id := strconv.FormatUint(s.Sequence, 10)
+	from, to := s.ends()
 	m := iso20022.CashStatement{
 		MessageID: id + "-" + strconv.Itoa(s.Page), CreatedAt: s.Now, Page: iso20022.Page{Number: s.Page, Last: s.LastPage},
-		StatementID: id, From: s.Opens, To: s.Closes, AccountID: s.AccountID, Currency: total.Symbol,
+		StatementID: id, From: from, To: to, AccountID: s.AccountID, Currency: total.Symbol,
 		Opening: total.Opening, Closing: total.Closing,
 		OpeningDate: iso20022.DateOf(s.Opens), ClosingDate: iso20022.DateOf(s.Closes.Add(-time.Microsecond)),
 	}
