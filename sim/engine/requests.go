@@ -219,6 +219,9 @@ func (e *Engine) answer(ctx context.Context, deadline time.Time, command sim.Com
 		result, err := e.recall(ctx, deadline, d.Result.Sequence)
 		return Answer{result, err}
 	default:
+		if d.Err.Code == sim.CodeLimitReached {
+			e.cfg.Metrics.RecordRefused(string(d.Err.Code))
+		}
 		return Answer{Err: e.explain(ctx, command, d.Err)}
 	}
 }
