@@ -138,8 +138,10 @@ func (e *Engine) submit(ctx context.Context, deadline time.Time, c *call) error 
 		}
 		return err
 	case <-c.timer.C:
+		c.left.Store(true)
 		return e.interrupted(context.DeadlineExceeded)
 	case <-ctx.Done():
+		c.left.Store(true)
 		return e.interrupted(ctx.Err())
 	}
 }
