@@ -206,6 +206,11 @@ func (s *State) beginAdvance(now time.Time, c AdvanceClock) *Error {
 	return nil
 }
 
+// ForgoAdvance ends an advance of the clock that is under way, for want of anybody
+// who waits for it. What was done stays done, and instance time stays where that
+// led to: the same command, given again, goes on from there to the same end.
+func (s *State) ForgoAdvance() { s.advance = advance{} }
+
 // advanceTarget returns the instance time that an advance goes to.
 func (s *State) advanceTarget(now time.Time, c AdvanceClock) (time.Time, *Error) {
 	if s.clock.Mode != ClockManual {

@@ -255,3 +255,24 @@ func TestPositionsAreCountedOnceWhereTimeStandsStill(t *testing.T) {
 type still struct{}
 
 func (still) Now() time.Time { return time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC) }
+
+func TestRefusalsAtALimitOfTheBooksAreCounted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, memory.NewStore(), func(c *engine.Config) { c.Rules.MaxAccounts = 1 })
+		b.must(sim.OpenAccount{AccountID: "a", Type: sim.AccountMaster})
+		_, err := b.do(sim.OpenAccount{AccountID: "a", Type: sim.AccountMaster})
+		b.wantCode(err, sim.CodeAlreadyExists)
+		if n := b.metrics.refused.Load(); n != 0 {
+			t.Errorf("%d refusals are counted that had nothing to do with capacity", n)
+		}
+		_, err = b.do(sim.OpenAccount{AccountID: "b", Type: sim.AccountMaster})
+		b.wantCode(err, sim.CodeLimitReached)
+		for _, a := range b.DoAll(context.Background(), []sim.Request{{Command: sim.OpenAccount{AccountID: "c", Type: sim.AccountMaster}}}) {
+			b.wantCode(a.Err, sim.CodeLimitReached)
+		}
+		if n := b.metrics.refused.Load(); n != 2 {
+			t.Errorf("%d refusals are counted, not 2", n)
+		}
+		b.wantFinish()
+	})
+}

@@ -144,6 +144,68 @@ func TestAnAdvanceThatTheStoreInterruptsIsCompletedByItsRetry(t *testing.T) {
 	}
 }
 
+// An advance to the far end of time, with work due on every minute of the way,
+// would keep everybody else waiting for as long as it takes.
+func TestAnAdvanceThatNobodyWaitsForStops(t *testing.T) {
+	for name, leave := range map[string]bool{"the caller leaves": true, "the time for an answer is up": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				store := memory.NewStore()
+				b := start(t, store, smallBatches, func(c *engine.Config) {
+					c.Limits.Request = time.Second
+					c.Rules.Reconciliation.Interval = time.Minute
+				}).manual(0)
+				b.must(sim.AddFault{Effect: sim.FaultEffect{Book: &sim.BookFault{Symbol: "BTC", Amount: amount("1")}}})
+				b.journal.hook(func(j *journal) {
+					j.onAppend = func(_ context.Context, _ *sim.Batch, next func() error) error {
+						time.Sleep(10 * time.Millisecond)
+						return next()
+					}
+				})
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				advance := sim.Request{Command: sim.AdvanceClock{By: 100 * time.Hour}, IdempotencyKey: "k"}
+				advanced := later(func() error {
+					_, err := b.Do(ctx, advance)
+					return err
+				})
+				if leave {
+					time.Sleep(100 * time.Millisecond)
+					cancel()
+					if err := <-advanced; !errors.Is(err, context.Canceled) {
+						t.Errorf("the caller who left is answered %v", err)
+					}
+				} else {
+					b.wantCode(<-advanced, sim.CodeUnavailable)
+				}
+				_, now, _, err := b.Clock(context.Background())
+				if err != nil || !now.After(noon) || !now.Before(noon.Add(100*time.Hour)) {
+					t.Errorf("instance time is %s, %v, not in the middle of the advance", now, err)
+				}
+				b.must(deposit("a"))
+				attempts := 1
+				for ; err == nil && attempts < 100; attempts++ {
+					r, err := b.Do(context.Background(), advance)
+					if err == nil {
+						setting, err := r.Document.Clock()
+						if err != nil || !setting.Instant.Equal(noon.Add(100*time.Hour)) {
+							t.Errorf("the retry came to %+v, %v", setting, err)
+						}
+						break
+					}
+					b.wantCode(err, sim.CodeUnavailable)
+				}
+				if attempts == 100 {
+					t.Error("retries do not come to the end")
+				}
+				b.journal.hook(func(j *journal) { j.onAppend = nil })
+				b.wantFinish()
+				wantVerified(t, store)
+			})
+		})
+	}
+}
+
 func TestCommandsBehindAnAdvanceComeAfterIt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := start(t, memory.NewStore(), smallBatches).manual(40)

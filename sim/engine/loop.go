@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
@@ -23,6 +24,9 @@ type call struct {
 	// done receives one error: nil once the answer is durable. Nobody but the
 	// caller touches the call after that.
 	done chan error
+
+	// left is set when the caller waits no longer.
+	left atomic.Bool
 
 	timer   *time.Timer     // the caller's
 	one     [1]sim.Request  // room for a lone request
@@ -122,7 +126,10 @@ func (s *session) work(g *group) error {
 	before := len(g.events)
 	if c := s.held; c != nil {
 		s.held = nil
-		if err := s.take(g, c); err != nil {
+		if c.left.Load() {
+			// Work may be due for a century, and everybody else waits behind it.
+			s.state.ForgoAdvance()
+		} else if err := s.take(g, c); err != nil {
 			return err
 		}
 	}
@@ -188,7 +195,8 @@ func (s *session) mark(g *group, before int) {
 }
 
 // take decides a call into the group. A call for which work is due that the
-// group has no room for is held back until there is a new group.
+// group has no room for is held back until there is a new group, or until its
+// caller leaves, who then does not know how far it came.
 func (s *session) take(g *group, c *call) error {
 	whole, err := s.decide(g, c)
 	if !whole && err == nil {

@@ -138,8 +138,10 @@ func (e *Engine) submit(ctx context.Context, deadline time.Time, c *call) error 
 		}
 		return err
 	case <-c.timer.C:
+		c.left.Store(true)
 		return e.interrupted(context.DeadlineExceeded)
 	case <-ctx.Done():
+		c.left.Store(true)
 		return e.interrupted(ctx.Err())
 	}
 }
@@ -219,6 +221,9 @@ func (e *Engine) answer(ctx context.Context, deadline time.Time, command sim.Com
 		result, err := e.recall(ctx, deadline, d.Result.Sequence)
 		return Answer{result, err}
 	default:
+		if d.Err.Code == sim.CodeLimitReached {
+			e.cfg.Metrics.RecordRefused(string(d.Err.Code))
+		}
 		return Answer{Err: e.explain(ctx, command, d.Err)}
 	}
 }

@@ -2,13 +2,18 @@ package grpcapi_test
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
 )
 
 // drop forgets a call's answer.
@@ -129,4 +134,67 @@ func TestTotalAndPartsOfAnOpeningMayBothBeGiven(t *testing.T) {
 	if p.GetQuantity() != "3" || p.GetAvailableQuantity() != "2" || p.GetLockedQuantity() != "1" {
 		t.Errorf("opened %v", p)
 	}
+}
+
+// raw sends bytes as they are, and takes no notice of what comes back.
+type raw struct{}
+
+func (raw) Marshal(v any) ([]byte, error)   { return *v.(*[]byte), nil }
+func (raw) Unmarshal(_ []byte, _ any) error { return nil }
+func (raw) Name() string                    { return "proto" }
+
+func TestRequestsThatCannotBeReadAreTheCallersFault(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Int64
+	b := setup(t, func(o *grpcapi.Options) {
+		o.Unary = append(o.Unary, func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			answer, err := next(ctx, req)
+			if status.Code(err) == codes.InvalidArgument {
+				seen.Add(1)
+			}
+			return answer, err
+		})
+		o.Stream = append(o.Stream, func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			err := next(srv, stream)
+			if status.Code(err) == codes.InvalidArgument {
+				seen.Add(1)
+			}
+			return err
+		})
+	})
+	for name, c := range map[string]struct {
+		body   []byte
+		stream bool // whether the stream cannot read it either, which has no text
+	}{
+		"text that is not UTF-8": {[]byte{0x0a, 3, 0xff, 0xfe, 0xfd}, false},
+		"no message":             {[]byte{0xff, 0xff, 0xff, 0xff, 0xff}, true},
+		"cut off":                {[]byte{0x0a, 100, 'x'}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body, calls := c.body, int64(1)
+			before := seen.Load()
+			err := b.conn.Invoke(t.Context(), pb.CustodianService_CreateAccount_FullMethodName, &body, &body, grpc.ForceCodec(raw{}))
+			refused(t, err).check(t, codes.InvalidArgument, "malformed_request", "")
+			if c.stream {
+				calls++
+				refused(t, watchRaw(t, b.conn, body)).check(t, codes.InvalidArgument, "malformed_request", "")
+			}
+			if n := seen.Load() - before; n != calls {
+				t.Errorf("the interceptors saw %d of %d refusals", n, calls)
+			}
+		})
+	}
+}
+
+// watchRaw begins a stream with bytes as they are, and returns how it ends.
+func watchRaw(t *testing.T, conn *grpc.ClientConn, body []byte) error {
+	t.Helper()
+	stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, pb.ReportingService_WatchEvents_FullMethodName, grpc.ForceCodec(raw{}))
+	if err == nil {
+		err = errors.Join(stream.SendMsg(&body), stream.CloseSend())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream.RecvMsg(&body)
 }

@@ -123,6 +123,7 @@ func New(o Options) *Server {
 	s := &Server{options: o, health: health.NewServer(), drained: make(chan struct{})}
 	s.ending, s.end = context.WithCancelCause(o.Context)
 	s.grpc = grpc.NewServer(
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainUnaryInterceptor(append(o.Unary[:len(o.Unary):len(o.Unary)], s.guardUnary)...),
 		grpc.ChainStreamInterceptor(append(o.Stream[:len(o.Stream):len(o.Stream)], s.guardStream)...),
 		grpc.MaxRecvMsgSize(o.Limits.MaxRecvBytes),
@@ -138,14 +139,15 @@ func New(o Options) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
 	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, logger: o.Logger}
-	custodianpb.RegisterCustodianServiceServer(s.grpc, &custodianService{face: f})
-	custodianpb.RegisterSettlementServiceServer(s.grpc, &settlementService{face: f})
-	custodianpb.RegisterTransferServiceServer(s.grpc, &transferService{face: f})
-	custodianpb.RegisterReportingServiceServer(s.grpc, &reportingService{face: f})
-	custodianpb.RegisterCorporateActionServiceServer(s.grpc, &corporateActionService{face: f})
-	custodianpb.RegisterWebhookServiceServer(s.grpc, &webhookService{face: f, webhooks: o.Webhooks})
-	custodianpb.RegisterClockServiceServer(s.grpc, &clockService{face: f})
-	custodianpb.RegisterChaosServiceServer(s.grpc, &chaosService{face: f})
+	services := registrar{s.grpc}
+	custodianpb.RegisterCustodianServiceServer(services, &custodianService{face: f})
+	custodianpb.RegisterSettlementServiceServer(services, &settlementService{face: f})
+	custodianpb.RegisterTransferServiceServer(services, &transferService{face: f})
+	custodianpb.RegisterReportingServiceServer(services, &reportingService{face: f})
+	custodianpb.RegisterCorporateActionServiceServer(services, &corporateActionService{face: f})
+	custodianpb.RegisterWebhookServiceServer(services, &webhookService{face: f, webhooks: o.Webhooks})
+	custodianpb.RegisterClockServiceServer(services, &clockService{face: f})
+	custodianpb.RegisterChaosServiceServer(services, &chaosService{face: f})
 	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetServing(false)

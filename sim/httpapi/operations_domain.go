@@ -75,7 +75,7 @@ func clockOperations() []operation {
 		{Operation: openapi.Operation{Method: http.MethodPut, Path: "/clock", ID: "setClock", Tag: tag, Summary: "Set the clock",
 			Description: "Instance time never runs backwards.", Body: request.Clock{}, Answers: ok("The clock as it is now.", view.Clock{})}, serve: setClock},
 		post("/clock/advance", "advanceClock", tag, "Advance a manual clock",
-			"Does all work that becomes due on the way, and answers once every effect is durable and visible.",
+			"Does all work that becomes due on the way, and answers once every effect is durable and visible. It stops where its caller waits no longer, or the time for an answer is up; the same call, given again, goes on from there to the same end.",
 			request.Advance{}, false, ok("Where the clock is now.", view.Advance{}), advanceClock),
 	}
 	return steady(all)

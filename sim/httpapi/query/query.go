@@ -8,7 +8,10 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
@@ -62,11 +65,16 @@ func (q *Values) fail(err error) {
 // Has reports whether a parameter was given.
 func (q *Values) Has(name string) bool { return q.values.Has(name) }
 
-// Text returns a parameter of at most limit characters, or "".
+// Text returns a parameter of at most limit printable characters, or "". Nothing
+// that a store holds has others, and PostgreSQL takes them for an error.
 func (q *Values) Text(name string, limit int) string {
 	v := q.values.Get(name)
 	if len(v) > limit && len([]rune(v)) > limit {
 		q.fail(problem.Invalid(name, fmt.Sprintf("is too long: at most %d characters are allowed", limit)))
+		return ""
+	}
+	if !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		q.fail(problem.Invalid(name, "must be printable text"))
 		return ""
 	}
 	return v

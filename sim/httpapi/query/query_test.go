@@ -46,6 +46,8 @@ func TestParametersAtFaultAreNamed(t *testing.T) {
 		"repeated":       {"limit=1&limit=2", "limit", "more than once"},
 		"empty":          {"symbol=", "symbol", "is empty"},
 		"too long":       {"symbol=abcdef", "symbol", "at most 5"},
+		"control":        {"symbol=a%00b", "symbol", "printable"},
+		"no UTF-8":       {"symbol=%ff", "symbol", "printable"},
 		"no number":      {"limit=many", "limit", "from 1 to 10"},
 		"too low":        {"limit=0", "limit", "from 1 to 10"},
 		"too high":       {"limit=11", "limit", "from 1 to 10"},
