@@ -298,7 +298,12 @@ func (s *Settlement) matter() matter {
 // unreserveGroup releases what a settlement and what settles together with it
 // have reserved.
 func (c *change) unreserveGroup(s *Settlement) {
-	if !s.Course.UnderWay.IsZero() {
-		c.unreserve(c.group(s))
+	if s.Course.UnderWay.IsZero() {
+		return
+	}
+	g := c.group(s)
+	c.unreserve(g)
+	for _, m := range g.members {
+		c.schedule(m)
 	}
 }

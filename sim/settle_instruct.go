@@ -120,16 +120,18 @@ func (c *Instruct) rejection(ch *change, s *Settlement, a asset.Asset, ulnk stri
 }
 
 // regroup makes sure that what a new instruction is linked WITH settles together
-// with it: what that has reserved without it is released.
+// with it, and what is to settle after it does not before: what they have reserved
+// without it is released.
 func (c *change) regroup(s *Settlement) *Error {
 	if s.Terms == nil {
 		return nil
 	}
 	for _, l := range s.Terms.Links {
-		if l.Type == LinkWith {
-			if other := c.external(l.ExternalID); other != nil {
-				c.unreserveGroup(other)
-			}
+		if l.Type != LinkWith && l.Type != LinkBefore {
+			continue
+		}
+		if other := c.external(l.ExternalID); other != nil {
+			c.unreserveGroup(other)
 		}
 	}
 	if g := c.group(s); len(g.members) > 2*MaxGroup {

@@ -129,6 +129,25 @@ func TestAGroupIsReleasedWhenOneOfItIsHeld(t *testing.T) {
 	b.wantHolding("b", "USD", "60", "0")
 }
 
+func TestWhatIsReservedWaitsForWhatIsToSettleBeforeIt(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "USD", "100")
+	first := b.instruct(named(pay("a", "b", "10"), "first"))
+	b.wantReserved("a", "USD", "90", "10")
+	before := b.instruct(named(with(pay("a", "c", "20"), func(c *sim.Instruct) { c.Hold = true }), "before", linkTo(sim.LinkBefore, "first")))
+	b.wait(0)
+	b.wantState(first, "PENDING ACKNOWLEDGED PENDING:LINK RELEASED")
+	b.wantReserved("a", "USD", "100", "0")
+	b.wait(time.Hour)
+	b.wantState(first, "PENDING ACKNOWLEDGED PENDING:LINK RELEASED")
+	b.accept(sim.ReleaseSettlement{ID: before})
+	b.wait(15 * time.Minute)
+	b.wantState(before, "COMPLETED ACKNOWLEDGED SETTLED RELEASED")
+	b.wait(15 * time.Minute)
+	b.wantState(first, "COMPLETED ACKNOWLEDGED SETTLED RELEASED")
+}
+
 func TestLinksAreBounded(t *testing.T) {
 	t.Parallel()
 	b := custodian(t, nil)
