@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -27,18 +29,65 @@ type stream struct {
 	lines    *bufio.Scanner
 }
 
-func (b *bundle) serve(t *testing.T) *httptest.Server {
-	server := httptest.NewUnstartedServer(b.handler)
-	// A stream must outlive what bounds other requests.
-	server.Config.ReadTimeout, server.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
-	server.Start()
-	t.Cleanup(server.Close)
-	return server
+// timeout bounds the reading and the writing of the requests that are no streams.
+const timeout = 50 * time.Millisecond
+
+// serve runs a server whose connections are in memory, for a test in a synctest
+// bubble: however busy the machine, the server's timeouts are up when the test
+// lets the time pass, and not before.
+func (b *bundle) serve(t *testing.T) *http.Client {
+	listener := pipes{make(chan net.Conn), make(chan struct{})}
+	server := &http.Server{Handler: b.handler, ReadTimeout: timeout, WriteTimeout: timeout}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	transport := &http.Transport{DialContext: listener.dial}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("the server: %v", err)
+		}
+	})
+	return &http.Client{Transport: transport}
 }
 
-func follow(t *testing.T, server *httptest.Server, query, lastID string) *stream {
+// pipes is a listener on connections in memory. The server closes it once.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (p pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p pipes) Close() error {
+	close(p.closed)
+	return nil
+}
+
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "custodian", Net: "pipe"} }
+
+func follow(t *testing.T, client *http.Client, query, lastID string) *stream {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/v1/events"+query, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://custodian/api/v1/events"+query, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +95,7 @@ func follow(t *testing.T, server *httptest.Server, query, lastID string) *stream
 	if lastID != "" {
 		r.Header.Set("Last-Event-ID", lastID)
 	}
-	response, err := server.Client().Do(r)
+	response, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,24 +129,28 @@ func (s *stream) next() (id uint64, name string, data map[string]any) {
 
 func TestStreamsHaveEveryEventOnceAndResume(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, streamsHaveEveryEventOnceAndResume)
+}
+
+func streamsHaveEveryEventOnceAndResume(t *testing.T) {
 	b := setup(t, nil)
-	server := b.serve(t)
+	client := b.serve(t)
 	open := func(i int) { b.must(201, "POST", "/api/v1/accounts", fmt.Sprintf(`{"account_id":"a%d"}`, i)) }
 	for i := range 5 {
 		open(i)
 	}
-	s := follow(t, server, "?after=1", "")
+	s := follow(t, client, "?after=1", "")
 	if s.response.StatusCode != 200 || s.response.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("answered %d, %s", s.response.StatusCode, s.response.Header.Get("Content-Type"))
 	}
-	resumed := follow(t, server, "?after=1", "3") // Last-Event-ID stands above after
-	// The stream goes on well past the timeouts of the server.
-	began, opened := time.Now(), 5
-	for time.Since(began) < 300*time.Millisecond || opened < 20 {
-		open(opened)
-		opened++
-	}
-	for want := uint64(2); want <= uint64(opened); want++ {
+	resumed := follow(t, client, "?after=1", "3") // Last-Event-ID stands above after
+	for want := uint64(2); want <= 20; want++ {
+		if want == 6 { // the stream goes on well past the timeouts of the server
+			time.Sleep(10 * timeout)
+			for i := 5; i < 20; i++ {
+				open(i)
+			}
+		}
 		id, name, data := s.next()
 		if id != want || name != "account.opened" || data["sequence"] != float64(want) || data["type"] != name || data["hash"] == "" {
 			t.Fatalf("event %d %s %v, want %d", id, name, data, want)
@@ -110,11 +163,15 @@ func TestStreamsHaveEveryEventOnceAndResume(t *testing.T) {
 
 func TestStreamsEndWithTheInstance(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, streamsEndWithTheInstance)
+}
+
+func streamsEndWithTheInstance(t *testing.T) {
 	instance, end := context.WithCancel(t.Context())
 	b := setup(t, func(o *httpapi.Options) { o.Context = instance })
-	server := b.serve(t)
+	client := b.serve(t)
 	b.must(201, "POST", "/api/v1/accounts", openAccount)
-	s := follow(t, server, "", "")
+	s := follow(t, client, "", "")
 	if id, _, _ := s.next(); id != 1 {
 		t.Fatalf("event %d", id)
 	}
@@ -128,10 +185,14 @@ func TestStreamsEndWithTheInstance(t *testing.T) {
 
 func TestStreamsAreBoundedInNumber(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, streamsAreBoundedInNumber)
+}
+
+func streamsAreBoundedInNumber(t *testing.T) {
 	b := setup(t, func(o *httpapi.Options) { o.Limits.MaxStreams, o.Limits.MaxInFlight = 1, 1 })
-	server := b.serve(t)
+	client := b.serve(t)
 	b.must(201, "POST", "/api/v1/accounts", openAccount)
-	follow(t, server, "", "").next()
+	follow(t, client, "", "").next()
 	b.must(429, "GET", "/api/v1/events", "", "Accept", "text/event-stream").expect(t, "code", "overloaded")
 	b.must(200, "GET", "/api/v1/events", "") // a stream takes no place from other requests
 }
