@@ -28,8 +28,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds every wait of a test, generously: the machine may be busy.
-const patience = time.Minute
+// patience bounds every wait of a test, and testPatience a test with all of its
+// waits; generously: the machine may be busy.
+const (
+	patience     = time.Minute
+	testPatience = 5 * time.Minute
+)
 
 var discard = slog.New(slog.DiscardHandler)
 
@@ -37,7 +41,7 @@ var discard = slog.New(slog.DiscardHandler)
 type harness struct {
 	*Supervisor
 	t       *testing.T
-	ctx     context.Context // the test's patience
+	ctx     context.Context // ends with testPatience
 	metrics *obs.Registry
 	stop    context.CancelFunc
 	ran     chan error
@@ -105,7 +109,7 @@ func open(t *testing.T, o options) *harness {
 	if o.logger == nil {
 		o.logger = discard
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testPatience)
 	t.Cleanup(cancel)
 	h := &harness{t: t, ctx: ctx, metrics: obs.NewRegistry(), ran: make(chan error, 1)}
 	s, err := Open(ctx, Options{Config: o.config, Load: o.load, Metrics: h.metrics, Logger: o.logger, Version: "test"})
@@ -146,10 +150,12 @@ func (h *harness) until(what string, met func() bool) {
 	h.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
 	for !met() {
 		select {
 		case <-tick.C:
-		case <-h.ctx.Done():
+		case <-deadline.C:
 			h.t.Fatalf("waited in vain until %s; instances: %+v", what, h.List())
 		}
 	}
