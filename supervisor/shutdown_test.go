@@ -15,9 +15,10 @@ import (
 
 func TestShutdownDrainsAllAtOnce(t *testing.T) {
 	t.Parallel()
+	const count, grace = 10, time.Second
 	c := testConfig(t)
-	c.Defaults.DrainGrace = config.Duration(time.Second)
-	for n := range 10 {
+	c.Defaults.DrainGrace = config.Duration(grace)
+	for n := range count {
 		c.Instances = append(c.Instances, entry(t, fmt.Sprintf("custodian-%d", n)))
 	}
 	h := launch(t, options{config: c})
@@ -32,8 +33,8 @@ func TestShutdownDrainsAllAtOnce(t *testing.T) {
 	}
 	start := time.Now()
 	h.end()
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("ten drains of a second each took %s", took)
+	if took := time.Since(start); took >= count*grace {
+		t.Errorf("%d drains of %s each took %s, as long as one after the other", count, grace, took)
 	}
 	for _, s := range h.List() {
 		if s.State != StateDrained || !refuses(s.HTTPAddr) {
@@ -58,7 +59,7 @@ func TestShutdownIsNotHeldUpByALongerDrainUnderWay(t *testing.T) {
 	h.awaitState("one", StateDraining)
 	start := time.Now()
 	h.end()
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > patience { // the drain's grace is an hour
 		t.Errorf("the shutdown took %s", took)
 	}
 }
@@ -82,7 +83,7 @@ func TestForceCutsAStuckDrainAtOnce(t *testing.T) {
 	start := time.Now()
 	h.Force()
 	h.end()
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > patience { // the drain's grace is an hour
 		t.Errorf("it took %s", took)
 	}
 }
@@ -132,7 +133,7 @@ func TestTwoHundredInstancesStartAndDrainTogether(t *testing.T) {
 	h.end()
 	drained := time.Since(start)
 	t.Logf("%d instances in memory: started in %s, drained in %s", count, started, drained)
-	if started > 20*time.Second || drained > 20*time.Second {
+	if started > patience || drained > patience {
 		t.Error("that is far too slow")
 	}
 }
@@ -149,7 +150,7 @@ func TestManyHandsOnFewInstances(t *testing.T) {
 	for n := range entries {
 		entries[n] = entry(t, fmt.Sprintf("custodian-%d", n))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testPatience)
 	defer cancel()
 	var group sync.WaitGroup
 	for hand := range hands {
