@@ -94,6 +94,15 @@ simulate: ## Run seeded histories with independent books beside them (SEEDS=n, F
 	$(GO) test ./sim/simulation -v -run 'Histories' -count=1 -timeout 0 $(ARGS) \
 		-args -simulate.seeds=$(SEEDS) -simulate.from=$(FROM) -simulate.steps=$(STEPS) -simulate.version='$(VERSION)'
 
+# Kills: make torture ROUNDS=200 SEED=17
+ROUNDS ?= 200
+SEED   ?= 0
+
+.PHONY: torture
+torture: services $(TEST_SERVERS) ## Kill the supervisor under load again and again and check the books (ROUNDS=n, SEED=s)
+	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
+		-args -torture.rounds=$(ROUNDS) -torture.seed=$(SEED)
+
 .PHONY: bench
 bench: services build ## Measure the program next to its references (ROW=settle,add,idle for some); JSON in bench-results/
 	@mkdir -p bench-results

@@ -80,8 +80,22 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
+// entry is an instance to configure: its name and what its entry says beside its
+// ports, as members of a YAML object.
+type entry struct{ name, settings string }
+
 // supervise starts a supervisor with the named instances.
 func supervise(t *testing.T, instances ...string) *supervised {
+	t.Helper()
+	entries := make([]entry, len(instances))
+	for i, name := range instances {
+		entries[i] = entry{name: name}
+	}
+	return superviseAll(t, entries)
+}
+
+// superviseAll starts a supervisor with instances that are not all alike.
+func superviseAll(t *testing.T, instances []entry) *supervised {
 	t.Helper()
 	s := &supervised{t: t, id: "e2e-" + uuid.NewString()[:8]}
 	port := freePort(t)
@@ -89,9 +103,10 @@ func supervise(t *testing.T, instances ...string) *supervised {
 	var config strings.Builder
 	fmt.Fprintf(&config, "admin: {listen: '127.0.0.1:%d'}\nservice: {name: %s}\n", port, s.id)
 	fmt.Fprintf(&config, "storage: {driver: postgres, postgres: {url: %q, max_connections: 16}}\n", environment(t, servers.EnvPostgresURL))
+	fmt.Fprintf(&config, "data_dir: %q\n", t.TempDir())
 	fmt.Fprintf(&config, "redis: {driver: server, url: %q}\ninstances:\n", environment(t, servers.EnvRedisURL))
-	for _, name := range instances {
-		fmt.Fprintf(&config, "  - {name: %s, http_port: %d, grpc_port: %d}\n", s.name(name), freePort(t), freePort(t))
+	for _, i := range instances {
+		fmt.Fprintf(&config, "  - {name: %s, http_port: %d, grpc_port: %d, %s}\n", s.name(i.name), freePort(t), freePort(t), i.settings)
 	}
 	if len(instances) == 0 {
 		config.WriteString("  []\n")
@@ -203,6 +218,11 @@ func (s *supervised) eventually(what string, check func() error) {
 
 // try sends a request with a JSON body and returns what came back.
 func (s *supervised) try(method, url string, body any) (int, []byte, error) {
+	return s.tryKey(method, url, body, "")
+}
+
+// tryKey is try with an idempotency key, unless that is empty.
+func (s *supervised) tryKey(method, url string, body any, key string) (int, []byte, error) {
 	var reader io.Reader = http.NoBody
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -218,6 +238,9 @@ func (s *supervised) try(method, url string, body any) (int, []byte, error) {
 		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil, err
