@@ -199,14 +199,12 @@ func (s *State) putTransfer(t *Transfer) {
 	if t.Stage == StageAwaitingApproval {
 		s.awaiting++
 	}
-	if !t.Done() {
-		s.index.reserve(reserved, t.Reserved)
-	}
 	if t.Done() {
 		delete(s.transfers, t.ID)
 		s.timers.set(key, time.Time{})
 		return
 	}
+	s.index.reserve(reserved, t.Reserved)
 	s.transfers[t.ID] = t
 	s.timers.set(key, t.DueAt)
 }
@@ -229,15 +227,6 @@ func (s *State) putDocument(v *Document) error {
 	} else {
 		s.documents[v.Key()] = v
 		s.timers.set(key, v.DueAt)
-	}
-	if v.Kind == DocumentVelocity && !v.Removed {
-		sent, err := valueOf[velocityBook](v)
-		if err != nil {
-			return err
-		}
-		if err := sent.check(); err != nil {
-			return err
-		}
 	}
 	return s.takeOver(v)
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -146,9 +147,9 @@ func (c SetClock) decide(d *decision) *Error {
 	case ClockManual:
 		setting.Anchor = time.Time{}
 	case "":
-		return Invalid("mode", "is required; allowed: %s, %s, %s", ClockReal, ClockScaled, ClockManual)
+		return Invalid("mode", "is required; allowed: %s", strings.Join(ClockModes(), ", "))
 	default:
-		return Invalid("mode", "%s is not known; allowed: %s, %s, %s", quote(string(c.Mode)), ClockReal, ClockScaled, ClockManual)
+		return Invalid("mode", "%s is not known; allowed: %s", quote(string(c.Mode)), strings.Join(ClockModes(), ", "))
 	}
 	if c.Factor != 0 && c.Mode != ClockScaled {
 		return Invalid("factor", "belongs to a scaled clock only")
