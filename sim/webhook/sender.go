@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -53,16 +52,26 @@ type sender struct {
 	slots   chan struct{} // one per attempt under way
 }
 
-func newSender(rules *TargetRules, roots *x509.CertPool, timeout time.Duration, concurrent int) *sender {
+func newSender(o *Options) *sender {
+	concurrent := max(1, o.MaxConcurrent)
+	// The transport dials on goroutines of its own.
+	dial := func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		err = guarded(func() error {
+			conn, err = o.Targets.dial(ctx, network, address)
+			return err
+		})
+		o.reportPanic(err)
+		return conn, err
+	}
 	return &sender{
-		timeout: timeout,
+		timeout: o.Timeout,
 		slots:   make(chan struct{}, concurrent),
 		client: &http.Client{
 			// No proxy: it would resolve the names in our place.
 			Transport: &http.Transport{
-				DialContext:            rules.dial,
+				DialContext:            dial,
 				ForceAttemptHTTP2:      true,
-				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 				TLSHandshakeTimeout:    connectTimeout,
 				MaxIdleConns:           concurrent,
 				MaxIdleConnsPerHost:    2,
