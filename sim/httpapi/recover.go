@@ -12,10 +12,11 @@ import (
 // part is what the face is called where it panics.
 const part = "HTTP face"
 
-// recoverPanics turns a panic into an answer, and reports it. It is
-// within the middleware, which is to see the answer, and around it, so that
-// nothing of ours is left to net/http, which would tell nobody. Where the answer has begun already the connection is cut instead:
-// the caller must not take half an answer for a whole one.
+// recoverPanics turns a panic into an answer, and reports it. It is within the
+// middleware, which is to see the answer, and around it, so that nothing of ours
+// is left to net/http, which would tell nobody. Where the answer has begun already
+// the connection is cut instead: the caller must not take half an answer for a
+// whole one.
 func (a *api) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		tracked := &trackingWriter{ResponseWriter: w}

@@ -54,22 +54,13 @@ type sender struct {
 
 func newSender(o *Options) *sender {
 	concurrent := max(1, o.MaxConcurrent)
-	// The transport dials on goroutines of its own.
-	dial := func(ctx context.Context, network, address string) (conn net.Conn, err error) {
-		err = guarded(func() error {
-			conn, err = o.Targets.dial(ctx, network, address)
-			return err
-		})
-		o.reportPanic(err)
-		return conn, err
-	}
 	return &sender{
 		timeout: o.Timeout,
 		slots:   make(chan struct{}, concurrent),
 		client: &http.Client{
 			// No proxy: it would resolve the names in our place.
 			Transport: &http.Transport{
-				DialContext:            dial,
+				DialContext:            o.guardedDial(o.Targets.dial),
 				ForceAttemptHTTP2:      true,
 				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 				TLSHandshakeTimeout:    connectTimeout,
@@ -81,6 +72,20 @@ func newSender(o *Options) *sender {
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+	}
+}
+
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// guardedDial guards what the transport calls on goroutines of its own.
+func (o *Options) guardedDial(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		err = guarded(func() error {
+			conn, err = dial(ctx, network, address)
+			return err
+		})
+		o.reportPanic(err)
+		return conn, err
 	}
 }
 
