@@ -143,13 +143,13 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 		i.failures.forgive()
 		return
 	}
-	i.mu.Lock()
-	i.status.Restarts++
-	i.mu.Unlock()
 	if i.metrics != nil {
 		i.metrics.RecordRestart()
 	}
-	i.enter(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Lock()
+	i.status.Restarts++ // at once with the state, so that nobody takes it for running again
+	i.enterLocked(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Unlock()
 	if i.standIn == nil {
 		i.standIn = newStandIn(i.http, i.grpc, i.panicked)
 	}

@@ -88,6 +88,9 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	if keyed {
 		work("key history", func() error { return s.readHistory(reading) })
 	}
+	if !e.hasServed() {
+		e.began.Store(e.durable.value())
+	}
 	e.reason.Store(nil)
 	e.faults.rules.Store(s.state.FaceFaults())
 	e.phase.Store(int32(PhaseServing))

@@ -120,7 +120,7 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	defer end()
 	defer context.AfterFunc(abort, end)()
 
-	durable := m.opts.Source.Durable()
+	durable := m.opts.Begin()
 	if !m.bringBack(stop) {
 		m.finish()
 		return nil
