@@ -46,6 +46,7 @@ type instance struct {
 	failure  error  // why the last start or group ended unasked
 	attempts int    // starts that have ended, well or not
 	group    *group // the one that serves, or nil
+	cutOff   bool   // the last group that ended had to break something off
 
 	inFlight atomic.Int64
 	gone     chan struct{} // closed when the keeper has ended
@@ -199,7 +200,7 @@ func (i *instance) life() (asked context.Context, err error) {
 	}
 	defer func() {
 		i.mu.Lock()
-		i.group = nil
+		i.group, i.cutOff = nil, g.cutOff.Load()
 		i.mu.Unlock()
 		closeErr := closeGroup()
 		if p, ok := errors.AsType[*guard.Panic](closeErr); ok {
