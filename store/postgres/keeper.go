@@ -81,6 +81,7 @@ func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
 	case <-ctx.Done():
 	}
 	if !release {
+		l.abandoned.Store(true) // who asks next need not wait for the release
 		guard.Go(part, k.server.report, func() {
 			if <-r.reply == nil {
 				_ = k.ask(k.life, l, true)
@@ -261,6 +262,11 @@ func (k *keeper) serve(batch []*lockRequest) {
 				dropped = append(dropped, key)
 			}
 			dropping = append(dropping, r)
+		case r.lease.abandoned.Load():
+			r.answer(context.Canceled)
+		case held != nil && held.granted && held.abandoned.Load():
+			k.leases[key], r.lease.granted = r.lease, true // the lock is ours
+			r.answer(nil)
 		case held != nil:
 			r.answer(fmt.Errorf("%w: this process runs it already", ErrOwned))
 		default:
@@ -283,6 +289,7 @@ func (k *keeper) serve(batch []*lockRequest) {
 			r.answer(err)
 			continue
 		}
+		r.lease.granted = true
 		r.answer(nil)
 	}
 }

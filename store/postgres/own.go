@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Lease is the ownership of one instance's schema by this process. It is for
@@ -14,6 +15,9 @@ type Lease struct {
 	keeper *keeper
 	lost   chan struct{}
 	once   sync.Once
+
+	granted   bool        // the keeper's
+	abandoned atomic.Bool // who asked for it did not wait for it
 }
 
 // Own takes the ownership of a schema, which need not exist yet. It fails with
