@@ -18,6 +18,8 @@ const (
 	configPath    = "/admin/v1/config"
 	logLevelPath  = "/admin/v1/log-level"
 
+	snapshotSuffix = "/snapshot"
+
 	tagInstances = "instances"
 	tagConfig    = "configuration"
 	tagProcess   = "process"
