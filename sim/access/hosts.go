@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // AnyHost stands for every name in a list of hosts.
@@ -21,6 +22,8 @@ type Hosts struct {
 	any   bool
 	// loopback is whether only this machine reaches the port.
 	loopback bool
+	// last was known: most requests call a port as the one before them did.
+	last atomic.Pointer[string]
 }
 
 // NewHosts returns the names for a port on a host: those that are given, the
@@ -45,7 +48,17 @@ func (h *Hosts) Knows(hostport string) bool {
 	if h.any {
 		return true
 	}
-	name := HostName(hostport)
+	if last := h.last.Load(); last != nil && *last == hostport {
+		return true
+	}
+	if !h.knows(HostName(hostport)) {
+		return false
+	}
+	h.last.Store(&hostport)
+	return true
+}
+
+func (h *Hosts) knows(name string) bool {
 	if name == "" {
 		return false
 	}

@@ -67,7 +67,7 @@ func New(o Options) http.Handler {
 	if o.Middleware != nil {
 		a.router.Use(o.Middleware)
 	}
-	a.router.Use(a.recoverPanics, middleware.GetHead)
+	a.router.Use(a.recoverPanics, a.admit, middleware.GetHead)
 	a.router.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		problem.Write(w, errNoRoute)
 	})
