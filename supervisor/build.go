@@ -23,6 +23,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 // Timeouts of an instance's HTTP server. Streams outlive the write timeout by
@@ -161,10 +162,12 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 	if g.grpcPort, err = i.grpc.lease(); err != nil {
 		return fmt.Errorf("leasing the gRPC port: %w", err)
 	}
+	i.access.SetKeys(config.Keys(spec.APIKeys))
+	secure := i.host.tlsOf(spec)
 	face := httpapi.New(httpapi.Options{
 		Custodian: g.engine, Assets: assets, Instance: spec.Name, Version: i.host.version,
 		Webhooks: g.webhooks, Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
-		Components: g.components, Context: g.serving,
+		Components: g.components, Context: g.serving, Access: i.access, Sites: spec.sites(),
 		Limits: httpapi.Limits{
 			MaxBodyBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight,
 			PageMax: spec.Limits.PageMax, RequestTimeout: spec.Limits.RequestTimeout.Std(),
@@ -175,16 +178,19 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 		ReadTimeout: spec.Limits.RequestTimeout.Std(), WriteTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		BaseContext: func(net.Listener) context.Context { return g.abort },
 		ConnState:   g.silent.track,
+		TLSConfig:   secure,
 		// What net/http reports of single connections (broken clients) is of
 		// interest only in detail.
 		ErrorLog: slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
 	g.grpc = grpcapi.New(grpcapi.Options{
 		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
+		Access: i.access, TLS: secure,
 		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
 		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{
 			MaxRecvBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight, PageMax: spec.Limits.PageMax,
+			CallTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		},
 	})
 	return nil
@@ -220,6 +226,9 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 			"http_port": strconv.Itoa(spec.HTTPPort), "grpc_port": strconv.Itoa(spec.GRPCPort), "instance": spec.Name,
 			"profile": spec.Profile, "environment": h.service.Environment, "service": h.service.Name,
 		},
+	}
+	if spec.TLS.Cert != "" {
+		service.Metadata["tls"] = "true"
 	}
 	discovery := redis.NewDiscovery(server)
 	g.announce = func(ctx context.Context) error {

@@ -113,7 +113,7 @@ func (g *group) run(h hooks) error {
 		time.AfterFunc(abortAfter, g.cut) // harmless once the group has ended
 	})
 	add("http server", func() error {
-		return held(servingEnd(g.http.Serve(g.httpPort)))
+		return held(servingEnd(serveHTTP(g.http, g.httpPort)))
 	}, func() { _ = g.http.Close() }) // its connections are of no use any more
 	add("grpc server", func() error { return held(g.serveGRPC()) }, g.stopGRPC)
 	add("health", func() error { g.watchHealth(background); return held(nil) }, stopBackground)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 )
 
 // want is what an instance is meant to do.
@@ -47,6 +48,7 @@ type instance struct {
 	group    *group // the one that serves, or nil
 
 	inFlight atomic.Int64
+	access   *access.Guard // whose memory of wrong keys outlives a start
 	gone     chan struct{} // closed when the keeper has ended
 
 	// The keeper's own.
@@ -60,7 +62,8 @@ type instance struct {
 func newInstance(h *host, spec Spec, origin Origin, w want, paused bool) *instance {
 	i := &instance{
 		host: h, name: spec.Name, log: h.logger.With("instance", spec.Name), spec: spec, want: w, paused: paused,
-		wake: make(chan struct{}), changed: make(chan struct{}), gone: make(chan struct{}),
+		access: access.NewGuard("API key", "this needs an API key (Authorization: Bearer …, or X-API-Key)", nil),
+		wake:   make(chan struct{}), changed: make(chan struct{}), gone: make(chan struct{}),
 		status: Status{ManagedBy: origin, State: StatePending, Since: time.Now().UTC()},
 	}
 	i.asked, i.ask = context.WithCancel(h.abort)
@@ -138,7 +141,7 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 	}
 	i.enter(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
 	if i.standIn == nil {
-		i.standIn = newStandIn(i.http, i.grpc)
+		i.standIn = newStandIn(i.http, i.grpc, i.host.tlsOf(i.specNow()))
 	}
 	pause(wake, backoff)
 }

@@ -40,7 +40,7 @@ func (s *Supervisor) resolve(file config.Config, d desired) (target, error) {
 	for n, entry := range merged.Instances {
 		resolved := merged.Resolve(entry)
 		resolved.HTTPPort, resolved.GRPCPort = ports[resolved.Name].HTTP, ports[resolved.Name].GRPC
-		t.specs[resolved.Name] = newSpec(resolved, merged.Ports.Host)
+		t.specs[resolved.Name] = newSpec(resolved, merged.Ports)
 		t.origins[resolved.Name] = FromFile
 		if n >= len(file.Instances) {
 			t.origins[resolved.Name] = FromAPI
@@ -212,6 +212,9 @@ func (s *Supervisor) Reload(ctx context.Context) ([]Change, error) {
 	}
 	t, err := s.resolve(file, s.desired)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.host.loadTLS(file.Ports.TLS); err != nil {
 		return nil, err
 	}
 	changes := s.plan(t, s.desired)

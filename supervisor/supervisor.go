@@ -77,6 +77,9 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 }
 
 func (s *Supervisor) open(ctx context.Context) error {
+	if err := s.host.loadTLS(s.file.Ports.TLS); err != nil {
+		return err
+	}
 	var err error
 	if s.host.embedded, err = redis.OpenEmbedded(s.opts.Logger); err != nil {
 		return fmt.Errorf("starting the embedded Redis: %w", err)
