@@ -34,7 +34,11 @@ type host struct {
 	starts   sync.Map // of chan struct{}, by store
 	service  config.Service
 	redisCfg config.Redis
+	clock    func(Spec) sim.Clock
 	version  string
+
+	// assembled lets tests come between the parts of a group; nil for none.
+	assembled func(*group)
 }
 
 // turns returns what a start holds while it is under way. Each store has its

@@ -29,6 +29,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/memory"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -67,7 +68,7 @@ type Custodian struct {
 	stop, abort context.CancelFunc
 	ended       chan struct{} // closed when the engine has ended
 	err         error         // why, set before ended is closed
-	serve       sync.WaitGroup
+	serve       guard.Group
 }
 
 // Parse reads an entry from JSON, with a name and a manual clock where it says
@@ -124,10 +125,10 @@ func Start(ctx context.Context, entry config.Instance, logger *slog.Logger) (*Cu
 	stopping, stop := context.WithCancel(running)
 	aborting, abort := context.WithCancel(running)
 	c.stop, c.abort, c.running = stop, abort, running
-	go func() {
+	guard.Go("engine", nil, func() { // its panic is an error already
 		defer close(c.ended)
-		c.err = c.Engine.Run(stopping, aborting)
-	}()
+		c.err = guard.Run("engine", func() error { return c.Engine.Run(stopping, aborting) })
+	})
 	select {
 	case <-c.Engine.Serving():
 		c.grpc.SetServing(true)
@@ -145,7 +146,7 @@ func (c *Custodian) Handler() http.Handler { return c.handler }
 // Dial connects to the gRPC face. The connection is the caller's to close.
 func (c *Custodian) Dial() (*grpc.ClientConn, error) {
 	c.serving.Do(func() {
-		c.serve.Go(func() { _ = c.grpc.Serve(c.listener) }) // ends with the listener
+		c.serve.Go("gRPC face", nil, func() { _ = c.grpc.Serve(c.listener) }) // ends with the listener
 	})
 	return grpc.NewClient("passthrough:///"+c.Entry.Name,
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return c.listener.DialContext(ctx) }),
