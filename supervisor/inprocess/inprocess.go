@@ -172,8 +172,8 @@ func (c *Custodian) Listen(ctx context.Context) (httpAddr, grpcAddr string, err 
 		Handler: c.handler, ReadHeaderTimeout: readHeaderTimeout,
 		BaseContext: func(net.Listener) context.Context { return calls },
 	}
-	c.serve.Go(func() { _ = c.http.Serve(overHTTP) }) // both end by Close
-	c.serve.Go(func() { _ = c.grpc.Serve(overGRPC) })
+	c.serve.Go("HTTP face", nil, func() { _ = c.http.Serve(overHTTP) }) // both end by Close
+	c.serve.Go("gRPC face", nil, func() { _ = c.grpc.Serve(overGRPC) })
 	return overHTTP.Addr().String(), overGRPC.Addr().String(), nil
 }
 
