@@ -121,7 +121,7 @@ func (a *answer) problem() (p problem) {
 var onPurpose = []string{"fault", "custodian_offline", "paused"}
 
 // ordinary are the headers that any answer may have.
-var ordinary = []string{"Content-Type", "Content-Length", "Date", "Cache-Control", "X-Content-Type-Options", "X-Request-Id", "Connection", "Transfer-Encoding", "Vary"}
+var ordinary = []string{"Content-Type", "Content-Length", "Date", "Cache-Control", "X-Content-Type-Options", "X-Request-Id", "Connection", "Transfer-Encoding", "Vary", "X-Accel-Buffering"}
 
 // headersMax is what the first line and the headers of a request may have at
 // least, in bytes.

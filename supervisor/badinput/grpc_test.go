@@ -63,7 +63,13 @@ func (r *round) call(t *target) {
 	if slow := m.Name() == "AdvanceClock" || m.Name() == "SetClock" || m.IsStreamingServer(); slow && !r.dice.in(8) {
 		return
 	}
-	request := t.wire(m.Input())
+	var request []byte
+	if t.mode == valid && r.dice.in(2) {
+		request = t.recipeMessage(m)
+	}
+	if request == nil {
+		request = t.wire(m.Input())
+	}
 	header := metadata.MD{}
 	if r.dice.in(4) {
 		h := t.header(parameter{name: "Idempotency-Key"})
@@ -119,7 +125,7 @@ func watch(ctx context.Context, conn *grpc.ClientConn, name string, request []by
 			}
 		}
 	}
-	if ctx.Err() != nil || errors.Is(err, io.EOF) {
+	if ctx.Err() != nil || status.Code(err) == codes.DeadlineExceeded || errors.Is(err, io.EOF) {
 		err = nil // looked at long enough
 	}
 	return answers, err
@@ -138,7 +144,7 @@ func (r *round) checkMessage(t *target, of protoreflect.MessageDescriptor, data 
 	if err != nil {
 		return err
 	}
-	t.pool.learnJSON(r.dice, text)
+	t.pool.learnJSON(r.dice, string(m.Descriptor().FullName()), text)
 	return nil
 }
 

@@ -10,7 +10,11 @@ const keptPerName = 40
 
 // pool remembers ids, cursors and the like of earlier answers, by the names of
 // their fields, so that later requests name what there is.
-type pool struct{ values map[string][]string }
+type pool struct {
+	values map[string][]string
+	// plain is the name for ids that are called just that in what is learnt.
+	plain string
+}
 
 func newPool() *pool { return &pool{values: map[string][]string{}} }
 
@@ -50,11 +54,8 @@ func (p *pool) learn(d *dice, v any) {
 				p.add(d, snake(name), text)
 			}
 		}
-		// Webhooks, rules and corporate actions call theirs just that.
-		if id, ok := v["id"].(string); ok {
-			for _, name := range []string{"webhook_id", "rule_id", "corporate_action_id"} {
-				p.add(d, name, id)
-			}
+		if id, ok := v["id"].(string); ok && p.plain != "" {
+			p.add(d, p.plain, id)
 		}
 	case []any:
 		for i, item := range v {
@@ -66,8 +67,18 @@ func (p *pool) learn(d *dice, v any) {
 	}
 }
 
-// learnJSON is learn for text that may be JSON.
-func (p *pool) learnJSON(d *dice, text []byte) {
+// learnJSON is learn for text that may be JSON. The path or the message that it is
+// of tells whose ids are in it.
+func (p *pool) learnJSON(d *dice, of string, text []byte) {
+	p.plain = ""
+	for part, name := range map[string]string{
+		"/chaos/": "rule_id", "/webhooks": "webhook_id", "/corporate-actions": "corporate_action_id",
+		"FaultRule": "rule_id", "Webhook": "webhook_id", "CorporateAction": "corporate_action_id",
+	} {
+		if strings.Contains(of, part) {
+			p.plain = name
+		}
+	}
 	var v any
 	if json.Unmarshal(text, &v) == nil {
 		p.learn(d, v)

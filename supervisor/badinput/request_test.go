@@ -175,7 +175,12 @@ func (m *maker) addBody(r *request, o *operation) {
 	mediaType := o.bodyType
 	switch mediaType {
 	case "application/json":
-		r.body = m.body(o.body)
+		if m.mode == valid && d.in(2) {
+			r.body = m.recipe(o.id)
+		}
+		if r.body == "" {
+			r.body = m.body(o.body)
+		}
 	case "application/xml":
 		r.body = m.message()
 	default:

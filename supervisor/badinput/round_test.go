@@ -119,7 +119,7 @@ func (r *round) http(t *target) {
 	r.Helper()
 	t.mode = r.mode()
 	o := pick(r.dice, t.doc.operations)
-	if slices.Contains(rare, o.id) && !r.dice.in(10) {
+	if slices.Contains(rare, o.id) && !r.dice.in(5) {
 		return
 	}
 	q := t.request(o)
@@ -137,7 +137,7 @@ func (r *round) http(t *target) {
 		return
 	}
 	r.accepted[o.method+" "+o.path]++
-	t.pool.learnJSON(r.dice, a.body)
+	t.pool.learnJSON(r.dice, o.path, a.body)
 	if strings.HasSuffix(o.path, "/snapshot") && q.method == "GET" {
 		t.snapshot = a.body
 	}
