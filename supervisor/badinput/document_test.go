@@ -81,7 +81,7 @@ func readDocument(text []byte) (*document, error) {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
 			o.method, o.path = strings.ToUpper(method), path
-			o.pattern = regexp.MustCompile("^" + regexp.MustCompile(`\\\{[a-z_]+\\\}`).ReplaceAllString(regexp.QuoteMeta(path), `[^/]+`) + "$")
+			o.pattern = regexp.MustCompile("^" + regexp.MustCompile(`\\\{[a-z_]+\\\}`).ReplaceAllString(regexp.QuoteMeta(path), `[^/]*`) + "$")
 			d.operations = append(d.operations, o)
 		}
 	}
