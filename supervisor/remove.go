@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
@@ -128,7 +129,11 @@ func (s *Supervisor) long(ctx context.Context, name string, only *instance, with
 			s.converge(i, o)
 		}
 		if err != nil {
-			i.log.Error("instance could not be "+with, "error", err)
+			level := slog.LevelError
+			if refusal, ok := errors.AsType[*Error](err); ok && refusal.Kind == KindInvalid {
+				level = slog.LevelWarn // the caller's mistake, and nothing has changed
+			}
+			i.log.Log(s.host.abort, level, "instance could not be "+with, "error", err)
 		}
 		done <- err
 	})

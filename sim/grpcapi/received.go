@@ -63,7 +63,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 
 // registrar registers services so that interceptors see every request, and one
 // that cannot be read is refused as the caller's fault.
-type registrar struct{ grpc.ServiceRegistrar }
+type registrar struct{ *grpc.Server }
 
 // RegisterService registers a service. It leaves the description alone, which
 // servers share.
@@ -79,7 +79,7 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, service any) {
 			return handle(service, receivingStream{stream})
 		}
 	}
-	r.ServiceRegistrar.RegisterService(&d, service)
+	r.Server.RegisterService(&d, service)
 }
 
 // receiveUnary has the interceptors around the refusal of a request. The server

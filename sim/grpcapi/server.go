@@ -150,8 +150,8 @@ func New(o Options) *Server {
 	custodianpb.RegisterWebhookServiceServer(services, &webhookService{face: f, webhooks: o.Webhooks})
 	custodianpb.RegisterClockServiceServer(services, &clockService{face: f})
 	custodianpb.RegisterChaosServiceServer(services, &chaosService{face: f})
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
-	reflection.Register(s.grpc)
+	grpc_health_v1.RegisterHealthServer(services, s.health)
+	reflection.Register(services)
 	s.SetServing(false)
 	return s
 }
