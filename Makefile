@@ -104,6 +104,14 @@ torture: services $(TEST_SERVERS) ## Kill the supervisor under load again and ag
 	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
 		-args -torture.rounds=$(ROUNDS) -torture.seed=$(SEED)
 
+# Bad input: make fuzz-api REQUESTS=100000 SEED=17
+REQUESTS ?= 100000
+
+.PHONY: fuzz-api
+fuzz-api: services $(TEST_SERVERS) ## Send generated requests, right and wrong, to all faces (REQUESTS=n to each store, SEED=s)
+	$(TEST_SERVERS) -- $(GO) test ./supervisor/badinput -tags integration -v -run 'BadInput' -count=1 -timeout 0 $(ARGS) \
+		-args -badinput.requests=$(REQUESTS) -badinput.seed=$(SEED)
+
 .PHONY: bench
 bench: services build ## Measure the program next to its references (ROW=settle,add,idle for some); JSON in bench-results/
 	@mkdir -p bench-results

@@ -36,9 +36,13 @@ type host struct {
 	starts   sync.Map // of chan struct{}, by store
 	service  config.Service
 	redisCfg config.Redis
+	clock    func(Spec) sim.Clock
 	version  string
 	// certificates are those of the instances' ports; nil where there are none.
 	certificates atomic.Pointer[tls.Config]
+
+	// assembled lets tests come between the parts of a group; nil for none.
+	assembled func(*group)
 }
 
 // loadTLS reads the files for TLS of the instances' ports, for new connections.

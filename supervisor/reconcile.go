@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -129,7 +130,11 @@ func (s *Supervisor) apply(t target, d desired, changes []Change) []*instance {
 		deadline := i.deadlineFor(0)
 		switch change.Action {
 		case "drain-and-forget":
-			s.ops.Go(func() { s.removed(i, deadline, nil) })
+			s.ops.Add(1)
+			guard.Go(operations, i.panicked, func() {
+				defer s.ops.Done()
+				s.removed(i, deadline, nil)
+			})
 		case "restart":
 			i.replace(spec, origin)
 			i.setWant(wantRestarted, deadline)
@@ -159,7 +164,7 @@ func (s *Supervisor) add(spec Spec, origin Origin, d desired) *instance {
 	s.instances[spec.Name] = i
 	s.mu.Unlock()
 	s.events.add(spec.Name, string(StatePending), "")
-	go i.keep()
+	guard.Go("keeper", i.panicked, i.keep)
 	return i
 }
 

@@ -5,10 +5,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 )
 
@@ -18,12 +18,12 @@ import (
 type standIn struct {
 	http  *http.Server
 	grpc  net.Listener
-	ended sync.WaitGroup
+	ended guard.Group
 }
 
 // newStandIn answers on the ports that are open; either may be nil or closed. It
 // speaks TLS if the instance does.
-func newStandIn(httpPort, grpcPort *port, secure *tls.Config) *standIn {
+func newStandIn(httpPort, grpcPort *port, secure *tls.Config, report guard.Report) *standIn {
 	s := &standIn{http: &http.Server{
 		Handler: http.HandlerFunc(answerAway), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout,
 		WriteTimeout: headerTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
@@ -31,11 +31,11 @@ func newStandIn(httpPort, grpcPort *port, secure *tls.Config) *standIn {
 	}}
 	// A port that cannot be leased has been closed; nobody can come then.
 	if l, err := httpPort.lease(); err == nil {
-		s.ended.Go(func() { _ = serveHTTP(s.http, l) }) // ends with the lease
+		s.ended.Go("stand-in", report, func() { _ = serveHTTP(s.http, l) }) // ends with the lease
 	}
 	if l, err := grpcPort.lease(); err == nil {
 		s.grpc = l
-		s.ended.Go(func() { turnAway(l) })
+		s.ended.Go("stand-in", report, func() { turnAway(l) })
 	}
 	return s
 }

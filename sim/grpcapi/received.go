@@ -30,24 +30,43 @@ func (in *incoming) refusal() error {
 // codec is that of grpc, which ends a call whose request cannot be read with
 // INTERNAL, as if the server were at fault, and past all interceptors. An
 // [incoming] request takes the error along instead.
-type codec struct{ encoding.CodecV2 }
+//
+// Messages are read and written around the interceptors, so panics are contained
+// here.
+type codec struct {
+	encoding.CodecV2
+	contained func(func() error) error
+}
 
-func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
+func newCodec(contained func(func() error) error) codec {
+	return codec{encoding.GetCodecV2(proto.Name), contained}
+}
+
+// Marshal writes a message.
+func (c codec) Marshal(v any) (data mem.BufferSlice, err error) {
+	err = c.contained(func() (err error) {
+		data, err = c.CodecV2.Marshal(v)
+		return err
+	})
+	return data, err
+}
 
 // Unmarshal reads a message.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	in, ok := v.(*incoming)
-	if !ok {
-		return c.CodecV2.Unmarshal(data, v)
-	}
-	in.err = c.CodecV2.Unmarshal(data, in.message)
-	return nil
+	return c.contained(func() error {
+		in, ok := v.(*incoming)
+		if !ok {
+			return c.CodecV2.Unmarshal(data, v)
+		}
+		in.err = c.CodecV2.Unmarshal(data, in.message)
+		return nil
+	})
 }
 
 // registrar registers services so that interceptors see every request, and one
 // that cannot be read is refused as the caller's fault.
 type registrar struct {
-	grpc.ServiceRegistrar
+	*grpc.Server
 	// admit returns why a call of a method is refused before its request is read.
 	admit func(ctx context.Context, method string) error
 }
@@ -66,7 +85,7 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, service any) {
 			return handle(service, receivingStream{stream})
 		}
 	}
-	r.ServiceRegistrar.RegisterService(&d, service)
+	r.Server.RegisterService(&d, service)
 }
 
 // receiveUnary has the interceptors around the refusal of a request. The server

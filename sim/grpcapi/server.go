@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
@@ -66,7 +68,7 @@ type Options struct {
 	// Webhooks manages webhooks; without it WebhookService is UNIMPLEMENTED.
 	Webhooks Webhooks
 	// Unary and Stream interceptors see every call first, the first of them
-	// outermost, and its final status.
+	// outermost, and its final status. They see panics go by.
 	Unary  []grpc.UnaryServerInterceptor
 	Stream []grpc.StreamServerInterceptor
 	// Limits bound what callers can make grow; zero fields take defaults.
@@ -80,8 +82,8 @@ type Options struct {
 	Context context.Context
 	// Logger takes defects: panics and errors without a code. Required.
 	Logger *slog.Logger
-	// OnPanic is called after a panic was answered and logged; may be nil.
-	OnPanic func(value any)
+	// OnPanic is called after a panic was logged; may be nil.
+	OnPanic guard.Report
 }
 
 // Server is the gRPC face of one instance. Its methods are safe for concurrent
@@ -137,9 +139,9 @@ func New(o Options) *Server {
 	s.grpc = grpc.NewServer(
 		grpc.Creds(transport),
 		grpc.InTapHandle(s.bound),
-		grpc.ForceServerCodecV2(newCodec()),
-		grpc.ChainUnaryInterceptor(append(o.Unary[:len(o.Unary):len(o.Unary)], s.guardUnary)...),
-		grpc.ChainStreamInterceptor(append(o.Stream[:len(o.Stream):len(o.Stream)], s.guardStream)...),
+		grpc.ForceServerCodecV2(newCodec(s.contained)),
+		grpc.ChainUnaryInterceptor(slices.Concat([]grpc.UnaryServerInterceptor{s.containUnary}, o.Unary, []grpc.UnaryServerInterceptor{s.guardUnary})...),
+		grpc.ChainStreamInterceptor(slices.Concat([]grpc.StreamServerInterceptor{s.containStream}, o.Stream, []grpc.StreamServerInterceptor{s.guardStream})...),
 		grpc.MaxRecvMsgSize(o.Limits.MaxRecvBytes),
 		grpc.MaxConcurrentStreams(o.Limits.MaxConcurrentStreams),
 		grpc.MaxHeaderListSize(16<<10),
@@ -166,8 +168,8 @@ func New(o Options) *Server {
 	custodianpb.RegisterWebhookServiceServer(services, &webhookService{face: f, webhooks: o.Webhooks})
 	custodianpb.RegisterClockServiceServer(services, &clockService{face: f})
 	custodianpb.RegisterChaosServiceServer(services, &chaosService{face: f})
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
-	reflection.Register(s.grpc)
+	grpc_health_v1.RegisterHealthServer(services, s.health)
+	reflection.Register(services)
 	s.SetServing(false)
 	return s
 }
@@ -188,6 +190,7 @@ func (s *Server) SetServing(serving bool) {
 // closes l. It returns nil after a drain and the listener's error otherwise.
 func (s *Server) Serve(l net.Listener) error {
 	tracked := newListener(l, s.options.Limits.MaxConnections)
+	tracked.contained = s.contained
 	s.mu.Lock()
 	s.listeners = append(s.listeners, tracked)
 	s.mu.Unlock()

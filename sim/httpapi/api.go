@@ -63,7 +63,7 @@ func New(o Options) http.Handler {
 		o.Context = context.Background()
 	}
 	a := &api{Options: o, encoder: view.NewEncoder(o.Assets), router: chi.NewRouter()}
-	a.router.Use(requestid.Middleware)
+	a.router.Use(a.recoverPanics, requestid.Middleware)
 	if o.Middleware != nil {
 		a.router.Use(o.Middleware)
 	}

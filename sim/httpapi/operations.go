@@ -62,7 +62,7 @@ func describe(o *operation) {
 		}
 	}
 	if o.Body != nil {
-		problems = append(problems, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		problems = append(problems, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	o.Problems = append(o.Problems, problems...)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Custodian is what the face needs of an instance; [engine.Engine] has it.
@@ -71,8 +72,8 @@ type Options struct {
 	// Components tells how the instance's parts are, at every call anew. Nil
 	// means the custodian alone.
 	Components func() []Component
-	// OnPanic is called after a panic was answered and logged; may be nil.
-	OnPanic func(value any)
+	// OnPanic is called after a panic was logged and answered; may be nil.
+	OnPanic guard.Report
 	// Instance and Version are what health reports say of the program.
 	Instance, Version string
 	// Limits bound what callers can make grow; zero fields take defaults.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Metrics observes the connections of a server. Its methods are called by many
@@ -97,17 +99,10 @@ const reclaimEvery = 200 * time.Millisecond
 
 // acquire takes a place, waiting until deadline at the latest.
 func (b *budget) acquire(ctx context.Context, deadline time.Time) error {
-	b.mu.Lock()
-	if b.inUse < b.limit {
-		b.inUse++
-		b.metrics.SetConnections(b.inUse, b.limit)
-		b.mu.Unlock()
+	granted := b.enter()
+	if granted == nil {
 		return nil
 	}
-	granted := make(chan struct{})
-	b.waiters = append(b.waiters, granted)
-	b.changed()
-	b.mu.Unlock()
 
 	start := time.Now()
 	timeout := time.NewTimer(time.Until(deadline))
@@ -131,6 +126,22 @@ func (b *budget) acquire(ctx context.Context, deadline time.Time) error {
 		}
 		return nil // it was granted in the last moment
 	}
+}
+
+// enter takes a place, or queues for one: then it returns what is closed when
+// there is one.
+func (b *budget) enter() chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.inUse < b.limit {
+		b.metrics.SetConnections(b.inUse+1, b.limit)
+		b.inUse++
+		return nil
+	}
+	granted := make(chan struct{})
+	b.waiters = append(b.waiters, granted)
+	b.changed()
+	return granted
 }
 
 // withdraw takes a waiter out of the queue and reports whether it was in it.
@@ -223,7 +234,7 @@ func (b *budget) leave(p *pool) {
 func (b *budget) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
 	deadline := time.Now().Add(b.wait)
 	var open atomic.Bool
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		dialer := net.Dialer{KeepAlive: 15 * time.Second}
 		if open.Load() {
 			// While the connection lives, the driver dials only to cancel its
@@ -241,6 +252,13 @@ func (b *budget) dialer() func(ctx context.Context, network, address string) (ne
 		}
 		open.Store(true)
 		return &countedConn{Conn: conn, closed: func() { open.Store(false); b.release() }}, nil
+	}
+	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		err = guard.Run(part, func() error {
+			conn, err = dial(ctx, network, address)
+			return err
+		})
+		return conn, err
 	}
 }
 

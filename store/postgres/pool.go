@@ -2,12 +2,15 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Times after which a pool lets go of what it does not use. Every statement of
@@ -47,7 +50,7 @@ func (s *Server) newPool(name string, connections int32) (*pool, error) {
 		config.ConnConfig.RuntimeParams["application_name"] = cut("custodian "+name, maxNameBytes)
 	}
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
-		c.DialFunc = s.budget.dialer()
+		c.DialFunc = s.budget.dialer() // called on goroutines of the driver
 		return nil
 	}
 	p := &pool{server: s}
@@ -79,6 +82,9 @@ func (p *pool) use(ctx context.Context, fn func(context.Context, *pgx.Conn) erro
 		defer p.release(c)
 		err = fn(ctx, c.Conn())
 	}
+	if panicked, ok := errors.AsType[*guard.Panic](err); ok {
+		panic(panicked) // on a goroutine of the driver; it goes on where it was waited for
+	}
 	if err != nil && p.life.Err() != nil {
 		return ErrClosed
 	}
@@ -94,11 +100,11 @@ func (p *pool) release(c *pgxpool.Conn) {
 	}
 	p.closing.Add(1) // while the pool still counts the connection, see close
 	conn = c.Hijack()
-	go func() {
+	guard.Go(part, p.server.report, func() {
 		defer p.closing.Done()
 		defer p.server.budget.done()
 		closeConn(conn)
-	}()
+	})
 }
 
 // giveUpIdle closes one idle connection and reports whether there was one.
@@ -130,11 +136,11 @@ func (p *pool) close(ctx context.Context) error {
 	p.end()
 	p.server.budget.leave(p)
 	done := make(chan struct{})
-	go func() {
+	guard.Go(part, p.server.report, func() {
 		defer close(done)
 		p.pgx.Close()
 		p.closing.Wait()
-	}()
+	})
 	select {
 	case <-done:
 		return nil

@@ -16,6 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Options are the settings of a [Server].
@@ -255,6 +257,16 @@ func (s *Server) connect(ctx context.Context, config *pgx.ConnConfig, name strin
 	config.DialFunc = pgconn.DialFunc(s.budget.dialer())
 	conn, err := pgx.ConnectConfig(ctx, config)
 	return conn, s.explain(err)
+}
+
+// part is what the store is called where it panics.
+const part = "PostgreSQL"
+
+// report logs a panic of a goroutine that several instances share.
+func (s *Server) report(p *guard.Panic) {
+	if p.Tell() {
+		s.log.Error("panic", "part", p.Part, "panic", p.Value, "stack", p.Stack)
+	}
 }
 
 // processName tells this process from others in pg_stat_activity.

@@ -32,7 +32,8 @@ func stateOperations() []operation {
 		{serve: restoreInstance, Operation: openapi.Operation{
 			Method: "POST", Path: instancePath + "/restore", ID: "restore-instance", Tag: tag, Summary: "Take over the books of a snapshot",
 			Description: "The body is a file of `/snapshot`, of this instance or of another. The instance must be stopped (drained or failed) and stays so. The whole file is read and proved by replaying it before it takes the place of the old books, at once; a file that is damaged, tampered with or of a newer version is refused, and the old books stay. Webhook endpoints that requests added come back where the file is of this instance, and are forgotten where it is of another.",
-			Answers:     []openapi.Answer{oneInstance}, Problems: []int{401, 403, 404, 409, 415, 422, 429, 503},
+			Body:        openapi.Text(""), BodyType: snapshot.MediaType,
+			Answers: []openapi.Answer{oneInstance}, Problems: []int{401, 403, 404, 409, 422, 429, 503},
 		}},
 		{serve: cloneInstance, Operation: openapi.Operation{
 			Method: "POST", Path: instancePath + "/clone", ID: "clone-instance", Tag: tag, Summary: "Copy an instance into a new one",

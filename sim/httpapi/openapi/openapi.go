@@ -229,10 +229,23 @@ func convert(registry huma.Registry, o *Operation, failure any) *huma.Operation 
 		if out.Responses[key] != nil {
 			panic(fmt.Sprintf("openapi: %s answers %d twice", o.ID, status))
 		}
-		out.Responses[key] = &huma.Response{Description: http.StatusText(status),
+		out.Responses[key] = &huma.Response{Description: http.StatusText(status), Headers: problemHeaders(status),
 			Content: map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf(registry, failure)}}}
 	}
 	return out
+}
+
+// problemHeaders documents the headers of an error answer.
+func problemHeaders(status int) map[string]*huma.Param {
+	switch status {
+	case http.StatusUnauthorized:
+		return map[string]*huma.Param{"WWW-Authenticate": {Description: "How to authenticate.", Schema: &huma.Schema{Type: huma.TypeString}}}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return map[string]*huma.Param{"Retry-After": {
+			Description: "Seconds after which to try again, where that may help.", Schema: &huma.Schema{Type: huma.TypeInteger},
+		}}
+	}
+	return nil
 }
 
 // addAnswer adds an answer; those of the same status are alternatives that
