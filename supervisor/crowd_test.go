@@ -187,7 +187,7 @@ func (h *harness) disturb(ctx context.Context, name string, dice *rand.Rand, m *
 		if err != nil {
 			h.t.Errorf("%s: %v", what, err)
 		}
-		linger(ctx, time.Duration(20+dice.IntN(100))*time.Millisecond)
+		linger(ctx, m.pace+time.Duration(dice.Int64N(int64(4*m.pace))))
 	}
 	h.t.Logf("%d failures of the store, %d restarts", m.happened.Load(), restarts)
 }

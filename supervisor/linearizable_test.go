@@ -25,9 +25,10 @@ var (
 
 const (
 	crowdClients    = 6
-	crowdOperations = 50 // of each client
-	crowdOpening    = 20 // of each asset in each account
-	crowdUnknown    = 6  // operations at most whose outcome nobody asks after
+	crowdOperations = 80                    // of each client
+	crowdOpening    = 20                    // of each asset in each account
+	crowdUnknown    = 6                     // operations at most whose outcome nobody asks after
+	slowPace        = 50 * time.Millisecond // for stores that are written to disk
 	crowdBound      = 2 * time.Minute
 )
 
@@ -289,14 +290,14 @@ func (c *crowd) verify(cfg config.Config, name string) {
 
 func TestHoldingsAreLinearizableInMemory(t *testing.T) {
 	t.Parallel()
-	histories(t, testConfig(t), &mishaps{}, func(int) string { return "crowded" }, nil)
+	histories(t, testConfig(t), &mishaps{pace: 10 * time.Millisecond}, func(int) string { return "crowded" }, nil)
 }
 
 func TestHoldingsAreLinearizableInSQLite(t *testing.T) {
 	t.Parallel()
 	c := testConfig(t)
 	c.Storage.Driver = config.StorageSQLite
-	histories(t, c, &mishaps{}, func(round int) string { return fmt.Sprintf("crowded-%d", round) }, nil)
+	histories(t, c, &mishaps{pace: slowPace}, func(round int) string { return fmt.Sprintf("crowded-%d", round) }, nil)
 }
 
 // The checks must find what they look for.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
@@ -24,6 +25,10 @@ const (
 
 // mishaps lets the journals of an instance fail while others ask much of them.
 type mishaps struct {
+	// pace is the least time between two of them; it is less where all else is
+	// quicker, too.
+	pace time.Duration
+
 	mu    sync.Mutex
 	next  []mishap
 	loads int // that are still to fail
