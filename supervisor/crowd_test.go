@@ -152,11 +152,18 @@ func page(answer []byte) (records []record, err error) {
 	return slices.Concat(list.Positions, list.Balances), err
 }
 
+// disturbances bounds what goes wrong in one run, so that it comes to an end
+// however slow it all is.
+const disturbances = 25
+
 // disturb lets things go wrong with an instance, one after the other, until ctx
-// ends. Each is noted.
+// ends or it was enough. Each is noted.
 func (h *harness) disturb(ctx context.Context, name string, dice *rand.Rand, m *mishaps, cut func() error, note func(string)) {
 	restarts := 0
-	for ctx.Err() == nil {
+	for range disturbances {
+		if ctx.Err() != nil {
+			break
+		}
 		var err error
 		what := []mishap{appendFails, appendLost, projectFails, loadFails, "pause", "restart", "cut"}[dice.IntN(7)]
 		switch what {

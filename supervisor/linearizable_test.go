@@ -290,7 +290,7 @@ func (c *crowd) verify(cfg config.Config, name string) {
 
 func TestHoldingsAreLinearizableInMemory(t *testing.T) {
 	t.Parallel()
-	histories(t, testConfig(t), &mishaps{pace: 10 * time.Millisecond}, func(int) string { return "crowded" }, nil)
+	histories(t, testConfig(t), &mishaps{pace: 20 * time.Millisecond}, func(int) string { return "crowded" }, nil)
 }
 
 func TestHoldingsAreLinearizableInSQLite(t *testing.T) {
