@@ -108,6 +108,7 @@ func (c *connection) receive(method string) (*answer, error) {
 type problem struct {
 	Status     int
 	Code       string
+	Detail     string
 	RetryAfter int `json:"retry_after"`
 	Instance   string
 }
@@ -188,6 +189,8 @@ func (d *document) checkProblem(r *request, a *answer) error {
 		return fmt.Errorf("instance %q, X-Request-Id %q", p.Instance, a.header.Get("X-Request-Id"))
 	case strconv.Itoa(p.RetryAfter) != a.header.Get("Retry-After") && (p.RetryAfter > 0 || a.header.Get("Retry-After") != ""):
 		return fmt.Errorf("retry_after %d, Retry-After %q", p.RetryAfter, a.header.Get("Retry-After"))
+	case p.Code == "unavailable" && strings.Contains(p.Detail, "is taken by"):
+		return nil // another process has the port that an instance was to have
 	case a.status >= 500 && !slices.Contains(onPurpose, p.Code):
 		return fmt.Errorf("answered %d %s", a.status, p.Code)
 	}

@@ -25,6 +25,8 @@ func memoryOnly(t *testing.T) config.Config {
 	c.Service.Name = "badinput"
 	c.DataDir, c.Storage.Driver = t.TempDir(), config.StorageMemory
 	c.Redis.Driver = config.RedisEmbedded
+	low := port(t)
+	c.Ports.HTTP, c.Ports.GRPC = config.PortRange{First: low, Last: low + 50}, config.PortRange{First: low + 51, Last: low + 100}
 	return c
 }
 
