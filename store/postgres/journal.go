@@ -73,8 +73,8 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 	go func() {
 		connected <- p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
 	}()
-	err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		return migrate(ctx, c, o, steps)
+	err = s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
+		return s.migrate(ctx, c, o, steps)
 	})
 	if connectErr := <-connected; err == nil {
 		err = connectErr

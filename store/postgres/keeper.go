@@ -12,8 +12,9 @@ import (
 
 // Times of the connection that holds the locks.
 const (
-	lockPing    = 3 * time.Second
-	lockTimeout = 10 * time.Second
+	lockPing        = 3 * time.Second
+	lockPingTimeout = 5 * time.Second
+	lockTimeout     = 10 * time.Second
 )
 
 // keeper holds the advisory locks of all leases on one connection of its own.
@@ -137,6 +138,9 @@ func (k *keeper) disconnect() {
 	}
 }
 
+// bound is for what may need a new connection.
+func (k *keeper) bound() time.Duration { return lockTimeout + connectBound(k.server.locks) }
+
 // connect makes sure of the connection, and of all locks on a new one.
 func (k *keeper) connect(ctx context.Context) error {
 	if k.conn != nil && !k.conn.IsClosed() {
@@ -147,6 +151,12 @@ func (k *keeper) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return k.adopt(ctx, conn)
+}
+
+// adopt makes a new connection the one that holds all locks.
+func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
+	k.disconnect()
 	previous := k.pid
 	k.conn, k.pid = conn, conn.PgConn().PID()
 	if len(k.leases) == 0 {
@@ -202,10 +212,16 @@ func (k *keeper) tend() {
 	if len(k.leases) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	if k.conn != nil {
-		if err := k.conn.Ping(ctx); err == nil {
+		pinging, pinged := context.WithTimeout(ctx, lockPingTimeout)
+		writable, err := isWritable(pinging, k.conn)
+		pinged()
+		if err == nil {
+			if !writable {
+				k.move(ctx)
+			}
 			return
 		}
 		k.disconnect()
@@ -215,9 +231,33 @@ func (k *keeper) tend() {
 	}
 }
 
+// isWritable asks a server whether it is the one to write to.
+func isWritable(ctx context.Context, c *pgx.Conn) (bool, error) {
+	var readOnly string
+	err := c.QueryRow(ctx, `SHOW transaction_read_only`).Scan(&readOnly)
+	return readOnly == "off", err
+}
+
+// move takes the locks to the server that can be written to, if there is one now:
+// after a failover the old one may still answer. Until then they stay where they
+// are.
+func (k *keeper) move(ctx context.Context) {
+	conn, err := k.server.connect(ctx, k.server.locks, k.name)
+	if err != nil {
+		return
+	}
+	if writable, err := isWritable(ctx, conn); err != nil || !writable {
+		closeConn(conn)
+		return
+	}
+	if err := k.adopt(ctx, conn); err != nil {
+		k.server.log.Warn("the connection that holds ownership led to a server that is read-only, trying again", "error", err)
+	}
+}
+
 // serve answers requests in one round trip each for releases and for new locks.
 func (k *keeper) serve(batch []*lockRequest) {
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	var taking, dropping []*lockRequest
 	var taken, dropped []int64
