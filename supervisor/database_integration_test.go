@@ -42,7 +42,7 @@ var databaseFaults = []fault{
 	{name: "connections refused", inject: func(w *ward) func() { w.proxy.Refuse(); return w.proxy.Resume }},
 	{name: "connections silent", inject: func(w *ward) func() { w.proxy.Stall(); return w.proxy.Resume }},
 	{name: "connections slow", spares: true, inject: func(w *ward) func() {
-		w.proxy.Delay(50 * time.Millisecond) // each way
+		w.proxy.Delay(25 * time.Millisecond) // each way
 		return w.proxy.Resume
 	}},
 	{name: "no connection allowed", inject: func(w *ward) func() {
@@ -116,6 +116,8 @@ func (w *ward) fillDisk() (free func()) {
 func TestRealDatabaseTroubleStaysWhereItIsAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
+	url := withHost(t, w.pg.URL, w.proxy.Addr(), "/sick")
+	w.start(url, url)
 	for _, f := range databaseFaults {
 		w.suffer(f)
 	}
