@@ -50,7 +50,7 @@ func (s *Server) attended(ctx context.Context, c *pgx.Conn, fn func(context.Cont
 
 // atWork returns nil if the server has the session with that process id.
 func (s *Server) atWork(ctx context.Context, pid uint32) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.answer)
 	defer cancel()
 	conn, err := s.connect(ctx, s.config.ConnConfig, s.keeper.name)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 
 // Times of the connection that holds the locks.
 const (
-	lockPing        = 3 * time.Second
-	lockPingTimeout = 5 * time.Second
-	lockTimeout     = 10 * time.Second
+	lockPing    = 3 * time.Second
+	lockAnswer  = 5 * time.Second // of one statement
+	lockTimeout = 3 * lockAnswer  // of what may need several
 )
 
 // keeper holds the advisory locks of all leases on one connection of its own.
@@ -159,6 +159,11 @@ func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
 	k.disconnect()
 	previous := k.pid
 	k.conn, k.pid = conn, conn.PgConn().PID()
+	if err := k.exec(ctx, lockSettings); err != nil {
+		k.disconnect()
+		k.pid = previous
+		return err
+	}
 	if len(k.leases) == 0 {
 		return nil
 	}
@@ -176,7 +181,7 @@ func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
 func (k *keeper) restore(ctx context.Context, previous uint32) error {
 	const endOld = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE pid = $1::int4 AND application_name = $2::text AND usename = current_user AND pid <> pg_backend_pid()`
-	if _, err := k.conn.Exec(ctx, endOld, int32(previous), k.name); err != nil {
+	if err := k.exec(ctx, endOld, int32(previous), k.name); err != nil {
 		return fmt.Errorf("ending the old session: %w", err)
 	}
 	keys := make([]int64, 0, len(k.leases))
@@ -215,9 +220,7 @@ func (k *keeper) tend() {
 	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	if k.conn != nil {
-		pinging, pinged := context.WithTimeout(ctx, lockPingTimeout)
-		writable, err := isWritable(pinging, k.conn)
-		pinged()
+		writable, err := isWritable(ctx, k.conn)
 		if err == nil {
 			if !writable {
 				k.move(ctx)
@@ -229,13 +232,6 @@ func (k *keeper) tend() {
 	if err := k.connect(ctx); err != nil && k.life.Err() == nil {
 		k.server.log.Warn("the connection that holds ownership is lost, trying again", "error", err)
 	}
-}
-
-// isWritable asks a server whether it is the one to write to.
-func isWritable(ctx context.Context, c *pgx.Conn) (bool, error) {
-	var readOnly string
-	err := c.QueryRow(ctx, `SHOW transaction_read_only`).Scan(&readOnly)
-	return readOnly == "off", err
 }
 
 // move takes the locks to the server that can be written to, if there is one now:
@@ -296,18 +292,15 @@ func (k *keeper) serve(batch []*lockRequest) {
 	}
 }
 
-// unlock gives locks up, with the connection if it holds no other.
+// unlock gives locks up. They are free when it returns, unless the connection is
+// lost, whose end frees them.
 func (k *keeper) unlock(ctx context.Context, keys []int64) {
 	if len(keys) == 0 || k.conn == nil {
 		return
 	}
-	if len(k.leases) > 0 {
-		_, err := k.conn.Exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys)
-		if err == nil {
-			return
-		}
+	if k.exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys) != nil {
+		k.disconnect() // the next round restores the others
 	}
-	k.disconnect() // which unlocks as well; the next round restores the others
 }
 
 // take locks keys and returns why for those that it could not.

@@ -45,8 +45,8 @@ type schemaState struct {
 }
 
 // probe looks at a schema without changing it.
-func probe(ctx context.Context, c *pgx.Conn, schema string) (schemaState, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+func (s *Server) probe(ctx context.Context, c *pgx.Conn, schema string) (schemaState, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.answer)
 	defer cancel()
 	var st schemaState
 	var tables, ours int
@@ -79,7 +79,7 @@ func (s *Server) migrate(ctx context.Context, c *pgx.Conn, o JournalOptions, ste
 	// A step may find that another process has just done it; then one more
 	// look is due. More rounds than steps mean that something else is wrong.
 	for range len(steps) + 2 {
-		st, err := probe(ctx, c, schema)
+		st, err := s.probe(ctx, c, schema)
 		if err != nil {
 			return err
 		}

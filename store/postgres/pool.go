@@ -83,7 +83,7 @@ const (
 // connection that fn leaves within a transaction is thrown away, which rolls the
 // transaction back.
 func (p *pool) use(ctx context.Context, fn func(context.Context, *pgx.Conn) error) error {
-	return p.useFor(ctx, answerTimeout, fn)
+	return p.useFor(ctx, p.server.answer, fn)
 }
 
 // useFor is use with another bound; none if that is 0.
@@ -104,7 +104,7 @@ func (p *pool) useFor(ctx context.Context, bound time.Duration, fn func(context.
 		return nil
 	case p.life.Err() != nil:
 		return ErrClosed
-	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+	case bounded.Err() != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("%w: no answer from %s within %s: %w", ErrUnreachable, p.server.where, bound, err)
 	case sqlState(err) == codeReadOnly:
 		// The server is not, or no longer, the one to write to. Where the URL
@@ -152,6 +152,8 @@ func (p *pool) awaitIdle(ctx context.Context) bool {
 		case <-look.C:
 		case <-again.C:
 			return true
+		case <-p.server.passed:
+			return true
 		case <-ctx.Done():
 			return false
 		}
@@ -170,7 +172,7 @@ func (p *pool) release(c *pgxpool.Conn) {
 	case p.server.budget.claim(p.server.party):
 		p.giveUp(c, p.server.budget.done)
 	case p.server.wanted():
-		p.giveUp(c, func() {})
+		p.giveUp(c, p.server.pass)
 	default:
 		c.Release()
 	}

@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -236,7 +235,8 @@ func (j *Journal) guardAndUpsert(ctx context.Context, c *pgx.Conn, epoch int64, 
 	results := c.SendBatch(ctx, &batch)
 	for range 2 { // BEGIN, limits
 		if _, err := results.Exec(); err != nil {
-			return errors.Join(err, results.Close())
+			_ = results.Close() // which says the same
+			return err
 		}
 	}
 	moved, err := results.Exec()

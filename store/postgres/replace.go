@@ -17,14 +17,14 @@ func (s *Server) Replace(ctx context.Context, from, to string) error {
 		}
 	}
 	return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
-		source, err := probe(ctx, c, from)
+		source, err := s.probe(ctx, c, from)
 		if err != nil {
 			return err
 		}
 		if !source.exists || source.empty || source.foreign {
 			return fmt.Errorf("%w: %q holds no journal", ErrNoSchema, from)
 		}
-		target, err := probe(ctx, c, to)
+		target, err := s.probe(ctx, c, to)
 		if err != nil {
 			return err
 		}

@@ -9,10 +9,18 @@ package postgres
 func (s *Server) want() {
 	s.demand.CompareAndSwap(0, 1)
 	for _, p := range s.budget.pools() {
-		if p.server == s && s.demand.Load() > 0 && p.giveUpIdle(func() {}) {
+		if p.server == s && s.demand.Load() > 0 && p.giveUpIdle(s.pass) {
 			s.demand.Store(0)
 			return
 		}
+	}
+}
+
+// pass tells one of those who wait that a connection was closed for it.
+func (s *Server) pass() {
+	select {
+	case s.passed <- struct{}{}:
+	default:
 	}
 }
 

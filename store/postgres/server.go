@@ -42,8 +42,8 @@ type Options struct {
 	Logger  *slog.Logger
 	Metrics Metrics
 
-	// idle, lockPing and attend shorten the times of tests.
-	idle, lockPing, attend time.Duration
+	// idle, lockPing, attend and answer shorten the times of tests.
+	idle, lockPing, attend, answer time.Duration
 }
 
 // Defaults of [Options].
@@ -61,11 +61,14 @@ type Server struct {
 	locks  *pgx.ConnConfig
 	budget *budget
 	party  *party
-	// demand is 1 while somebody waits for a connection to be passed on.
+	// demand is 1 while somebody waits for a connection to be passed on, and passed
+	// is told when that has been done.
 	demand atomic.Int32
+	passed chan struct{}
 	log    *slog.Logger
 	idle   time.Duration
 	attend time.Duration
+	answer time.Duration
 
 	// role, database and where are for messages; where is host:port.
 	role, database, where string
@@ -108,10 +111,10 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	connections := o.Budget.limit
 	c := config.ConnConfig
 	s := &Server{
-		config: config, locks: locks.Copy(), log: o.Logger, idle: o.idle, attend: cmp.Or(o.attend, attendEvery),
+		config: config, locks: locks.Copy(), log: o.Logger, idle: o.idle, attend: cmp.Or(o.attend, attendEvery), answer: cmp.Or(o.answer, answerTimeout),
 		budget: o.Budget.budget,
 		role:   c.User, database: c.Database, where: strings.Join(addresses(c), ","),
-		openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
+		passed: make(chan struct{}, 1), openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
 	}
 	s.party = s.budget.enter()
 	if s.admin, err = s.newPool("administration", maxOpenings); err != nil {
@@ -257,7 +260,7 @@ func (s *Server) Drop(ctx context.Context, schema string) error {
 		return err
 	}
 	return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
-		found, err := probe(ctx, c, schema)
+		found, err := s.probe(ctx, c, schema)
 		if err != nil || !found.exists {
 			return err
 		}
@@ -295,6 +298,7 @@ func (s *Server) connect(ctx context.Context, config *pgx.ConnConfig, name strin
 		again := time.NewTimer(connectionAgain)
 		select {
 		case <-again.C:
+		case <-s.passed:
 		case <-ctx.Done():
 			again.Stop()
 			return nil, s.explain(err)
