@@ -47,13 +47,15 @@ type Limits struct {
 	Request time.Duration
 	// Store is the longest that one call of the journal may take.
 	Store time.Duration
+	// Append is the same for an append, for which callers wait; 0 is Store.
+	Append time.Duration
 }
 
 // DefaultLimits returns the limits of an instance that sets none.
 func DefaultLimits() Limits {
 	return Limits{
 		Queue: 4096, Batch: 512, RecentKeys: 16384, Lag: 50_000,
-		Request: 30 * time.Second, Store: 15 * time.Second,
+		Request: 30 * time.Second, Store: 15 * time.Second, Append: 5 * time.Second,
 	}
 }
 
@@ -117,6 +119,8 @@ type Engine struct {
 	calls sync.Pool // of *call
 
 	serving chan struct{} // closed when the engine first serves
+	// broken is closed when the session fails that serves, or served last.
+	broken atomic.Pointer[chan struct{}]
 	phase   atomic.Int32
 	paused  atomic.Bool
 	reason  atomic.Pointer[error] // why the store is not available
@@ -320,8 +324,11 @@ func (m *mark) set(v uint64) {
 	}
 }
 
-// wait returns once the mark has reached v, or with the context's error.
-func (m *mark) wait(ctx context.Context, v uint64) error {
+var errBroken = errors.New("what was waited for does not come")
+
+// wait returns once the mark has reached v, or with the context's error, or with
+// errBroken once that channel is closed; nil never is.
+func (m *mark) wait(ctx context.Context, v uint64, broken <-chan struct{}) error {
 	for {
 		m.mu.Lock()
 		if m.at.Load() >= v {
@@ -335,6 +342,8 @@ func (m *mark) wait(ctx context.Context, v uint64) error {
 		m.mu.Unlock()
 		select {
 		case <-changed:
+		case <-broken:
+			return errBroken
 		case <-ctx.Done():
 			return ctx.Err()
 		}

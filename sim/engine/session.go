@@ -89,6 +89,8 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 		work("key history", func() error { return s.readHistory(reading) })
 	}
 	e.reason.Store(nil)
+	broken := s.failure.ch // of its own, as a pointer into the session would keep its state
+	e.broken.Store(&broken)
 	e.faults.rules.Store(s.state.FaceFaults())
 	e.phase.Store(int32(PhaseServing))
 	if !e.hasServed() {

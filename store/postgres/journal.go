@@ -77,8 +77,8 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 		})
 	})
 	err = guard.Run(part, func() error {
-		return s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-			return migrate(ctx, c, o, steps)
+		return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
+			return s.migrate(ctx, c, o, steps)
 		})
 	})
 	if connectErr := <-connected; err == nil {

@@ -15,7 +15,8 @@ import (
 // Times of the connection that holds the locks.
 const (
 	lockPing    = 3 * time.Second
-	lockTimeout = 10 * time.Second
+	lockAnswer  = 5 * time.Second // of one statement
+	lockTimeout = 3 * lockAnswer  // of what may need several
 )
 
 // keeper holds the advisory locks of all leases on one connection of its own.
@@ -168,6 +169,9 @@ func (k *keeper) disconnect() {
 	}
 }
 
+// bound is for what may need a new connection.
+func (k *keeper) bound() time.Duration { return lockTimeout + connectBound(k.server.locks) }
+
 // connect makes sure of the connection, and of all locks on a new one.
 func (k *keeper) connect(ctx context.Context) error {
 	if k.conn != nil && !k.conn.IsClosed() {
@@ -178,8 +182,19 @@ func (k *keeper) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return k.adopt(ctx, conn)
+}
+
+// adopt makes a new connection the one that holds all locks.
+func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
+	k.disconnect()
 	previous := k.pid
 	k.conn, k.pid = conn, conn.PgConn().PID()
+	if err := k.exec(ctx, lockSettings); err != nil {
+		k.disconnect()
+		k.pid = previous
+		return err
+	}
 	if len(k.leases) == 0 {
 		return nil
 	}
@@ -197,7 +212,7 @@ func (k *keeper) connect(ctx context.Context) error {
 func (k *keeper) restore(ctx context.Context, previous uint32) error {
 	const endOld = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE pid = $1::int4 AND application_name = $2::text AND usename = current_user AND pid <> pg_backend_pid()`
-	if _, err := k.conn.Exec(ctx, endOld, int32(previous), k.name); err != nil {
+	if err := k.exec(ctx, endOld, int32(previous), k.name); err != nil {
 		return fmt.Errorf("ending the old session: %w", err)
 	}
 	keys := make([]int64, 0, len(k.leases))
@@ -233,10 +248,14 @@ func (k *keeper) tend() {
 	if len(k.leases) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	if k.conn != nil {
-		if err := k.conn.Ping(ctx); err == nil {
+		writable, err := isWritable(ctx, k.conn)
+		if err == nil {
+			if !writable {
+				k.move(ctx)
+			}
 			return
 		}
 		k.disconnect()
@@ -246,9 +265,26 @@ func (k *keeper) tend() {
 	}
 }
 
+// move takes the locks to the server that can be written to, if there is one now:
+// after a failover the old one may still answer. Until then they stay where they
+// are.
+func (k *keeper) move(ctx context.Context) {
+	conn, err := k.server.connect(ctx, k.server.locks, k.name)
+	if err != nil {
+		return
+	}
+	if writable, err := isWritable(ctx, conn); err != nil || !writable {
+		closeConn(conn)
+		return
+	}
+	if err := k.adopt(ctx, conn); err != nil {
+		k.server.log.Warn("the connection that holds ownership led to a server that is read-only, trying again", "error", err)
+	}
+}
+
 // serve answers requests in one round trip each for releases and for new locks.
 func (k *keeper) serve(batch []*lockRequest) {
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	var taking, dropping []*lockRequest
 	var taken, dropped []int64
@@ -287,18 +323,15 @@ func (k *keeper) serve(batch []*lockRequest) {
 	}
 }
 
-// unlock gives locks up, with the connection if it holds no other.
+// unlock gives locks up. They are free when it returns, unless the connection is
+// lost, whose end frees them.
 func (k *keeper) unlock(ctx context.Context, keys []int64) {
 	if len(keys) == 0 || k.conn == nil {
 		return
 	}
-	if len(k.leases) > 0 {
-		_, err := k.conn.Exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys)
-		if err == nil {
-			return
-		}
+	if k.exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys) != nil {
+		k.disconnect() // the next round restores the others
 	}
-	k.disconnect() // which unlocks as well; the next round restores the others
 }
 
 // take locks keys and returns why for those that it could not.
