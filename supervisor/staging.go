@@ -125,7 +125,7 @@ func (s *storages) swap(ctx context.Context, staging, spec Spec) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(server.Replace(ctx, staging.Schema, spec.Schema), lease.Release(context.WithoutCancel(ctx)))
+		return errors.Join(server.Replace(ctx, staging.Schema, spec.Schema, lease), lease.Release(context.WithoutCancel(ctx)))
 	default:
 		return sqlite.Replace(ctx, s.path(staging), s.path(spec))
 	}

@@ -168,7 +168,7 @@ func (s *storages) drop(ctx context.Context, spec Spec) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(server.Drop(ctx, spec.Schema), lease.Release(context.WithoutCancel(ctx)))
+		return errors.Join(server.Drop(ctx, spec.Schema, lease), lease.Release(context.WithoutCancel(ctx)))
 	default:
 		return sqlite.Drop(s.path(spec))
 	}

@@ -59,6 +59,7 @@ const (
 	codeStarting             = "57P03"
 	codeNoStatement          = "26000"
 	codeDuplicateStatement   = "42P05"
+	codeDivisionByZero       = "22012"
 )
 
 // sqlState returns the SQLSTATE in err's chain, or "".

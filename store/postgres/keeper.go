@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,11 +16,16 @@ import (
 const (
 	lockPing    = 3 * time.Second
 	lockTimeout = 10 * time.Second
+	// lockSilence is how many pings in a row may be missing before the server
+	// ends the session, and with it the ownership of a process that is stopped,
+	// stuck or cut off without a word.
+	lockSilence = 6
 )
 
 // keeper holds the advisory locks of all leases on one connection of its own.
 // One goroutine owns the connection and the set of leases; it takes what is
-// asked of it in batches. While there is no lease there is no connection.
+// asked of it in batches. While there is no lease and nobody waits for one,
+// there is no connection.
 type keeper struct {
 	server *Server
 	name   string
@@ -29,17 +36,31 @@ type keeper struct {
 	end      context.CancelFunc
 	start    sync.Once
 	done     chan struct{}
+	session  atomic.Int32 // the backend of the connection, 0 while there is none
 
 	// Owned by the goroutine.
-	conn   *pgx.Conn
-	pid    uint32 // of the last connection's backend
-	leases map[int64]*Lease
+	conn    *pgx.Conn
+	pid     uint32 // of the last connection's backend
+	since   time.Time
+	anew    bool // the connection took the place of one that was lost
+	leases  map[int64]*Lease
+	waiting map[int64]*lockRequest
 }
 
+// lockWish is what is asked of a keeper.
+type lockWish int
+
+const (
+	wishTake    lockWish = iota
+	wishWait             // take as soon as nobody else holds it
+	wishConfirm          // say whether it is held, now
+	wishRelease
+)
+
 type lockRequest struct {
-	lease   *Lease
-	release bool
-	reply   chan error
+	lease *Lease
+	wish  lockWish
+	reply chan error
 }
 
 func newKeeper(s *Server, every time.Duration) *keeper {
@@ -48,7 +69,8 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 	}
 	k := &keeper{
 		server: s, name: processName(), every: every,
-		requests: make(chan *lockRequest), done: make(chan struct{}), leases: make(map[int64]*Lease),
+		requests: make(chan *lockRequest), done: make(chan struct{}),
+		leases: make(map[int64]*Lease), waiting: make(map[int64]*lockRequest),
 	}
 	k.life, k.end = context.WithCancel(context.Background())
 	return k
@@ -56,9 +78,9 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 
 // ask hands a request to the goroutine and waits for the answer. A caller who
 // leaves early leaves no lock behind.
-func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
+func (k *keeper) ask(ctx context.Context, l *Lease, wish lockWish) error {
 	k.start.Do(func() { go k.run() })
-	r := &lockRequest{lease: l, release: release, reply: make(chan error, 1)}
+	r := &lockRequest{lease: l, wish: wish, reply: make(chan error, 1)}
 	select {
 	case k.requests <- r:
 	case <-ctx.Done():
@@ -71,12 +93,15 @@ func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
 		return err
 	case <-ctx.Done():
 	}
-	if !release {
+	switch wish {
+	case wishTake:
 		go func() {
 			if <-r.reply == nil {
-				_ = k.ask(k.life, l, true)
+				_ = k.ask(k.life, l, wishRelease)
 			}
 		}()
+	case wishWait:
+		go func() { _ = k.ask(k.life, l, wishRelease) }() // of what it got, or of its place in the queue
 	}
 	return ctx.Err()
 }
@@ -95,20 +120,25 @@ func (k *keeper) close(ctx context.Context) error {
 
 func (k *keeper) run() {
 	defer close(k.done)
-	ticker := time.NewTicker(k.every)
+	ticker, retry := time.NewTicker(k.every), time.NewTicker(waitRetry)
 	defer ticker.Stop()
+	defer retry.Stop()
 	for {
 		select {
 		case <-k.life.Done():
 			k.disconnect()
+			k.turnAway()
 			return
 		case r := <-k.requests:
 			k.serve(k.gather(r))
 		case <-ticker.C:
 			k.tend()
+		case <-retry.C:
+			k.takeFree()
 		}
-		if len(k.leases) == 0 {
+		if len(k.leases) == 0 && len(k.waiting) == 0 {
 			k.disconnect()
+			k.pid = 0 // the next one restores nothing
 		}
 	}
 }
@@ -131,6 +161,7 @@ func (k *keeper) gather(first *lockRequest) []*lockRequest {
 }
 
 func (k *keeper) disconnect() {
+	k.session.Store(0)
 	if k.conn != nil {
 		closeConn(k.conn)
 		k.conn = nil
@@ -147,17 +178,32 @@ func (k *keeper) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	previous := k.pid
-	k.conn, k.pid = conn, conn.PgConn().PID()
-	if len(k.leases) == 0 {
-		return nil
-	}
-	if err := k.restore(ctx, previous); err != nil {
-		k.disconnect()
-		k.pid = previous
+	session, err := k.prepare(ctx, conn)
+	if err != nil {
+		closeConn(conn)
 		return err
 	}
+	previous := k.pid
+	k.conn, k.pid = conn, conn.PgConn().PID()
+	if len(k.leases) > 0 {
+		if err := k.restore(ctx, previous); err != nil {
+			k.disconnect()
+			k.pid = previous
+			return err
+		}
+	}
+	k.since, k.anew = time.Now(), previous != 0
+	k.session.Store(session)
 	return nil
+}
+
+// prepare has the server end the session when nothing is heard of it for a
+// while: a process that is stopped keeps its connections, and would keep the
+// locks for ever. It returns the backend as the server's own tables name it.
+func (k *keeper) prepare(ctx context.Context, conn *pgx.Conn) (session int32, err error) {
+	err = conn.QueryRow(ctx, `SELECT pg_backend_pid() FROM set_config('idle_session_timeout', $1::text, false)`,
+		strconv.FormatInt((lockSilence*k.every).Milliseconds(), 10)).Scan(&session)
+	return session, err
 }
 
 // restore takes the locks again after a connection was lost. The server may
@@ -191,7 +237,7 @@ func (k *keeper) restore(ctx context.Context, previous uint32) error {
 		l := k.leases[key]
 		k.server.log.Error("ownership of an instance was lost", "schema", l.schema, "holder", holders[key].String())
 		delete(k.leases, key)
-		close(l.lost)
+		l.lose(holders[key])
 	}
 	k.server.log.Info("ownership restored on a new connection", "instances", len(k.leases))
 	return nil
@@ -199,37 +245,51 @@ func (k *keeper) restore(ctx context.Context, previous uint32) error {
 
 // tend looks after the connection.
 func (k *keeper) tend() {
-	if len(k.leases) == 0 {
+	if len(k.leases) == 0 && len(k.waiting) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
 	defer cancel()
-	if k.conn != nil {
-		if err := k.conn.Ping(ctx); err == nil {
-			return
-		}
-		k.disconnect()
-	}
-	if err := k.connect(ctx); err != nil && k.life.Err() == nil {
+	if err := k.hold(ctx); err != nil && k.life.Err() == nil {
 		k.server.log.Warn("the connection that holds ownership is lost, trying again", "error", err)
 	}
 }
 
-// serve answers requests in one round trip each for releases and for new locks.
+// hold makes sure that the connection is there and holds the locks of all
+// leases that are left when it returns nil.
+func (k *keeper) hold(ctx context.Context) error {
+	if k.conn != nil {
+		if err := k.conn.Ping(ctx); err == nil {
+			return nil
+		}
+		k.disconnect()
+	}
+	return k.connect(ctx)
+}
+
+// serve answers requests in one round trip each for releases, confirmations and
+// new locks.
 func (k *keeper) serve(batch []*lockRequest) {
 	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
 	defer cancel()
-	var taking, dropping []*lockRequest
+	var taking, dropping, confirming []*lockRequest
 	var taken, dropped []int64
 	for _, r := range batch {
 		key := lockKey("ownership", r.lease.schema)
 		switch held := k.leases[key]; {
-		case r.release:
+		case r.wish == wishRelease:
 			if held == r.lease {
 				delete(k.leases, key)
 				dropped = append(dropped, key)
 			}
+			if w := k.waiting[key]; w != nil && w.lease == r.lease {
+				delete(k.waiting, key)
+			}
 			dropping = append(dropping, r)
+		case r.wish == wishConfirm:
+			confirming = append(confirming, r)
+		case r.wish == wishWait && k.waiting[key] == nil:
+			k.waiting[key] = r // its turn comes
 		case held != nil:
 			r.reply <- fmt.Errorf("%w: this process runs it already", ErrOwned)
 		default:
@@ -242,6 +302,7 @@ func (k *keeper) serve(batch []*lockRequest) {
 	for _, r := range dropping {
 		r.reply <- nil
 	}
+	k.confirm(ctx, confirming)
 	if len(taking) == 0 {
 		return
 	}

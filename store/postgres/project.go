@@ -19,7 +19,7 @@ import (
 // journal, and what the server forgot in a crash is noticed by the next one,
 // which does not find the place it expects.
 const projectionLimits = `SELECT set_config('lock_timeout', '10s', true),
-	set_config('idle_in_transaction_session_timeout', '30s', true), set_config('synchronous_commit', 'off', true)`
+	set_config('idle_in_transaction_session_timeout', '10s', true), set_config('synchronous_commit', 'off', true)`
 
 // Project writes table changes in one transaction. See [sim.Journal].
 //

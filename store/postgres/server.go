@@ -220,8 +220,9 @@ func (s *Server) Check(ctx context.Context) error {
 }
 
 // Drop removes a journal's schema and all that is in it. A schema that does
-// not exist is no error; one that is no journal is [ErrForeignSchema].
-func (s *Server) Drop(ctx context.Context, schema string) error {
+// not exist is no error; one that is no journal is [ErrForeignSchema]. With a
+// lease it is done only while that is held, else fails with [ErrNotHeld].
+func (s *Server) Drop(ctx context.Context, schema string, owner *Lease) error {
 	if err := checkSchema(schema); err != nil {
 		return err
 	}
@@ -233,9 +234,9 @@ func (s *Server) Drop(ctx context.Context, schema string) error {
 		if found.foreign {
 			return fmt.Errorf("%w: %q is not dropped", ErrForeignSchema, schema)
 		}
-		_, err = c.PgConn().Exec(ctx, `SET LOCAL lock_timeout = '10s'; DROP SCHEMA `+quoteName(schema)+` CASCADE`).ReadAll()
+		_, err = c.PgConn().Exec(ctx, `SET LOCAL lock_timeout = '10s'; `+owner.guard()+`DROP SCHEMA `+quoteName(schema)+` CASCADE`).ReadAll()
 		if err != nil {
-			return fmt.Errorf("dropping schema %q: %w", schema, err)
+			return fmt.Errorf("dropping schema %q: %w", schema, owner.guarded(err))
 		}
 		return nil
 	})
