@@ -75,7 +75,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	closers = append(closers, func() error { releaseRedis(); return nil })
 	// The store comes before the ports: who does not own the instance has no
 	// use for them, and may be on the machine of who does.
-	journal, owned, err := i.host.storages.open(asked, spec)
+	journal, owned, err := i.host.storages.open(asked, spec, i.takeLease(spec))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,7 +18,8 @@ import (
 // processors.
 const startsAtOnce = 16
 
-// standbyPause is how often an instance that stands by tries to become the owner.
+// standbyPause is how often an instance tries to stand by while it cannot find
+// out who owns it.
 const standbyPause = 2 * time.Second
 
 // host is what all instances of the process share. It is safe for concurrent
@@ -35,6 +36,9 @@ type host struct {
 	service  config.Service
 	redisCfg config.Redis
 	version  string
+
+	// sync adopts what other supervisors have decided meanwhile.
+	sync func(ctx context.Context) error
 }
 
 // turns returns what a start holds while it is under way. Each store has its

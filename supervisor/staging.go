@@ -90,7 +90,7 @@ func (s *storages) replace(ctx context.Context, spec Spec, write func(sim.Journa
 	if err := s.drop(ctx, staging); err != nil { // of an attempt that died
 		return err
 	}
-	journal, owned, err := s.openDriver(ctx, staging)
+	journal, owned, err := s.openDriver(ctx, staging, nil)
 	if err != nil {
 		return err
 	}

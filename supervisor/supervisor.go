@@ -68,6 +68,7 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
 		service:  opts.Config.Service, redisCfg: opts.Config.Redis, version: opts.Version,
 	}
+	s.host.sync = s.syncDesired
 	if err := s.open(ctx); err != nil {
 		cut()
 		return nil, errors.Join(err, s.close(ctx))
