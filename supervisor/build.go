@@ -223,10 +223,10 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 	}
 	discovery := redis.NewDiscovery(server)
 	g.announce = func(ctx context.Context) error {
-		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std())
+		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std(), g.ownership.confirm)
 	}
 	g.publisher = redis.NewPublisher(server, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
-		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished,
+		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished, Confirm: g.ownership.confirm,
 	})
 }
 
