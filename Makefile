@@ -33,6 +33,7 @@ TOOL_buf                := github.com/bufbuild/buf/cmd/buf@v1.75.0
 TOOL_protoc-gen-go      := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
 TOOL_protoc-gen-go-grpc := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 TOOL_govulncheck        := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+TOOL_gitleaks           := github.com/zricethezav/gitleaks/v8@v8.30.1
 TOOL_grpcurl            := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 TOOL_benchstat          := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 TOOL_NAMES := $(patsubst TOOL_%,%,$(filter-out TOOL_NAMES,$(filter TOOL_%,$(.VARIABLES))))
@@ -100,7 +101,7 @@ SEED   ?= 0
 
 .PHONY: torture
 torture: services $(TEST_SERVERS) ## Kill the supervisor under load again and again and check the books (ROUNDS=n, SEED=s)
-	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
+	CGO_ENABLED=1 $(TEST_SERVERS) -durable -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
 		-args -torture.rounds=$(ROUNDS) -torture.seed=$(SEED)
 
 # Histories of many clients: make linearizable ROUNDS=50 SEED=17. A history that is
@@ -155,6 +156,11 @@ lint: tool-golangci-lint ## Check style, mistakes and the direction of imports
 .PHONY: vuln
 vuln: tool-govulncheck ## Look for known vulnerabilities in what the code calls
 	@.ci/vulncheck
+
+.PHONY: secrets
+secrets: tool-gitleaks ## Look for passwords, tokens and keys in the files and in the history
+	gitleaks dir . --no-banner --redact --verbose
+	gitleaks git . --no-banner --redact --verbose
 
 .PHONY: proto
 proto: tool-buf tool-protoc-gen-go tool-protoc-gen-go-grpc ## Check the protocol buffers and generate their Go code

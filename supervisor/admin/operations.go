@@ -19,6 +19,8 @@ const (
 	configPath    = "/admin/v1/config"
 	logLevelPath  = "/admin/v1/log-level"
 
+	snapshotSuffix = "/snapshot"
+
 	tagInstances = "instances"
 	tagConfig    = "configuration"
 	tagProcess   = "process"
