@@ -90,7 +90,7 @@ func newCrowd(h *harness, s Status) *crowd {
 
 // asset is what the record is of. Positions have a currency as well, which is that
 // of their price.
-func (r *record) asset() string {
+func (r *heldRecord) asset() string {
 	if r.Symbol != "" {
 		return r.Symbol
 	}
@@ -158,7 +158,7 @@ func (c *crowd) read(in linearizable.Input, status int, text []byte) (out linear
 	if status != http.StatusOK {
 		return out, fmt.Errorf("answered %d %s", status, text)
 	}
-	records := make([]record, 1)
+	records := make([]heldRecord, 1)
 	if in.Kind == linearizable.List {
 		records, err = page(text)
 	} else {
