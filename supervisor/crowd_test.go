@@ -196,6 +196,7 @@ func (h *harness) disturb(ctx context.Context, name string, dice *rand.Rand, m *
 		}
 		linger(ctx, m.pace+time.Duration(dice.Int64N(int64(4*m.pace))))
 	}
+	m.clear()
 	h.t.Logf("%d failures of the store, %d restarts", m.happened.Load(), restarts)
 }
 

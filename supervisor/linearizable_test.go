@@ -245,9 +245,10 @@ func (c *crowd) work(seed uint64) {
 // histories records histories of instances that are disturbed in every way, and
 // checks each. The instance's name, and what cuts its connections, are for
 // instances on servers.
-func histories(t *testing.T, cfg config.Config, m *mishaps, name func(round int) string, cut func(name string) error) {
+func histories(t *testing.T, cfg config.Config, pace time.Duration, name func(round int) string, cut func(name string) error) {
 	for round := range *linearizableRounds {
 		seed := *linearizableSeed + uint64(round)
+		m := &mishaps{pace: pace}
 		h := launch(t, options{config: cfg, wrap: m.wrap})
 		c := newCrowd(h, h.add(name(round), crowdEntry()))
 		disturbing, stop := context.WithCancel(h.ctx)
@@ -290,14 +291,14 @@ func (c *crowd) verify(cfg config.Config, name string) {
 
 func TestHoldingsAreLinearizableInMemory(t *testing.T) {
 	t.Parallel()
-	histories(t, testConfig(t), &mishaps{pace: 20 * time.Millisecond}, func(int) string { return "crowded" }, nil)
+	histories(t, testConfig(t), 20*time.Millisecond, func(int) string { return "crowded" }, nil)
 }
 
 func TestHoldingsAreLinearizableInSQLite(t *testing.T) {
 	t.Parallel()
 	c := testConfig(t)
 	c.Storage.Driver = config.StorageSQLite
-	histories(t, c, &mishaps{pace: slowPace}, func(round int) string { return fmt.Sprintf("crowded-%d", round) }, nil)
+	histories(t, c, slowPace, func(round int) string { return fmt.Sprintf("crowded-%d", round) }, nil)
 }
 
 // The checks must find what they look for.
