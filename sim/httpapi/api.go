@@ -58,12 +58,12 @@ func New(o Options) http.Handler {
 		o.Context = context.Background()
 	}
 	a := &api{Options: o, encoder: view.NewEncoder(o.Assets)}
-	var handler http.Handler = routesOf(variant{metrics: o.Metrics != nil, webhooks: o.Webhooks != nil})
-	handler = a.recoverPanics(a.admit(handler))
+	router := routesOf(variant{metrics: o.Metrics != nil, webhooks: o.Webhooks != nil})
+	handler := a.recoverPanics(a.admit(router))
 	if o.Middleware != nil {
 		handler = o.Middleware(handler)
 	}
-	return a.recoverPanics(requestid.Middleware(a.scope(handler)))
+	return a.recoverPanics(requestid.Middleware(a.scope(router, handler)))
 }
 
 // handler answers one operation's requests, whichever instance they are for.

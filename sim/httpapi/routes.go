@@ -79,11 +79,12 @@ func apiOf(r *http.Request) *api { return r.Context().Value(apiKey{}).(*api) }
 // routeContexts are kept for one another, as a router keeps them.
 var routeContexts = sync.Pool{New: func() any { return chi.NewRouteContext() }}
 
-// scope gives requests the instance's scope.
-func (a *api) scope(next http.Handler) http.Handler {
+// scope gives requests the instance's scope, for routes.
+func (a *api) scope(routes chi.Routes, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := routeContexts.Get().(*chi.Context)
 		route.Reset()
+		route.Routes = routes
 		next.ServeHTTP(w, r.WithContext(&scope{Context: r.Context(), api: a, route: route}))
 		routeContexts.Put(route)
 	})
