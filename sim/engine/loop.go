@@ -76,6 +76,8 @@ func (s *session) loop(stop context.Context) error {
 			if stopping == nil && len(s.queue) == 0 {
 				return nil
 			}
+		} else {
+			s.startCommitter()
 		}
 		s.setTimer(due, open)
 		select {
