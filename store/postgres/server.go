@@ -256,8 +256,9 @@ func (s *Server) Check(ctx context.Context) error {
 }
 
 // Drop removes a journal's schema and all that is in it. A schema that does
-// not exist is no error; one that is no journal is [ErrForeignSchema].
-func (s *Server) Drop(ctx context.Context, schema string) error {
+// not exist is no error; one that is no journal is [ErrForeignSchema]. With a
+// lease it is done only while that is held, else fails with [ErrNotHeld].
+func (s *Server) Drop(ctx context.Context, schema string, owner *Lease) error {
 	if err := checkSchema(schema); err != nil {
 		return err
 	}
@@ -269,8 +270,8 @@ func (s *Server) Drop(ctx context.Context, schema string) error {
 		if found.foreign {
 			return fmt.Errorf("%w: %q is not dropped", ErrForeignSchema, schema)
 		}
-		if err := s.runScript(ctx, c, `DROP SCHEMA `+quoteName(schema)+` CASCADE`); err != nil {
-			return fmt.Errorf("dropping schema %q: %w", schema, err)
+		if err := s.runScript(ctx, c, owner.guard()+`DROP SCHEMA `+quoteName(schema)+` CASCADE`); err != nil {
+			return fmt.Errorf("dropping schema %q: %w", schema, owner.guarded(err))
 		}
 		return nil
 	})
