@@ -47,6 +47,7 @@ type instance struct {
 	failure  error  // why the last start or group ended unasked
 	attempts int    // starts that have ended, well or not
 	group    *group // the one that serves, or nil
+	cutOff   bool   // the last group that ended had to break something off
 
 	inFlight atomic.Int64
 	access   *access.Guard // whose memory of wrong keys outlives a start
@@ -146,13 +147,13 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 		i.failures.forgive()
 		return
 	}
-	i.mu.Lock()
-	i.status.Restarts++
-	i.mu.Unlock()
 	if i.metrics != nil {
 		i.metrics.RecordRestart()
 	}
-	i.enter(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Lock()
+	i.status.Restarts++ // at once with the state, so that nobody takes it for running again
+	i.enterLocked(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Unlock()
 	if i.standIn == nil {
 		i.standIn = newStandIn(i.http, i.grpc, i.host.tlsOf(i.specNow()), i.panicked)
 	}
@@ -202,7 +203,7 @@ func (i *instance) life() (asked context.Context, err error) {
 	}
 	defer func() {
 		i.mu.Lock()
-		i.group = nil
+		i.group, i.cutOff = nil, g.cutOff.Load()
 		i.mu.Unlock()
 		closeErr := closeGroup()
 		if p, ok := errors.AsType[*guard.Panic](closeErr); ok {

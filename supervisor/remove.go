@@ -19,6 +19,9 @@ type RemoveOptions struct {
 	Purge bool
 	// Wait makes Remove return only when all is done.
 	Wait bool
+
+	// purgeEmpty is Purge for books that no event was ever written to.
+	purgeEmpty bool
 }
 
 // Remove drains an instance and forgets it. Entries of a file are not forgotten
@@ -45,13 +48,20 @@ func (s *Supervisor) toRemove(ctx context.Context, opts RemoveOptions) func(*ins
 			return nil, err
 		}
 		i.setWant(wantStopped, i.deadlineFor(opts.Grace))
-		return func(ctx context.Context, o *occupation) error { return s.remove(ctx, i, o, opts.Purge) }, nil
+		return func(ctx context.Context, o *occupation) error { return s.remove(ctx, i, o, opts) }, nil
 	}
 }
 
-func (s *Supervisor) remove(ctx context.Context, i *instance, o *occupation, purge bool) error {
+func (s *Supervisor) remove(ctx context.Context, i *instance, o *occupation, opts RemoveOptions) error {
 	if err := i.awaitStopped(ctx); err != nil {
 		return err
+	}
+	purge := opts.Purge
+	if opts.purgeEmpty && !purge {
+		var err error
+		if purge, err = s.host.storages.empty(ctx, i.specNow()); err != nil {
+			i.log.Warn("books of a start that failed may be left", "error", err)
+		}
 	}
 	if purge {
 		if err := s.purge(ctx, i.specNow()); err != nil {

@@ -179,6 +179,20 @@ func (s *storages) stopped(ctx context.Context, spec Spec) (sim.Journal, func() 
 	}, nil
 }
 
+// empty reports whether the books of an instance that is stopped are there but
+// have no event.
+func (s *storages) empty(ctx context.Context, spec Spec) (bool, error) {
+	journal, finish, err := s.stopped(ctx, spec)
+	if errors.Is(err, errNoBooks) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	last, err := lastOf(ctx, journal)
+	return last == 0, errors.Join(err, finish())
+}
+
 var errSourceEnd = errors.New("enough")
 
 // books are what is read of an instance, running or not, up to a batch's end.

@@ -128,7 +128,8 @@ func (s *Supervisor) checkRedis(ctx context.Context) error {
 }
 
 // Run starts what should run and keeps it so until ctx ends; then it drains all
-// instances, each within its grace period, and returns. [Supervisor.Force] cuts
+// instances, each within its grace period, and returns, with a [*CutOffError] if
+// that was not enough for all. [Supervisor.Force] cuts
 // the drain short. Run is called once, and gives back what Open took.
 func (s *Supervisor) Run(ctx context.Context) error {
 	started, err := s.begin(ctx)
@@ -188,14 +189,39 @@ func (s *Supervisor) shutdown() error {
 			latest = deadline
 		}
 	}
+	var cut []string
 	for _, i := range all {
 		<-i.gone
+		if i.wasCutOff() {
+			cut = append(cut, i.name)
+		}
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), latest.Add(abortAfter))
 	defer cancel()
 	defer context.AfterFunc(ctx, s.cut)() // operations that go on end with it
 	s.ops.Wait()
-	return s.close(ctx)
+	if err := s.close(ctx); err != nil || len(cut) == 0 {
+		return err
+	}
+	slices.Sort(cut)
+	return &CutOffError{Instances: cut}
+}
+
+// CutOffError says that a shutdown had to break off requests, or the flushing of
+// books, because the grace period ended or the drain was forced. What had been
+// acknowledged is durable all the same.
+type CutOffError struct {
+	// Instances names those where that was so.
+	Instances []string
+}
+
+// Error names the first few instances.
+func (e *CutOffError) Error() string {
+	names, more := e.Instances, ""
+	if len(names) > 5 {
+		names, more = names[:5], fmt.Sprintf(" and %d more", len(names)-5)
+	}
+	return "requests were cut off when their time to finish was over, at " + strings.Join(names, ", ") + more + "; what was acknowledged is durable all the same"
 }
 
 // Force cuts off everything that is still running. Acknowledged requests are

@@ -128,6 +128,7 @@ type Engine struct {
 
 	durable   mark
 	projected mark
+	began     atomic.Uint64 // what was durable when the engine first served
 	nudge     chan struct{} // asks the projector not to wait for more
 	resumed   chan struct{} // asks the loop to look at the clock again
 	tail      tail
@@ -174,6 +175,9 @@ func (e *Engine) Ready() error {
 // Serving returns a channel that is closed once the engine has loaded the books
 // for the first time.
 func (e *Engine) Serving() <-chan struct{} { return e.serving }
+
+// Began returns what was durable before the engine answered its first request.
+func (e *Engine) Began() uint64 { return e.began.Load() }
 
 // SetPaused makes the engine refuse every request with [sim.CodePaused], or
 // answer again. Requests that were accepted before are answered. No work that is

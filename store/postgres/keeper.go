@@ -386,7 +386,9 @@ func (k *keeper) serve(batch []*lockRequest) {
 }
 
 // unlock gives locks up. They are free when it returns, unless the connection is
-// lost, whose end frees them.
+// lost, whose end frees them. Closing it is not enough even where it holds no
+// other: the server notices that later, and who asks for the lock at once, as to
+// drop a schema, would find it taken.
 func (k *keeper) unlock(ctx context.Context, keys []int64) {
 	if len(keys) == 0 || k.conn == nil {
 		return
