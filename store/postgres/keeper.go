@@ -24,6 +24,7 @@ type keeper struct {
 	server *Server
 	name   string
 	every  time.Duration
+	answer time.Duration
 
 	requests chan *lockRequest
 	life     context.Context // the keeper's own lifetime
@@ -48,7 +49,7 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 		every = lockPing
 	}
 	k := &keeper{
-		server: s, name: processName(), every: every,
+		server: s, name: processName(), every: every, answer: min(lockAnswer, s.answer),
 		requests: make(chan *lockRequest), done: make(chan struct{}), leases: make(map[int64]*Lease),
 	}
 	k.life, k.end = context.WithCancel(context.Background())
@@ -220,7 +221,7 @@ func (k *keeper) tend() {
 	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	if k.conn != nil {
-		writable, err := isWritable(ctx, k.conn)
+		writable, err := k.isWritable(ctx, k.conn)
 		if err == nil {
 			if !writable {
 				k.move(ctx)
@@ -242,7 +243,7 @@ func (k *keeper) move(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	if writable, err := isWritable(ctx, conn); err != nil || !writable {
+	if writable, err := k.isWritable(ctx, conn); err != nil || !writable {
 		closeConn(conn)
 		return
 	}
