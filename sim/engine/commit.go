@@ -16,7 +16,7 @@ func (s *session) commit() error {
 	var failed error
 	for g := range s.commits {
 		if failed == nil && len(g.events) > 0 {
-			if failed = guard(func() error { return s.append(g) }); failed != nil {
+			if failed = guarded("committer", func() error { return s.append(g) }); failed != nil {
 				s.fail(failed)
 			}
 		}

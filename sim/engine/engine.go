@@ -22,14 +22,13 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Limits bound what an engine takes on. [DefaultLimits] has reasonable values.
@@ -212,7 +211,7 @@ const (
 // acknowledged is durable all the same. It returns an error that wraps
 // [sim.ErrLostOwnership] or [sim.ErrBrokenInvariant], or another one if the
 // engine cannot go on: the first load failed, the opening was refused, or a
-// goroutine panicked; [Fatal] tells which of them trying again cannot mend. Run
+// goroutine panicked, which is a [guard.Panic]; [Fatal] tells which of them trying again cannot mend. Run
 // may be called once.
 func (e *Engine) Run(stop, abort context.Context) error {
 	defer func() {
@@ -257,15 +256,14 @@ func Fatal(err error) bool {
 	return fatal || errors.Is(err, sim.ErrLostOwnership) || errors.Is(err, sim.ErrBrokenInvariant)
 }
 
-// guard runs fn and turns a panic into a fatal error, so that a defect ends
-// this instance alone.
-func guard(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fatalError{fmt.Errorf("panic in engine: %v\n%s", p, debug.Stack())}
-		}
-	}()
-	return fn()
+// guarded runs a part of the engine and turns a panic into a fatal error, so
+// that a defect ends this instance alone.
+func guarded(part string, fn func() error) error {
+	err := guard.Run(part, fn)
+	if _, panicked := errors.AsType[*guard.Panic](err); panicked {
+		return fatalError{err}
+	}
+	return err
 }
 
 func (e *Engine) hasServed() bool {

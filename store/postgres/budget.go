@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Metrics observes the connections of a server. Its methods are called by many
@@ -160,9 +162,9 @@ func (b *budget) free(p *party) bool {
 }
 
 func (b *budget) take(p *party) {
+	b.metrics.SetConnections(b.inUse+1, b.limit)
 	b.inUse++
 	p.inUse++
-	b.metrics.SetConnections(b.inUse, b.limit)
 }
 
 // grant gives places to the waiters that may have one, in order.
@@ -180,16 +182,10 @@ func (b *budget) grant() {
 
 // acquire takes a place, waiting until deadline at the latest.
 func (b *budget) acquire(ctx context.Context, p *party, deadline time.Time) error {
-	b.mu.Lock()
-	if b.free(p) {
-		b.take(p)
-		b.mu.Unlock()
+	w, free := b.queue(p)
+	if free {
 		return nil
 	}
-	w := waiter{p, make(chan struct{})}
-	b.waiters = append(b.waiters, w)
-	b.changed()
-	b.mu.Unlock()
 
 	start := time.Now()
 	timeout := time.NewTimer(time.Until(deadline))
@@ -213,6 +209,20 @@ func (b *budget) acquire(ctx context.Context, p *party, deadline time.Time) erro
 		}
 		return nil // it was granted in the last moment
 	}
+}
+
+// queue takes a place and reports true, or queues for one.
+func (b *budget) queue(p *party) (waiter, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.free(p) {
+		b.take(p)
+		return waiter{}, true
+	}
+	w := waiter{p, make(chan struct{})}
+	b.waiters = append(b.waiters, w)
+	b.changed()
+	return w, false
 }
 
 // withdraw takes a waiter out of the queue and reports whether it was in it.
@@ -302,7 +312,7 @@ func (b *budget) leave(p *pool) {
 func (b *budget) dialer(p *party) func(ctx context.Context, network, address string) (net.Conn, error) {
 	deadline := time.Now().Add(b.wait)
 	var open atomic.Bool
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		dialer := net.Dialer{KeepAliveConfig: keepAlive}
 		if open.Load() {
 			// While the connection lives, the driver dials only to cancel its
@@ -326,6 +336,13 @@ func (b *budget) dialer(p *party) func(ctx context.Context, network, address str
 		}
 		open.Store(true)
 		return &countedConn{Conn: conn, closed: func() { open.Store(false); b.release(p) }}, nil
+	}
+	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		err = guard.Run(part, func() error {
+			conn, err = dial(ctx, network, address)
+			return err
+		})
+		return conn, err
 	}
 }
 

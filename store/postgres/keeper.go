@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Times of the connection that holds the locks.
@@ -42,6 +44,13 @@ type lockRequest struct {
 	lease   *Lease
 	release bool
 	reply   chan error
+	// answered is the goroutine's.
+	answered bool
+}
+
+func (r *lockRequest) answer(err error) {
+	r.answered = true
+	r.reply <- err
 }
 
 func newKeeper(s *Server, every time.Duration) *keeper {
@@ -59,7 +68,7 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 // ask hands a request to the goroutine and waits for the answer. A caller who
 // leaves early leaves no lock behind.
 func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
-	k.start.Do(func() { go k.run() })
+	k.start.Do(func() { guard.Go(part, k.server.report, k.run) })
 	r := &lockRequest{lease: l, release: release, reply: make(chan error, 1)}
 	select {
 	case k.requests <- r:
@@ -74,11 +83,11 @@ func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
 	case <-ctx.Done():
 	}
 	if !release {
-		go func() {
+		guard.Go(part, k.server.report, func() {
 			if <-r.reply == nil {
 				_ = k.ask(k.life, l, true)
 			}
-		}()
+		})
 	}
 	return ctx.Err()
 }
@@ -105,14 +114,36 @@ func (k *keeper) run() {
 			k.disconnect()
 			return
 		case r := <-k.requests:
-			k.serve(k.gather(r))
+			k.attend(k.gather(r))
 		case <-ticker.C:
-			k.tend()
+			guard.Do(part, k.panicked, k.tend)
 		}
 		if len(k.leases) == 0 {
 			k.disconnect()
 		}
 	}
+}
+
+// attend serves requests. Should that panic, those that have no answer get one,
+// and the locks that are held are taken again on a new connection.
+func (k *keeper) attend(batch []*lockRequest) {
+	guard.Do(part, func(p *guard.Panic) {
+		k.panicked(p)
+		for _, r := range batch {
+			if r.answered {
+				continue
+			}
+			if key := lockKey("ownership", r.lease.schema); k.leases[key] == r.lease {
+				delete(k.leases, key)
+			}
+			r.answer(p)
+		}
+	}, func() { k.serve(batch) })
+}
+
+func (k *keeper) panicked(p *guard.Panic) {
+	k.server.report(p)
+	k.disconnect()
 }
 
 // gatherAtMost bounds the requests of one round trip.
@@ -268,7 +299,7 @@ func (k *keeper) serve(batch []*lockRequest) {
 			}
 			dropping = append(dropping, r)
 		case held != nil:
-			r.reply <- fmt.Errorf("%w: this process runs it already", ErrOwned)
+			r.answer(fmt.Errorf("%w: this process runs it already", ErrOwned))
 		default:
 			// Marked at once, so that a second request in this batch is refused.
 			k.leases[key] = r.lease
@@ -277,7 +308,7 @@ func (k *keeper) serve(batch []*lockRequest) {
 	}
 	k.unlock(ctx, dropped)
 	for _, r := range dropping {
-		r.reply <- nil
+		r.answer(nil)
 	}
 	if len(taking) == 0 {
 		return
@@ -286,10 +317,10 @@ func (k *keeper) serve(batch []*lockRequest) {
 	for i, r := range taking {
 		if err := answers[taken[i]]; err != nil {
 			delete(k.leases, taken[i])
-			r.reply <- err
+			r.answer(err)
 			continue
 		}
-		r.reply <- nil
+		r.answer(nil)
 	}
 }
 

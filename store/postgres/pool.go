@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Times after which a pool lets go of what it does not use. Every statement of
@@ -49,7 +51,7 @@ func (s *Server) newPool(name string, connections int32) (*pool, error) {
 		config.ConnConfig.RuntimeParams["application_name"] = cut("custodian "+name, maxNameBytes)
 	}
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
-		c.DialFunc = s.budget.dialer(s.party)
+		c.DialFunc = s.budget.dialer(s.party) // called on goroutines of the driver
 		return nil
 	}
 	p := &pool{server: s}
@@ -98,6 +100,9 @@ func (p *pool) useFor(ctx context.Context, bound time.Duration, fn func(context.
 	if err == nil {
 		defer p.release(c)
 		err = fn(bounded, c.Conn())
+	}
+	if panicked, ok := errors.AsType[*guard.Panic](err); ok {
+		panic(panicked) // on a goroutine of the driver; it goes on where it was waited for
 	}
 	switch {
 	case err == nil:
@@ -182,11 +187,11 @@ func (p *pool) release(c *pgxpool.Conn) {
 func (p *pool) giveUp(c *pgxpool.Conn, done func()) {
 	p.closing.Add(1) // while the pool still counts the connection, see close
 	conn := c.Hijack()
-	go func() {
+	guard.Go(part, p.server.report, func() {
 		defer p.closing.Done()
 		defer done()
 		closeConn(conn)
-	}()
+	})
 }
 
 // giveUpIdle closes one idle connection in the background and calls done, in any
@@ -219,11 +224,11 @@ func (p *pool) close(ctx context.Context) error {
 	p.end()
 	p.server.budget.leave(p)
 	done := make(chan struct{})
-	go func() {
+	guard.Go(part, p.server.report, func() {
 		defer close(done)
 		p.pgx.Close()
 		p.closing.Wait()
-	}()
+	})
 	select {
 	case <-done:
 		return nil

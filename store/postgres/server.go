@@ -19,6 +19,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Options are the settings of a [Server].
@@ -303,6 +305,16 @@ func (s *Server) connect(ctx context.Context, config *pgx.ConnConfig, name strin
 			again.Stop()
 			return nil, s.explain(err)
 		}
+	}
+}
+
+// part is what the store is called where it panics.
+const part = "PostgreSQL"
+
+// report logs a panic of a goroutine that several instances share.
+func (s *Server) report(p *guard.Panic) {
+	if p.Tell() {
+		s.log.Error("panic", "part", p.Part, "panic", p.Value, "stack", p.Stack)
 	}
 }
 
