@@ -105,9 +105,10 @@ func (w *ward) tables(table string) []string {
 	return []string{w.place.schema("sick_1") + "." + table, w.place.schema("sick_2") + "." + table}
 }
 
+// It is not parallel, as it looks at what the process holds.
 func TestRealDatabaseTroubleStaysWhereItIsAndLosesNothing(t *testing.T) {
-	t.Parallel()
 	w := newWard(t)
+	w.alone = true
 	url := withHost(t, w.pg.URL, w.proxy.Addr(), "/sick")
 	w.start(url, url)
 	for _, f := range databaseFaults {

@@ -121,9 +121,9 @@ type Engine struct {
 	serving chan struct{} // closed when the engine first serves
 	// broken is closed when the session fails that serves, or served last.
 	broken atomic.Pointer[chan struct{}]
-	phase   atomic.Int32
-	paused  atomic.Bool
-	reason  atomic.Pointer[error] // why the store is not available
+	phase  atomic.Int32
+	paused atomic.Bool
+	reason atomic.Pointer[error] // why the store is not available
 
 	durable   mark
 	projected mark
