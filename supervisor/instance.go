@@ -155,9 +155,25 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 	i.enterLocked(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
 	i.mu.Unlock()
 	if i.standIn == nil {
+		i.openPorts(err)
 		i.standIn = newStandIn(i.http, i.grpc, i.host.tlsOf(i.specNow()), i.panicked)
 	}
 	pause(wake, backoff)
+}
+
+// openPorts opens the ports of an instance whose store kept it from its first
+// start, so that its callers are told. Who owns the instance may be on this
+// machine, and needs them.
+func (i *instance) openPorts(err error) {
+	if _, storage := errors.AsType[*storageError](err); !storage || isOwned(err) {
+		return
+	}
+	i.mu.Lock()
+	asked, spec := i.asked, i.spec
+	i.mu.Unlock()
+	if err := i.bindPorts(asked, spec); err != nil {
+		i.log.Warn("nobody answers in the instance's place", "error", err)
+	}
 }
 
 func pause(wake <-chan struct{}, d time.Duration) {

@@ -87,6 +87,11 @@ func consequenceOf(err error, standby bool) consequence {
 	return tryForAWhile
 }
 
+// isOwned reports that another process has the instance.
+func isOwned(err error) bool {
+	return errors.Is(err, sim.ErrLostOwnership) || errors.Is(err, postgres.ErrOwned) || errors.Is(err, sqlite.ErrOwned)
+}
+
 // unusable reports a store that is there, but not for this instance.
 func unusable(err error) bool {
 	for _, target := range []error{

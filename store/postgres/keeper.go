@@ -33,6 +33,7 @@ type keeper struct {
 	server *Server
 	name   string
 	every  time.Duration
+	answer time.Duration
 
 	requests chan *lockRequest
 	life     context.Context // the keeper's own lifetime
@@ -78,7 +79,7 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 		every = lockPing
 	}
 	k := &keeper{
-		server: s, name: processName(), every: every,
+		server: s, name: processName(), every: every, answer: min(lockAnswer, s.answer),
 		requests: make(chan *lockRequest), done: make(chan struct{}),
 		leases: make(map[int64]*Lease), waiting: make(map[int64]*lockRequest),
 	}
@@ -247,7 +248,7 @@ func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
 // locks for ever. It finds out as soon that the machine has vanished. It returns
 // the backend as the server's own tables name it.
 func (k *keeper) prepare(ctx context.Context, conn *pgx.Conn) (session int32, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	err = conn.QueryRow(ctx, lockSettings, strconv.FormatInt((lockSilence*k.every).Milliseconds(), 10)).Scan(&session)
 	return session, err
@@ -306,7 +307,7 @@ func (k *keeper) tend() {
 // leases that are left when it returns nil.
 func (k *keeper) hold(ctx context.Context) error {
 	if k.conn != nil {
-		writable, err := isWritable(ctx, k.conn)
+		writable, err := k.isWritable(ctx, k.conn)
 		if err == nil {
 			if !writable {
 				k.move(ctx)
@@ -326,7 +327,7 @@ func (k *keeper) move(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	if writable, err := isWritable(ctx, conn); err != nil || !writable {
+	if writable, err := k.isWritable(ctx, conn); err != nil || !writable {
 		closeConn(conn)
 		return
 	}
