@@ -89,7 +89,7 @@ func consequenceOf(err error, standby bool) consequence {
 // unusable reports a store that is there, but not for this instance.
 func unusable(err error) bool {
 	for _, target := range []error{
-		postgres.ErrOwned, postgres.ErrNewerSchema, postgres.ErrForeignSchema,
+		postgres.ErrOwned, postgres.ErrNewerSchema, postgres.ErrForeignSchema, postgres.ErrForeignRole,
 		sqlite.ErrOwned, sqlite.ErrNewerSchema, sqlite.ErrForeignFile, sqlite.ErrDamaged,
 	} {
 		if errors.Is(err, target) {

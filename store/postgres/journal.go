@@ -22,6 +22,11 @@ type JournalOptions struct {
 	// Existing refuses to create the schema, with [ErrNoSchema]; otherwise it
 	// is created if it does not exist.
 	Existing bool
+	// Isolate makes the journal work as a role of its own, which may do nothing
+	// but use these tables; nil for the server's role. It is the lease of the
+	// schema: only the owner may change the role's password. Where an earlier
+	// journal had a role and this one has none, that is dropped.
+	Isolate *Lease
 }
 
 // Journal is the journal of one instance, in a schema of its own. See
@@ -62,7 +67,14 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 	case <-ctx.Done():
 		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, ctx.Err())
 	}
-	p, err := s.newPool(o.Instance, poolConnections)
+	var as *login
+	if o.Isolate != nil {
+		as = s.newLogin(o.Isolate)
+		if err := as.establish(ctx); err != nil {
+			return nil, fmt.Errorf("opening schema %q: %w", o.Schema, err)
+		}
+	}
+	p, err := s.newPool(o.Instance, poolConnections, as)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +86,18 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 		connected <- p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
 	}()
 	err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		return migrate(ctx, c, o, steps)
+		if err := migrate(ctx, c, o, steps); err != nil {
+			return err
+		}
+		switch {
+		case as != nil:
+			return grantTables(ctx, c, o.Schema, as.role)
+		case !o.Existing:
+			if err := s.dropRole(ctx, c, o.Schema); err != nil {
+				s.log.Warn("an instance that has no role of its own any more leaves one behind", "schema", o.Schema, "error", err)
+			}
+		}
+		return nil
 	})
 	if connectErr := <-connected; err == nil {
 		err = connectErr

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ const (
 type pool struct {
 	server *Server
 	pgx    *pgxpool.Pool
+	login  *login // of the instance, nil for the server's own role
 	// life ends when the pool is closed, and with it all that is under way.
 	life context.Context // it is the pool's own lifetime
 	end  context.CancelFunc
@@ -33,8 +35,9 @@ type pool struct {
 }
 
 // newPool makes a pool of at most so many connections, which dials nothing
-// yet. Name tells its connections from others in pg_stat_activity.
-func (s *Server) newPool(name string, connections int32) (*pool, error) {
+// yet. Name tells its connections from others in pg_stat_activity. They log in
+// with what the login has at that time, nil meaning the server's own role.
+func (s *Server) newPool(name string, connections int32, as *login) (*pool, error) {
 	config := s.config.Copy()
 	config.MaxConns = connections
 	config.MinConns, config.MinIdleConns = 0, 0
@@ -48,9 +51,12 @@ func (s *Server) newPool(name string, connections int32) (*pool, error) {
 	}
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
 		c.DialFunc = s.budget.dialer()
+		if as != nil {
+			c.User, c.Password = as.credentials()
+		}
 		return nil
 	}
-	p := &pool{server: s}
+	p := &pool{server: s, login: as}
 	p.life, p.end = context.WithCancel(context.Background())
 	var err error
 	if p.pgx, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
@@ -74,7 +80,7 @@ func (p *pool) use(ctx context.Context, fn func(context.Context, *pgx.Conn) erro
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(p.life, cancel)()
-	c, err := p.pgx.Acquire(ctx)
+	c, err := p.acquire(ctx)
 	if err == nil {
 		defer p.release(c)
 		err = fn(ctx, c.Conn())
@@ -82,7 +88,27 @@ func (p *pool) use(ctx context.Context, fn func(context.Context, *pgx.Conn) erro
 	if err != nil && p.life.Err() != nil {
 		return ErrClosed
 	}
+	if p.login != nil {
+		return p.server.explainTo(p.login.role, err)
+	}
 	return p.server.explain(err)
+}
+
+// acquire takes a connection. Where the server does not know the password of an
+// instance's role any more, it gets another, once.
+func (p *pool) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	if p.login == nil {
+		return p.pgx.Acquire(ctx)
+	}
+	_, used := p.login.credentials()
+	c, err := p.pgx.Acquire(ctx)
+	if sqlState(err) != codeInvalidPassword {
+		return c, err
+	}
+	if renewErr := p.login.renew(ctx, used); renewErr != nil {
+		return nil, errors.Join(err, renewErr)
+	}
+	return p.pgx.Acquire(ctx)
 }
 
 // release returns a connection, or closes it for a pool that is waiting for one.

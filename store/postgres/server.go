@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -69,6 +70,8 @@ type Server struct {
 
 	admin  *pool
 	keeper *keeper
+
+	exposed sync.Once // reported, what everybody may do
 }
 
 // maxOpenings keeps the server's processors busy with migrations and leaves
@@ -106,7 +109,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		role:   c.User, database: c.Database, where: net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))),
 		openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
 	}
-	if s.admin, err = s.newPool("administration", maxOpenings); err != nil {
+	if s.admin, err = s.newPool("administration", maxOpenings, nil); err != nil {
 		return nil, err
 	}
 	s.keeper = newKeeper(s, o.lockPing)
@@ -168,8 +171,9 @@ func (s *Server) inspect(ctx context.Context, connections int, separateLocks boo
 			}
 		}
 		return c.QueryRow(ctx, `SELECT current_setting('server_version_num')::int4, current_setting('max_connections')::int4
-			- current_setting('superuser_reserved_connections')::int4, current_setting('fsync'), current_setting('synchronous_commit')`).
-			Scan(&version, &allowed, &fsync, &commit)
+			- current_setting('superuser_reserved_connections')::int4, current_setting('fsync'), current_setting('synchronous_commit'),
+			current_database()::text`).
+			Scan(&version, &allowed, &fsync, &commit, &s.database) // which a pooler may know by another name
 	})
 	if err != nil {
 		return err
@@ -201,8 +205,8 @@ func (s *Server) Ping(ctx context.Context) error {
 }
 
 // Check is [Server.Ping], and checks that the role may create the schemas of
-// new instances.
-func (s *Server) Check(ctx context.Context) error {
+// new instances, and their roles if they are to have any.
+func (s *Server) Check(ctx context.Context, roles bool) error {
 	if err := s.Ping(ctx); err != nil {
 		return err
 	}
@@ -216,10 +220,17 @@ func (s *Server) Check(ctx context.Context) error {
 		err = fmt.Errorf("%w: role %s lacks CREATE on database %s: GRANT CREATE ON DATABASE %s TO %s",
 			ErrPermission, role, database, quoteName(database), quoteName(role))
 	}
-	return err
+	if err != nil || !roles {
+		return err
+	}
+	return s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		_, err := s.lookAtRole(ctx, c, supervisorSchema) // which has no role
+		return err
+	})
 }
 
-// Drop removes a journal's schema and all that is in it. A schema that does
+// Drop removes a journal's schema and all that is in it, and the instance's
+// role if it has one. A schema that does
 // not exist is no error; one that is no journal is [ErrForeignSchema].
 func (s *Server) Drop(ctx context.Context, schema string) error {
 	if err := checkSchema(schema); err != nil {
@@ -227,11 +238,15 @@ func (s *Server) Drop(ctx context.Context, schema string) error {
 	}
 	return s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		found, err := probe(ctx, c, schema)
-		if err != nil || !found.exists {
+		if err != nil {
 			return err
 		}
 		if found.foreign {
 			return fmt.Errorf("%w: %q is not dropped", ErrForeignSchema, schema)
+		}
+		// First the role: what its sessions have locked could not be dropped.
+		if err := s.dropRole(ctx, c, schema); err != nil || !found.exists {
+			return err
 		}
 		_, err = c.PgConn().Exec(ctx, `SET LOCAL lock_timeout = '10s'; DROP SCHEMA `+quoteName(schema)+` CASCADE`).ReadAll()
 		if err != nil {

@@ -36,7 +36,7 @@ type watcher struct {
 }
 
 func (s *Server) startWatch() {
-	w := &s.watch
+	w := s.watch
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.done = make(chan struct{})
@@ -100,7 +100,7 @@ func (s *Server) probe(ctx context.Context) {
 // setState records a probe's result, wakes those who wait for a change, and
 // logs it.
 func (s *Server) setState(err error) {
-	w := &s.watch
+	w := s.watch
 	now := time.Now()
 
 	w.mu.Lock()
@@ -165,7 +165,7 @@ func (s *Server) Up() bool { return s.State().Up }
 // Wait returns when the server is up. The context that it returns ends when
 // the server goes away again. The error is ctx's, or [ErrClosed].
 func (s *Server) Wait(ctx context.Context) (up context.Context, err error) {
-	w := &s.watch
+	w := s.watch
 	for {
 		w.mu.Lock()
 		state, changed, current := w.state, w.changed, w.up
