@@ -69,11 +69,23 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 	}
 	var as *login
 	if o.Isolate != nil {
+		if o.Isolate.schema != o.Schema {
+			return nil, fmt.Errorf("opening schema %q: the lease is for %q", o.Schema, o.Isolate.schema)
+		}
 		as = s.newLogin(o.Isolate)
 		if err := as.establish(ctx); err != nil {
 			return nil, fmt.Errorf("opening schema %q: %w", o.Schema, err)
 		}
 	}
+	j, err := s.journalAs(ctx, o, as, steps)
+	if err != nil {
+		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, err)
+	}
+	return j, nil
+}
+
+// journalAs opens a journal that logs in with as, nil for the server's own role.
+func (s *Server) journalAs(ctx context.Context, o JournalOptions, as *login, steps []string) (*Journal, error) {
 	p, err := s.newPool(o.Instance, poolConnections, as)
 	if err != nil {
 		return nil, err
@@ -104,7 +116,7 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 	}
 	if err != nil {
 		_ = j.Close()
-		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, err)
+		return nil, err
 	}
 	return j, nil
 }

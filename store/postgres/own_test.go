@@ -14,7 +14,7 @@ import (
 
 func fastPing(o *Options) { o.lockPing = 50 * time.Millisecond }
 
-func own(t *testing.T, s *Server, schema string) *Lease {
+func own(t testing.TB, s *Server, schema string) *Lease {
 	t.Helper()
 	l, err := s.Own(t.Context(), schema)
 	if err != nil {

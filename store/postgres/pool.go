@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -106,7 +105,7 @@ func (p *pool) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		return c, err
 	}
 	if renewErr := p.login.renew(ctx, used); renewErr != nil {
-		return nil, errors.Join(err, renewErr)
+		return nil, fmt.Errorf("giving role %q a password that the server takes: %w", p.login.role, renewErr)
 	}
 	return p.pgx.Acquire(ctx)
 }

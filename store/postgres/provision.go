@@ -105,7 +105,7 @@ func (p *Provision) Script() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "-- PostgreSQL 14 or newer at %s: what the supervisor needs. Run it as a superuser:\n", p.where)
 	b.WriteString("--   psql --no-psqlrc --set ON_ERROR_STOP=1 --file FILE\n")
-	fmt.Fprintf(&b, "-- A new role has no password; set that of storage.postgres.url in psql with: \\password %s\n", p.Role)
+	fmt.Fprintf(&b, "-- A new role has no password; set that of storage.postgres.url in psql with: \\password %s\n", psqlWord(p.Role))
 	inside := false
 	for _, s := range p.steps() {
 		if s.inside && !inside {
@@ -124,8 +124,8 @@ func (p *Provision) Script() string {
 	return b.String()
 }
 
-// psqlWord quotes an argument of one of psql's own commands.
-func psqlWord(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+// psqlWord quotes an argument of one of psql's own commands, which are one line.
+func psqlWord(s string) string { return strings.ReplaceAll(quoteName(s), "\n", " ") }
 
 // Apply does it, connected as an administrator by a URL that may name any
 // database. A role that it creates gets the password of the supervisor's URL,

@@ -79,6 +79,12 @@ func (l *login) credentials() (role, password string) {
 	return l.role, l.password
 }
 
+// String leaves the password out, however the login is printed.
+func (l *login) String() string { return "login of role " + l.role }
+
+// GoString is String, for %#v.
+func (l *login) GoString() string { return l.String() }
+
 // errNotOwner reports a process that is about to change the password of an
 // instance that is not its own any more.
 var errNotOwner = errors.New("this process does not own the instance any more")

@@ -111,6 +111,12 @@ func (s *Server) doAs(ctx context.Context, fn func(context.Context, *goredis.Cli
 	return s.try(ctx, fn)
 }
 
+// String leaves the password out, however the user is printed.
+func (u *instanceUser) String() string { return "user " + u.name }
+
+// GoString is String, for %#v.
+func (u *instanceUser) GoString() string { return u.String() }
+
 func (u *instanceUser) madeAt() time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
