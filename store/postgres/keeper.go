@@ -256,18 +256,15 @@ func (k *keeper) serve(batch []*lockRequest) {
 	}
 }
 
-// unlock gives locks up, with the connection if it holds no other.
+// unlock gives locks up. Closing the connection would do so as well, but not at
+// once: who asks next would find them taken by a session that is about to end.
 func (k *keeper) unlock(ctx context.Context, keys []int64) {
 	if len(keys) == 0 || k.conn == nil {
 		return
 	}
-	if len(k.leases) > 0 {
-		_, err := k.conn.Exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys)
-		if err == nil {
-			return
-		}
+	if _, err := k.conn.Exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys); err != nil {
+		k.disconnect() // the next round restores the others
 	}
-	k.disconnect() // which unlocks as well; the next round restores the others
 }
 
 // take locks keys and returns why for those that it could not.

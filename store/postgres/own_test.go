@@ -151,3 +151,14 @@ func TestLeaseTellsThatSomebodyElseTookOver(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAReleasedLeaseCanBeTakenAtOnce(t *testing.T) {
+	t.Parallel()
+	schema := newName()
+	servers := []*Server{openServer(t), openServer(t)}
+	for n := range 40 {
+		if err := own(t, servers[n%2], schema).Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
