@@ -171,8 +171,10 @@ func field(t *testing.T, a answer, name string) string {
 }
 
 func TestRealInstanceIsInitialisedOnBothServers(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+	eachIsolation(t, instanceIsInitialisedOnBothServers)
+}
+
+func instanceIsInitialisedOnBothServers(t *testing.T, p *place) {
 	h := launch(t, options{config: p.config})
 	one := h.add(p.name("a"), `"opening":{"balances":[{"account_id":"a","currency":"USD","available_balance":"10.00"}]}`)
 	if one.Schema != p.schema("a") || one.RedisPrefix != p.prefix("a") || one.Storage != config.StoragePostgres {
@@ -284,8 +286,10 @@ func TestRealBalancesAreCreatedReadChangedAndDeleted(t *testing.T) {
 }
 
 func TestRealSettlementsAreCarriedOutRecordedAndUnique(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+	eachIsolation(t, settlementsAreCarriedOutRecordedAndUnique)
+}
+
+func settlementsAreCarriedOutRecordedAndUnique(t *testing.T, p *place) {
 	h := launch(t, options{config: p.config})
 	one := h.add(p.name("a"))
 	const path = "/api/v1/settlements"
