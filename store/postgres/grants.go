@@ -48,6 +48,7 @@ func grantTables(ctx context.Context, c *pgx.Conn, schema, role string) error {
 		return fmt.Errorf("looking at the rights of role %q: %w", role, err)
 	}
 	wrong := make(map[string][]string) // tables by the rights that they are to have
+	var other []string                 // those on which it has others now
 	var table, has string
 	if _, err = pgx.ForEachRow(rows, []any{&table, &has}, func() error {
 		want, known := rightsOn[table]
@@ -55,7 +56,11 @@ func grantTables(ctx context.Context, c *pgx.Conn, schema, role string) error {
 			want = allRights
 		}
 		if has != want {
-			wrong[want] = append(wrong[want], quoteName(schema)+"."+quoteName(table))
+			name := quoteName(schema) + "." + quoteName(table)
+			wrong[want] = append(wrong[want], name)
+			if has != "" {
+				other = append(other, name)
+			}
 		}
 		return nil
 	}); err != nil {
@@ -67,9 +72,11 @@ func grantTables(ctx context.Context, c *pgx.Conn, schema, role string) error {
 	var script strings.Builder
 	script.WriteString("SET LOCAL lock_timeout = '10s';")
 	fmt.Fprintf(&script, "GRANT USAGE ON SCHEMA %s TO %s;", quoteName(schema), quoteName(role))
+	if len(other) > 0 {
+		fmt.Fprintf(&script, "REVOKE ALL ON %s FROM %s;", strings.Join(other, ", "), quoteName(role))
+	}
 	for _, rights := range slices.Sorted(maps.Keys(wrong)) {
-		tables := strings.Join(wrong[rights], ", ")
-		fmt.Fprintf(&script, "REVOKE ALL ON %s FROM %s; GRANT %s ON %s TO %s;", tables, quoteName(role), rights, tables, quoteName(role))
+		fmt.Fprintf(&script, "GRANT %s ON %s TO %s;", rights, strings.Join(wrong[rights], ", "), quoteName(role))
 	}
 	if err := execScript(ctx, c, script.String()); err != nil {
 		return fmt.Errorf("granting schema %q to role %q: %w", schema, role, err)

@@ -73,9 +73,6 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 			return nil, fmt.Errorf("opening schema %q: the lease is for %q", o.Schema, o.Isolate.schema)
 		}
 		as = s.newLogin(o.Isolate)
-		if err := as.establish(ctx); err != nil {
-			return nil, fmt.Errorf("opening schema %q: %w", o.Schema, err)
-		}
 	}
 	j, err := s.journalAs(ctx, o, as, steps)
 	if err != nil {
@@ -91,20 +88,23 @@ func (s *Server) journalAs(ctx context.Context, o JournalOptions, as *login, ste
 		return nil, err
 	}
 	j := &Journal{pool: p, schema: o.Schema, sql: prepare(o.Schema)}
-	// The journal's first connection is made while the tables are, which a
-	// connection does faster that has done it before.
+	// The journal's first connection, and its role before that, is made while the
+	// tables are, which a connection does faster that has done it before.
 	connected := make(chan error, 1)
 	go func() {
+		if as != nil && !as.established() {
+			if err := as.establish(ctx); err != nil {
+				connected <- err
+				return
+			}
+		}
 		connected <- p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
 	}()
 	err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		if err := migrate(ctx, c, o, steps); err != nil {
 			return err
 		}
-		switch {
-		case as != nil:
-			return grantTables(ctx, c, o.Schema, as.role)
-		case !o.Existing:
+		if as == nil && !o.Existing {
 			if err := s.dropRole(ctx, c, o.Schema); err != nil {
 				s.log.Warn("an instance that has no role of its own any more leaves one behind", "schema", o.Schema, "error", err)
 			}
@@ -113,6 +113,9 @@ func (s *Server) journalAs(ctx context.Context, o JournalOptions, as *login, ste
 	})
 	if connectErr := <-connected; err == nil {
 		err = connectErr
+	}
+	if err == nil && as != nil {
+		err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error { return grantTables(ctx, c, o.Schema, as.role) })
 	}
 	if err != nil {
 		_ = j.Close()

@@ -79,6 +79,11 @@ func (l *login) credentials() (role, password string) {
 	return l.role, l.password
 }
 
+func (l *login) established() bool {
+	_, password := l.credentials()
+	return password != ""
+}
+
 // String leaves the password out, however the login is printed.
 func (l *login) String() string { return "login of role " + l.role }
 
@@ -150,7 +155,7 @@ func (l *login) setPassword(ctx context.Context, c *pgx.Conn, found roleState) e
 		return err
 	}
 	role := quoteName(l.role)
-	script := "BEGIN; SET LOCAL lock_timeout = '10s';"
+	script := "SET LOCAL lock_timeout = '10s';"
 	if !found.exists {
 		script += "CREATE ROLE " + role + ";" +
 			"COMMENT ON ROLE " + role + " IS " + quoteLiteral(roleMark(l.server.database, l.schema)) + ";"
@@ -158,14 +163,8 @@ func (l *login) setPassword(ctx context.Context, c *pgx.Conn, found roleState) e
 	if !found.member {
 		script += "GRANT " + quoteName(GroupName(l.server.database)) + " TO " + role + ";"
 	}
-	if err := execScript(ctx, c, script); err != nil {
-		return fmt.Errorf("creating role %q: %w", l.role, l.server.roleRight(err))
-	}
-	if err := alterRole(ctx, c, l.role, fmt.Sprintf("LOGIN CONNECTION LIMIT %d", roleConnections), verifier); err != nil {
-		return fmt.Errorf("setting the password of role %q: %w", l.role, l.server.roleRight(err))
-	}
-	if err := execScript(ctx, c, "COMMIT"); err != nil {
-		return fmt.Errorf("setting the password of role %q: %w", l.role, err)
+	if err := alterRole(ctx, c, script, l.role, fmt.Sprintf("LOGIN CONNECTION LIMIT %d", roleConnections), verifier); err != nil {
+		return fmt.Errorf("making role %q: %w", l.role, l.server.roleRight(err))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -173,14 +172,16 @@ func (l *login) setPassword(ctx context.Context, c *pgx.Conn, found roleState) e
 	return nil
 }
 
-// verifierTable holds a verifier for as long as a transaction.
+// verifierTable holds a verifier for as long as a transaction. The table itself
+// stays for the next one on the same connection.
 const verifierTable = "pg_temp.custodian_verifier"
 
-// alterRole sets attributes and the password of a role, within a transaction.
-// An error inside the block would quote the statement; the handler keeps it to
-// the message.
-func alterRole(ctx context.Context, c *pgx.Conn, role, attributes, verifier string) error {
-	if err := execScript(ctx, c, "CREATE TEMPORARY TABLE "+verifierTable+" (verifier text) ON COMMIT DROP"); err != nil {
+// alterRole runs a script and then sets attributes and the password of a role, all
+// in one transaction. An error within the block would quote the statement; the
+// handler keeps it to the message.
+func alterRole(ctx context.Context, c *pgx.Conn, script, role, attributes, verifier string) error {
+	err := execScript(ctx, c, "BEGIN; "+script+"CREATE TEMPORARY TABLE IF NOT EXISTS custodian_verifier (verifier text) ON COMMIT DELETE ROWS")
+	if err != nil {
 		return err
 	}
 	if _, err := c.PgConn().CopyFrom(ctx, strings.NewReader(verifier+"\n"), "COPY "+verifierTable+" FROM STDIN"); err != nil {
@@ -190,5 +191,5 @@ func alterRole(ctx context.Context, c *pgx.Conn, role, attributes, verifier stri
 		EXECUTE format('ALTER ROLE %%I %s PASSWORD %%L', %s, (SELECT verifier FROM %s));
 	EXCEPTION WHEN OTHERS THEN
 		RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
-	END $custodian$`, attributes, quoteLiteral(role), verifierTable))
+	END $custodian$; COMMIT`, attributes, quoteLiteral(role), verifierTable))
 }
