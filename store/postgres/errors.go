@@ -59,6 +59,7 @@ const (
 	codeTooManyConnections   = "53300"
 	codeDiskFull             = "53100"
 	codeStarting             = "57P03"
+	codeCancelled            = "57014"
 	codeNoStatement          = "26000"
 	codeDuplicateStatement   = "42P05"
 )
@@ -95,6 +96,11 @@ func (s *Server) explainTo(role string, err error) error {
 		return fmt.Errorf("prepared statements do not survive at %s; behind a pooler that shares sessions add default_query_exec_mode=exec to the URL: %w", s.where, err)
 	case codeDiskFull:
 		return fmt.Errorf("the server at %s is out of disk space: %w", s.where, err)
+	case codeNoTable, codeNoColumn, codeNoSchema:
+		return fmt.Errorf("something is missing that this program has made; restore the schema from a backup: %w", err)
+	case codeCancelled:
+		return fmt.Errorf("the server ended a statement; if that was its statement_timeout, raise it: ALTER ROLE %s SET statement_timeout = '30s': %w",
+			quoteName(s.role), err)
 	case codeLockTimeout:
 		return fmt.Errorf("another connection keeps the instance's rows locked: %w", err)
 	}
@@ -114,7 +120,7 @@ func (s *Server) explainConnect(role string, err *pgconn.ConnectError) error {
 			ErrPermission, role, s.database, quoteName(s.database), quoteName(role))
 	case codeTooManyConnections:
 		if e, ok := errors.AsType[*pgconn.PgError](err); ok && isRoleLimit(e) {
-			return fmt.Errorf("%w: role %q has as many connections to %s as it may: %w", ErrUnreachable, role, s.where, e)
+			return fmt.Errorf("%w: role %q has as many connections to %s as it may; raise its CONNECTION LIMIT: %w", ErrUnreachable, role, s.where, e)
 		}
 		return fmt.Errorf("%w: the server at %s has no connection left; raise its max_connections or lower storage.postgres.max_connections: %w",
 			ErrUnreachable, s.where, rootCause(err))

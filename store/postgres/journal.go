@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // JournalOptions name one instance's journal.
@@ -91,34 +92,38 @@ func (s *Server) journalAs(ctx context.Context, o JournalOptions, as *login, ste
 	// The journal's first connection, and its role before that, is made while the
 	// tables are, which a connection does faster that has done it before.
 	connected := make(chan error, 1)
-	go func() {
-		if as != nil && !as.established() {
-			if err := as.establish(ctx); err != nil {
-				connected <- err
-				return
+	guard.Go(part, s.report, func() {
+		connected <- guard.Run(part, func() error {
+			if as != nil && !as.established() {
+				if err := as.establish(ctx); err != nil {
+					return err
+				}
 			}
-		}
-		connected <- p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
-	}()
-	err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		if err := migrate(ctx, c, o, steps); err != nil {
-			return err
-		}
-		if as == nil && !o.Existing {
+			return p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
+		})
+	})
+	err = guard.Run(part, func() error {
+		return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
+			if err := s.migrate(ctx, c, o, steps); err != nil || as != nil || o.Existing {
+				return err
+			}
 			if err := s.dropRole(ctx, c, o.Schema); err != nil {
 				s.log.Warn("an instance that has no role of its own any more leaves one behind", "schema", o.Schema, "error", err)
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	if connectErr := <-connected; err == nil {
 		err = connectErr
 	}
 	if err == nil && as != nil {
-		err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error { return grantTables(ctx, c, o.Schema, as.role) })
+		err = s.admin.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error { return grantTables(ctx, c, o.Schema, as.role) })
 	}
 	if err != nil {
 		_ = j.Close()
+		if panicked, ok := errors.AsType[*guard.Panic](err); ok {
+			panic(panicked)
+		}
 		return nil, err
 	}
 	return j, nil

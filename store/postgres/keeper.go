@@ -8,12 +8,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Times of the connection that holds the locks.
 const (
 	lockPing    = 3 * time.Second
-	lockTimeout = 10 * time.Second
+	lockAnswer  = 5 * time.Second // of one statement
+	lockTimeout = 3 * lockAnswer  // of what may need several
 )
 
 // keeper holds the advisory locks of all leases on one connection of its own.
@@ -40,6 +43,13 @@ type lockRequest struct {
 	lease   *Lease
 	release bool
 	reply   chan error
+	// answered is the goroutine's.
+	answered bool
+}
+
+func (r *lockRequest) answer(err error) {
+	r.answered = true
+	r.reply <- err
 }
 
 func newKeeper(s *Server, every time.Duration) *keeper {
@@ -57,7 +67,7 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 // ask hands a request to the goroutine and waits for the answer. A caller who
 // leaves early leaves no lock behind.
 func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
-	k.start.Do(func() { go k.run() })
+	k.start.Do(func() { guard.Go(part, k.server.report, k.run) })
 	r := &lockRequest{lease: l, release: release, reply: make(chan error, 1)}
 	select {
 	case k.requests <- r:
@@ -72,11 +82,11 @@ func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
 	case <-ctx.Done():
 	}
 	if !release {
-		go func() {
+		guard.Go(part, k.server.report, func() {
 			if <-r.reply == nil {
 				_ = k.ask(k.life, l, true)
 			}
-		}()
+		})
 	}
 	return ctx.Err()
 }
@@ -103,14 +113,36 @@ func (k *keeper) run() {
 			k.disconnect()
 			return
 		case r := <-k.requests:
-			k.serve(k.gather(r))
+			k.attend(k.gather(r))
 		case <-ticker.C:
-			k.tend()
+			guard.Do(part, k.panicked, k.tend)
 		}
 		if len(k.leases) == 0 {
 			k.disconnect()
 		}
 	}
+}
+
+// attend serves requests. Should that panic, those that have no answer get one,
+// and the locks that are held are taken again on a new connection.
+func (k *keeper) attend(batch []*lockRequest) {
+	guard.Do(part, func(p *guard.Panic) {
+		k.panicked(p)
+		for _, r := range batch {
+			if r.answered {
+				continue
+			}
+			if key := lockKey("ownership", r.lease.schema); k.leases[key] == r.lease {
+				delete(k.leases, key)
+			}
+			r.answer(p)
+		}
+	}, func() { k.serve(batch) })
+}
+
+func (k *keeper) panicked(p *guard.Panic) {
+	k.server.report(p)
+	k.disconnect()
 }
 
 // gatherAtMost bounds the requests of one round trip.
@@ -137,6 +169,9 @@ func (k *keeper) disconnect() {
 	}
 }
 
+// bound is for what may need a new connection.
+func (k *keeper) bound() time.Duration { return lockTimeout + connectBound(k.server.locks) }
+
 // connect makes sure of the connection, and of all locks on a new one.
 func (k *keeper) connect(ctx context.Context) error {
 	if k.conn != nil && !k.conn.IsClosed() {
@@ -147,8 +182,19 @@ func (k *keeper) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return k.adopt(ctx, conn)
+}
+
+// adopt makes a new connection the one that holds all locks.
+func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
+	k.disconnect()
 	previous := k.pid
 	k.conn, k.pid = conn, conn.PgConn().PID()
+	if err := k.exec(ctx, lockSettings); err != nil {
+		k.disconnect()
+		k.pid = previous
+		return err
+	}
 	if len(k.leases) == 0 {
 		return nil
 	}
@@ -166,7 +212,7 @@ func (k *keeper) connect(ctx context.Context) error {
 func (k *keeper) restore(ctx context.Context, previous uint32) error {
 	const endOld = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE pid = $1::int4 AND application_name = $2::text AND usename = current_user AND pid <> pg_backend_pid()`
-	if _, err := k.conn.Exec(ctx, endOld, int32(previous), k.name); err != nil {
+	if err := k.exec(ctx, endOld, int32(previous), k.name); err != nil {
 		return fmt.Errorf("ending the old session: %w", err)
 	}
 	keys := make([]int64, 0, len(k.leases))
@@ -202,10 +248,14 @@ func (k *keeper) tend() {
 	if len(k.leases) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	if k.conn != nil {
-		if err := k.conn.Ping(ctx); err == nil {
+		writable, err := isWritable(ctx, k.conn)
+		if err == nil {
+			if !writable {
+				k.move(ctx)
+			}
 			return
 		}
 		k.disconnect()
@@ -215,9 +265,26 @@ func (k *keeper) tend() {
 	}
 }
 
+// move takes the locks to the server that can be written to, if there is one now:
+// after a failover the old one may still answer. Until then they stay where they
+// are.
+func (k *keeper) move(ctx context.Context) {
+	conn, err := k.server.connect(ctx, k.server.locks, k.name)
+	if err != nil {
+		return
+	}
+	if writable, err := isWritable(ctx, conn); err != nil || !writable {
+		closeConn(conn)
+		return
+	}
+	if err := k.adopt(ctx, conn); err != nil {
+		k.server.log.Warn("the connection that holds ownership led to a server that is read-only, trying again", "error", err)
+	}
+}
+
 // serve answers requests in one round trip each for releases and for new locks.
 func (k *keeper) serve(batch []*lockRequest) {
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	var taking, dropping []*lockRequest
 	var taken, dropped []int64
@@ -231,7 +298,7 @@ func (k *keeper) serve(batch []*lockRequest) {
 			}
 			dropping = append(dropping, r)
 		case held != nil:
-			r.reply <- fmt.Errorf("%w: this process runs it already", ErrOwned)
+			r.answer(fmt.Errorf("%w: this process runs it already", ErrOwned))
 		default:
 			// Marked at once, so that a second request in this batch is refused.
 			k.leases[key] = r.lease
@@ -240,7 +307,7 @@ func (k *keeper) serve(batch []*lockRequest) {
 	}
 	k.unlock(ctx, dropped)
 	for _, r := range dropping {
-		r.reply <- nil
+		r.answer(nil)
 	}
 	if len(taking) == 0 {
 		return
@@ -249,20 +316,20 @@ func (k *keeper) serve(batch []*lockRequest) {
 	for i, r := range taking {
 		if err := answers[taken[i]]; err != nil {
 			delete(k.leases, taken[i])
-			r.reply <- err
+			r.answer(err)
 			continue
 		}
-		r.reply <- nil
+		r.answer(nil)
 	}
 }
 
-// unlock gives locks up. Closing the connection would do so as well, but not at
-// once: who asks next would find them taken by a session that is about to end.
+// unlock gives locks up. They are free when it returns, unless the connection is
+// lost, whose end frees them.
 func (k *keeper) unlock(ctx context.Context, keys []int64) {
 	if len(keys) == 0 || k.conn == nil {
 		return
 	}
-	if _, err := k.conn.Exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys); err != nil {
+	if k.exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys) != nil {
 		k.disconnect() // the next round restores the others
 	}
 }

@@ -98,7 +98,7 @@ var errNotOwner = errors.New("this process does not own the instance any more")
 // owner before, which may be stuck and count against the role's limit, are ended.
 func (l *login) establish(ctx context.Context) error {
 	l.server.exposed.Do(func() { l.server.reportExposure(ctx) })
-	return l.server.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+	return l.server.admin.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error {
 		found, err := l.server.lookAtRole(ctx, c, l.schema)
 		if err != nil {
 			return err

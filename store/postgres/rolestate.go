@@ -124,7 +124,7 @@ func (s *Server) DropRole(ctx context.Context, schema string) error {
 	if err := checkSchema(schema); err != nil {
 		return err
 	}
-	return s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error { return s.dropRole(ctx, c, schema) })
+	return s.admin.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error { return s.dropRole(ctx, c, schema) })
 }
 
 // reportExposure warns of what every role may do, and with it those of
