@@ -78,7 +78,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	closers = append(closers, func() error { releaseRedis(); return nil })
 	// The store comes before the ports: who does not own the instance has no
 	// use for them, and may be on the machine of who does.
-	journal, owned, err := i.host.storages.open(asked, spec)
+	journal, owned, err := i.host.storages.open(asked, spec, i.takeLease(spec))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -259,10 +259,10 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 	}
 	discovery := redis.NewDiscovery(server)
 	g.announce = func(ctx context.Context) error {
-		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std())
+		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std(), g.ownership.confirm)
 	}
 	g.publisher = redis.NewPublisher(publishing, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
-		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished,
+		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished, Confirm: g.ownership.confirm,
 	})
 }
 

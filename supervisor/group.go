@@ -130,7 +130,7 @@ func (g *group) run(h hooks) error {
 	if errors.Is(err, errEnded) {
 		return nil
 	}
-	return err
+	return g.ownership.explain(err)
 }
 
 // conduct waits for the group to serve, then for the reason to end, and takes

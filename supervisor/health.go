@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 )
 
 // healthPause is how often health checks and metrics are told anew what the
@@ -53,6 +54,15 @@ func (g *group) redisErr() error {
 	return nil
 }
 
+// degradedBy says why the instance works without a part that it can do without,
+// in words that may be shown to anybody, or nothing.
+func (g *group) degradedBy() string {
+	if err := g.redisErr(); err != nil {
+		return "Redis is not available: " + redis.Reason(err)
+	}
+	return ""
+}
+
 // components tells the HTTP face how the instance's parts are. The engine
 // speaks for the store as well: it cannot serve without it. Redis is not needed
 // to settle, so without it the instance is ready but degraded.
@@ -71,11 +81,7 @@ func (g *group) components() []httpapi.Component {
 	}
 	list := []httpapi.Component{books, store}
 	if g.redis != nil {
-		cache := httpapi.Component{Name: "redis"}
-		if g.redisErr() != nil {
-			cache.Problem = "Redis is not available"
-		}
-		list = append(list, cache)
+		list = append(list, httpapi.Component{Name: "redis", Problem: g.degradedBy()})
 	}
 	return list
 }

@@ -332,4 +332,3 @@ func (d *disk) fill() (free func()) {
 		}
 	}
 }
-

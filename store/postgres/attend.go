@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // attendEvery is how often the server is asked whether it is still at work on
@@ -19,11 +20,11 @@ const attendEvery = 10 * time.Second
 // row: a network that swallows what is sent tells neither end.
 func (s *Server) attended(ctx context.Context, c *pgx.Conn, fn func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	var attending sync.WaitGroup
+	var attending guard.Group
 	defer attending.Wait()
 	defer cancel(nil)
 	pid := c.PgConn().PID()
-	attending.Go(func() {
+	attending.Go(part, s.report, func() {
 		ticker := time.NewTicker(s.attend)
 		defer ticker.Stop()
 		for failures := 0; failures < 2; {

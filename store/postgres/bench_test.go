@@ -120,7 +120,7 @@ func BenchmarkOpen(b *testing.B) {
 			load(b, j)
 			b.StopTimer()
 			_ = j.Close()
-			if err := s.Drop(b.Context(), schema); err != nil {
+			if err := s.Drop(b.Context(), schema, nil); err != nil {
 				b.Fatal(err)
 			}
 			b.StartTimer()
@@ -136,7 +136,7 @@ func BenchmarkOpen(b *testing.B) {
 			}
 			_ = start
 			b.StopTimer()
-			if err := s.Drop(b.Context(), schema); err != nil {
+			if err := s.Drop(b.Context(), schema, nil); err != nil {
 				b.Fatal(err)
 			}
 			b.StartTimer()
@@ -159,7 +159,7 @@ func BenchmarkNewInstance(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					o.Isolate = lease
+					o.Lease, o.Isolate = lease, true
 				}
 				j, err := s.Journal(b.Context(), o)
 				if err != nil {
@@ -187,7 +187,7 @@ func dropRoles(b *testing.B, s *Server) {
 		schemas, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		for _, schema := range schemas {
 			if err == nil {
-				err = s.dropRole(ctx, c, schema)
+				err = s.dropRole(ctx, c, schema, nil)
 			}
 		}
 		return err

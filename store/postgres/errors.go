@@ -62,6 +62,7 @@ const (
 	codeCancelled            = "57014"
 	codeNoStatement          = "26000"
 	codeDuplicateStatement   = "42P05"
+	codeDivisionByZero       = "22012"
 )
 
 // sqlState returns the SQLSTATE in err's chain, or "".

@@ -70,7 +70,7 @@ func grantTables(ctx context.Context, c *pgx.Conn, schema, role string) error {
 		return nil
 	}
 	var script strings.Builder
-	script.WriteString("SET LOCAL lock_timeout = '10s';")
+	script.WriteString(scriptLimits)
 	fmt.Fprintf(&script, "GRANT USAGE ON SCHEMA %s TO %s;", quoteName(schema), quoteName(role))
 	if len(other) > 0 {
 		fmt.Fprintf(&script, "REVOKE ALL ON %s FROM %s;", strings.Join(other, ", "), quoteName(role))

@@ -23,11 +23,15 @@ type JournalOptions struct {
 	// Existing refuses to create the schema, with [ErrNoSchema]; otherwise it
 	// is created if it does not exist.
 	Existing bool
+	// Lease is the ownership under which the journal is used. The journal cannot
+	// be claimed while it is not held: not the first time, and not when its
+	// writer loads again. Nil is for journals that nobody else can want.
+	Lease *Lease
 	// Isolate makes the journal work as a role of its own, which may do nothing
-	// but use these tables; nil for the server's role. It is the lease of the
-	// schema: only the owner may change the role's password. Where an earlier
-	// journal had a role and this one has none, that is dropped.
-	Isolate *Lease
+	// but use these tables. It takes a Lease: only the owner may change the role's
+	// password. Where an earlier journal had a role and this one has none, that
+	// is dropped.
+	Isolate bool
 }
 
 // Journal is the journal of one instance, in a schema of its own. See
@@ -35,6 +39,7 @@ type JournalOptions struct {
 type Journal struct {
 	pool   *pool
 	schema string
+	lease  *Lease // nil for none
 	sql    statements
 
 	// place is what this journal claimed and how far it knows the tables to be.
@@ -69,11 +74,11 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, ctx.Err())
 	}
 	var as *login
-	if o.Isolate != nil {
-		if o.Isolate.schema != o.Schema {
-			return nil, fmt.Errorf("opening schema %q: the lease is for %q", o.Schema, o.Isolate.schema)
+	if o.Isolate {
+		if o.Lease == nil || o.Lease.schema != o.Schema {
+			return nil, fmt.Errorf("opening schema %q: it takes the lease of that schema to give it a role", o.Schema)
 		}
-		as = s.newLogin(o.Isolate)
+		as = s.newLogin(o.Lease)
 	}
 	j, err := s.journalAs(ctx, o, as, steps)
 	if err != nil {
@@ -88,7 +93,7 @@ func (s *Server) journalAs(ctx context.Context, o JournalOptions, as *login, ste
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{pool: p, schema: o.Schema, sql: prepare(o.Schema)}
+	j := &Journal{pool: p, schema: o.Schema, lease: o.Lease, sql: prepare(o.Schema)}
 	// The journal's first connection, and its role before that, is made while the
 	// tables are, which a connection does faster that has done it before.
 	connected := make(chan error, 1)
@@ -107,7 +112,7 @@ func (s *Server) journalAs(ctx context.Context, o JournalOptions, as *login, ste
 			if err := s.migrate(ctx, c, o, steps); err != nil || as != nil || o.Existing {
 				return err
 			}
-			if err := s.dropRole(ctx, c, o.Schema); err != nil {
+			if err := s.dropRole(ctx, c, o.Schema, o.Lease); err != nil {
 				s.log.Warn("an instance that has no role of its own any more leaves one behind", "schema", o.Schema, "error", err)
 			}
 			return nil

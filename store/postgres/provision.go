@@ -199,7 +199,7 @@ func (p *Provision) setPassword(ctx context.Context, c *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("storage.postgres.url: %w", err)
 	}
-	if err := alterRole(ctx, c, "", p.Role, "LOGIN", verifier); err != nil {
+	if err := alterRole(ctx, c, nil, "", p.Role, "LOGIN", verifier); err != nil {
 		return fmt.Errorf("setting the password of role %q: %w", p.Role, err)
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -90,10 +89,6 @@ func (l *login) String() string { return "login of role " + l.role }
 // GoString is String, for %#v.
 func (l *login) GoString() string { return l.String() }
 
-// errNotOwner reports a process that is about to change the password of an
-// instance that is not its own any more.
-var errNotOwner = errors.New("this process does not own the instance any more")
-
 // establish makes the role or takes it over, with a new password. Sessions of an
 // owner before, which may be stuck and count against the role's limit, are ended.
 func (l *login) establish(ctx context.Context) error {
@@ -104,7 +99,7 @@ func (l *login) establish(ctx context.Context) error {
 			return err
 		}
 		if found.sessions > 0 {
-			if err := endSessions(ctx, c, l.role); err != nil {
+			if err := endSessions(ctx, c, l.role, l.lease); err != nil {
 				return err
 			}
 		}
@@ -141,14 +136,9 @@ func (l *login) renew(ctx context.Context, refused string) error {
 }
 
 // setPassword creates the role if need be and sets its password, in one
-// transaction. The verifier travels as data of a COPY and not in a statement, so
+// transaction, unless somebody else owns the instance by then. The verifier travels as data of a COPY and not in a statement, so
 // that it is in no log and no view of the server either.
 func (l *login) setPassword(ctx context.Context, c *pgx.Conn, found roleState) error {
-	select {
-	case <-l.lease.Lost():
-		return errNotOwner
-	default:
-	}
 	password := newPassword()
 	verifier, err := newVerifier(password)
 	if err != nil {
@@ -163,8 +153,9 @@ func (l *login) setPassword(ctx context.Context, c *pgx.Conn, found roleState) e
 	if !found.member {
 		script += "GRANT " + quoteName(GroupName(l.server.database)) + " TO " + role + ";"
 	}
-	if err := alterRole(ctx, c, script, l.role, fmt.Sprintf("LOGIN CONNECTION LIMIT %d", roleConnections), verifier); err != nil {
-		return fmt.Errorf("making role %q: %w", l.role, l.server.roleRight(err))
+	attributes := fmt.Sprintf("LOGIN CONNECTION LIMIT %d", roleConnections)
+	if err := alterRole(ctx, c, l.lease, script, l.role, attributes, verifier); err != nil {
+		return fmt.Errorf("making role %q: %w", l.role, l.server.roleRight(l.lease.guarded(err)))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,9 +168,9 @@ func (l *login) setPassword(ctx context.Context, c *pgx.Conn, found roleState) e
 const verifierTable = "pg_temp.custodian_verifier"
 
 // alterRole runs a script and then sets attributes and the password of a role, all
-// in one transaction. An error within the block would quote the statement; the
+// in one transaction that a lease guards. An error within the block would quote the statement; the
 // handler keeps it to the message.
-func alterRole(ctx context.Context, c *pgx.Conn, script, role, attributes, verifier string) error {
+func alterRole(ctx context.Context, c *pgx.Conn, owner *Lease, script, role, attributes, verifier string) error {
 	err := execScript(ctx, c, "BEGIN; "+script+"CREATE TEMPORARY TABLE IF NOT EXISTS custodian_verifier (verifier text) ON COMMIT DELETE ROWS")
 	if err != nil {
 		return err
@@ -187,7 +178,7 @@ func alterRole(ctx context.Context, c *pgx.Conn, script, role, attributes, verif
 	if _, err := c.PgConn().CopyFrom(ctx, strings.NewReader(verifier+"\n"), "COPY "+verifierTable+" FROM STDIN"); err != nil {
 		return err
 	}
-	return execScript(ctx, c, fmt.Sprintf(`DO $custodian$ BEGIN
+	return execScript(ctx, c, owner.guard()+fmt.Sprintf(`DO $custodian$ BEGIN
 		EXECUTE format('ALTER ROLE %%I %s PASSWORD %%L', %s, (SELECT verifier FROM %s));
 	EXCEPTION WHEN OTHERS THEN
 		RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;

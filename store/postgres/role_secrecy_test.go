@@ -121,7 +121,7 @@ func TestPasswordsAndVerifiersAppearNowhere(t *testing.T) {
 	}
 	secrets = append(secrets, verifier)
 	err = s.admin.use(t.Context(), func(ctx context.Context, c *pgx.Conn) error {
-		return alterRole(ctx, c, "", "postgres", "LOGIN", verifier)
+		return alterRole(ctx, c, nil, "", "postgres", "LOGIN", verifier)
 	})
 	if sqlState(err) != codeNoPrivilege {
 		t.Errorf("a password of the superuser: %v", err)

@@ -69,7 +69,7 @@ func isolatedServer(t testing.TB) *Server {
 // what it logs in with.
 func openIsolated(t testing.TB, s *Server, schema string) (j *Journal, credentialsURL string) {
 	t.Helper()
-	j, err := s.Journal(t.Context(), JournalOptions{Instance: "test", Schema: schema, Isolate: own(t, s, schema)})
+	j, err := s.Journal(t.Context(), JournalOptions{Instance: "test", Schema: schema, Lease: own(t, s, schema), Isolate: true})
 	if err != nil {
 		t.Fatal(err)
 	}

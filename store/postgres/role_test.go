@@ -108,7 +108,7 @@ func TestAnotherDatabaseOfTheServerIsRefused(t *testing.T) {
 	// The same schema in another database has another role.
 	openIsolated(t, second, schema)
 	t.Cleanup(func() {
-		if err := second.Drop(context.Background(), schema); err != nil {
+		if err := second.Drop(context.Background(), schema, nil); err != nil {
 			t.Error(err)
 		}
 	})
@@ -123,20 +123,20 @@ func TestARoleThatIsNotOursIsNotTouched(t *testing.T) {
 	role := quoteName(RoleName(s.database, schema))
 	must(t, admin, "CREATE ROLE "+role+" LOGIN PASSWORD 'theirs'")
 	t.Cleanup(func() { mustFinally(t, admin, "DROP ROLE "+role) })
-	_, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: schema, Isolate: lease})
+	_, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: schema, Lease: lease, Isolate: true})
 	if !errors.Is(err, ErrForeignRole) || !strings.Contains(err.Error(), "choose another schema") {
 		t.Errorf("opening: %v", err)
 	}
-	if err := s.Drop(t.Context(), schema); !errors.Is(err, ErrForeignRole) {
+	if err := s.Drop(t.Context(), schema, nil); !errors.Is(err, ErrForeignRole) {
 		t.Errorf("dropping: %v", err)
 	}
-	if err := s.DropRole(t.Context(), schema); !errors.Is(err, ErrForeignRole) {
+	if err := s.DropRole(t.Context(), schema, nil); !errors.Is(err, ErrForeignRole) {
 		t.Errorf("dropping the role: %v", err)
 	}
 	// Nor is one of ours that was made powerful.
 	must(t, admin, "COMMENT ON ROLE "+role+" IS "+quoteLiteral(roleMark(s.database, schema)))
 	must(t, admin, "ALTER ROLE "+role+" SUPERUSER")
-	_, err = s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: schema, Isolate: lease})
+	_, err = s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: schema, Lease: lease, Isolate: true})
 	if !errors.Is(err, ErrForeignRole) || !strings.Contains(err.Error(), "SUPERUSER") {
 		t.Errorf("opening with a superuser: %v", err)
 	}
@@ -175,7 +175,7 @@ func TestBooksMoveToARoleAndBack(t *testing.T) {
 		isolated := seq%2 == 0
 		o := JournalOptions{Instance: "x", Schema: schema}
 		if isolated {
-			o.Isolate = lease
+			o.Lease, o.Isolate = lease, true
 		}
 		j, err := s.Journal(t.Context(), o)
 		if err != nil {
@@ -200,7 +200,7 @@ func TestBooksMoveToARoleAndBack(t *testing.T) {
 			t.Errorf("round %d: the role exists: %t", seq, exists)
 		}
 	}
-	if err := s.Drop(t.Context(), schema); err != nil {
+	if err := s.Drop(t.Context(), schema, nil); err != nil {
 		t.Fatal(err)
 	}
 	if roles(t, watcher, role) != 0 {
@@ -226,10 +226,10 @@ func TestAReplacedSchemaIsGrantedToTheRoleAtTheNextStart(t *testing.T) {
 	if err := copied.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Replace(t.Context(), staging, schema); err != nil {
+	if err := s.Replace(t.Context(), staging, schema, lease); err != nil {
 		t.Fatal(err)
 	}
-	j, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: schema, Isolate: lease})
+	j, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: schema, Lease: lease, Isolate: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestANewStartShutsTheOneBeforeOut(t *testing.T) {
 	schema := newSchema(t, s)
 	before, oldURL := openIsolated(t, s, schema)
 	old := session(t, oldURL)
-	after, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: schema, Isolate: before.pool.login.lease})
+	after, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: schema, Lease: before.pool.login.lease, Isolate: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,9 +294,11 @@ func TestALostRoleOrPasswordIsMadeAnew(t *testing.T) {
 	}
 	// An owner no more does not.
 	must(t, admin, "ALTER ROLE "+role+" PASSWORD 'another'")
-	close(j.pool.login.lease.lost)
+	if err := j.pool.login.lease.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	j.pool.pgx.Reset()
-	if err := j.Append(t.Context(), batchAt(3, "x")); !errors.Is(err, errNotOwner) {
+	if err := j.Append(t.Context(), batchAt(3, "x")); !errors.Is(err, ErrNotHeld) {
 		t.Errorf("after the loss: %v", err)
 	}
 }
@@ -316,7 +318,7 @@ func TestEachMissingRightForRolesIsNamed(t *testing.T) {
 		{"ALTER ROLE " + group + " RENAME TO " + quoteName(s.role+"x"), "does not exist", "ALTER ROLE " + quoteName(s.role+"x") + " RENAME TO " + group},
 	} {
 		must(t, admin, c.take)
-		_, opening := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: lease.schema, Isolate: lease})
+		_, opening := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: lease.schema, Lease: lease, Isolate: true})
 		for _, err := range []error{opening, s.Check(t.Context(), true)} {
 			if !errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "custodian provision") {
 				t.Errorf("after %s: %v", c.take, err)

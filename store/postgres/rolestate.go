@@ -80,21 +80,21 @@ func (s *Server) roleRight(err error) error {
 
 // endSessions ends all sessions of a role. To be allowed to, the caller is a
 // member of the role for as long as the transaction takes.
-func endSessions(ctx context.Context, c *pgx.Conn, role string) error {
-	return asMember(ctx, c, role, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+func endSessions(ctx context.Context, c *pgx.Conn, role string, owner *Lease) error {
+	return asMember(ctx, c, role, owner, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE usename = `+quoteLiteral(role)+` AND pid <> pg_backend_pid();`)
 }
 
 // asMember runs statements with the rights of a role. The membership ends with
 // them, so that no role of an instance ever adds to what this process may do.
-func asMember(ctx context.Context, c *pgx.Conn, role, statements string) error {
+func asMember(ctx context.Context, c *pgx.Conn, role string, owner *Lease, statements string) error {
 	name := quoteName(role)
-	return execScript(ctx, c, "SET LOCAL lock_timeout = '10s'; GRANT "+name+" TO CURRENT_USER;"+statements+"REVOKE "+name+" FROM CURRENT_USER;")
+	return owner.guarded(execScript(ctx, c, owner.guard()+scriptLimits+"GRANT "+name+" TO CURRENT_USER;"+statements+"REVOKE "+name+" FROM CURRENT_USER;"))
 }
 
 // dropRole drops the role of a schema and all its rights. One that does not
 // exist is no error.
-func (s *Server) dropRole(ctx context.Context, c *pgx.Conn, schema string) error {
+func (s *Server) dropRole(ctx context.Context, c *pgx.Conn, schema string, owner *Lease) error {
 	role := RoleName(s.database, schema)
 	var exists bool
 	if err := c.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1::text)`, role).Scan(&exists); err != nil || !exists {
@@ -103,12 +103,12 @@ func (s *Server) dropRole(ctx context.Context, c *pgx.Conn, schema string) error
 	if _, err := s.lookAtRole(ctx, c, schema); err != nil {
 		return err
 	}
-	err := endSessions(ctx, c, role)
+	err := endSessions(ctx, c, role, owner)
 	if err == nil {
 		name := quoteName(role)
-		err = asMember(ctx, c, role, "DROP OWNED BY "+name+";")
+		err = asMember(ctx, c, role, owner, "DROP OWNED BY "+name+";")
 		if err == nil {
-			err = execScript(ctx, c, "DROP ROLE IF EXISTS "+name)
+			err = owner.guarded(execScript(ctx, c, owner.guard()+scriptLimits+"DROP ROLE IF EXISTS "+name))
 		}
 	}
 	if err != nil {
@@ -117,14 +117,14 @@ func (s *Server) dropRole(ctx context.Context, c *pgx.Conn, schema string) error
 	return nil
 }
 
-// DropRole drops the role of an instance, if it has one, and leaves its books.
-// The caller owns the schema. A role that is not of this program is
-// [ErrForeignRole].
-func (s *Server) DropRole(ctx context.Context, schema string) error {
+// DropRole drops the role of an instance, if it has one, and leaves its books. A
+// role that is not of this program is [ErrForeignRole]. With a lease it is done
+// only while that is held, else fails with [ErrNotHeld].
+func (s *Server) DropRole(ctx context.Context, schema string, owner *Lease) error {
 	if err := checkSchema(schema); err != nil {
 		return err
 	}
-	return s.admin.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error { return s.dropRole(ctx, c, schema) })
+	return s.admin.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error { return s.dropRole(ctx, c, schema, owner) })
 }
 
 // reportExposure warns of what every role may do, and with it those of

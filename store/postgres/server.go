@@ -265,10 +265,11 @@ func (s *Server) Check(ctx context.Context, roles bool) error {
 	})
 }
 
-// Drop removes a journal's schema and all that is in it, and the instance's
-// role if it has one. A schema that does
-// not exist is no error; one that is no journal is [ErrForeignSchema].
-func (s *Server) Drop(ctx context.Context, schema string) error {
+// Drop removes a journal's schema and all that is in it, and the instance's role
+// if it has one. A schema that does not exist is no error; one that is no journal
+// is [ErrForeignSchema]. With a lease it is done only while that is held, else
+// fails with [ErrNotHeld].
+func (s *Server) Drop(ctx context.Context, schema string, owner *Lease) error {
 	if err := checkSchema(schema); err != nil {
 		return err
 	}
@@ -281,11 +282,11 @@ func (s *Server) Drop(ctx context.Context, schema string) error {
 			return fmt.Errorf("%w: %q is not dropped", ErrForeignSchema, schema)
 		}
 		// First the role: what its sessions have locked could not be dropped.
-		if err := s.dropRole(ctx, c, schema); err != nil || !found.exists {
+		if err := s.dropRole(ctx, c, schema, owner); err != nil || !found.exists {
 			return err
 		}
-		if err := s.runScript(ctx, c, `DROP SCHEMA `+quoteName(schema)+` CASCADE`); err != nil {
-			return fmt.Errorf("dropping schema %q: %w", schema, err)
+		if err := s.runScript(ctx, c, owner.guard()+`DROP SCHEMA `+quoteName(schema)+` CASCADE`); err != nil {
+			return fmt.Errorf("dropping schema %q: %w", schema, owner.guarded(err))
 		}
 		return nil
 	})

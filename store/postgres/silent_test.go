@@ -63,8 +63,8 @@ func TestEveryCallEndsOnANetworkThatSwallowsIt(t *testing.T) {
 	calls := map[string]func(ctx context.Context) error{
 		"ping":    s.Ping,
 		"check":   func(ctx context.Context) error { return s.Check(ctx, false) },
-		"drop":    func(ctx context.Context) error { return s.Drop(ctx, other) },
-		"replace": func(ctx context.Context) error { return s.Replace(ctx, schema, other) },
+		"drop":    func(ctx context.Context) error { return s.Drop(ctx, other, nil) },
+		"replace": func(ctx context.Context) error { return s.Replace(ctx, schema, other, nil) },
 		"own":     func(ctx context.Context) error { _, err := s.Own(ctx, newName()); return err },
 		"open": func(ctx context.Context) error {
 			_, err := s.Journal(ctx, JournalOptions{Instance: "x", Schema: schema})

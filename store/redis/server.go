@@ -35,7 +35,7 @@ type Server struct {
 
 // State is what the last probe found.
 type State struct {
-	Up    bool      // the server answered PING
+	Up    bool      // the server answered, and takes writes
 	Err   error     // why not, nil while Up
 	Since time.Time // when Up last changed
 }
@@ -120,10 +120,11 @@ func (s *Server) do(ctx context.Context, fn func(context.Context, *goredis.Clien
 	if s.as != nil {
 		return s.doAs(ctx, fn)
 	}
-	return s.try(ctx, fn)
+	return s.attempt(ctx, fn)
 }
 
-func (s *Server) try(ctx context.Context, fn func(context.Context, *goredis.Client) error) error {
+// attempt is do that tries even if the server was away when it was last asked.
+func (s *Server) attempt(ctx context.Context, fn func(context.Context, *goredis.Client) error) error {
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := s.classify(ctx, fn(bounded, s.client))
@@ -206,7 +207,9 @@ func checkCommands(key string) [][]any {
 		{"unlink", key},
 		{"xadd", key, "maxlen", "~", 1, "1-0", "check", "1"},
 		{"pexpire", key, 10_000},
+		{"xrange", key, "-", "+", "count", 1},
 		{"xrevrange", key, "+", "-", "count", 1},
+		{"xlen", key},
 		{"unlink", key},
 	}
 }

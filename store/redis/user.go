@@ -101,14 +101,14 @@ func (s *Server) doAs(ctx context.Context, fn func(context.Context, *goredis.Cli
 		}
 		tried = s.as.madeAt()
 	}
-	err := s.try(ctx, fn)
+	err := s.attempt(ctx, fn)
 	if _, denied := errors.AsType[*PermissionError](err); !denied && !errors.Is(err, ErrAuth) {
 		return err
 	}
 	if makeErr := s.as.make(ctx, tried); makeErr != nil {
 		return fmt.Errorf("%w; making the user anew: %w", err, makeErr)
 	}
-	return s.try(ctx, fn)
+	return s.attempt(ctx, fn)
 }
 
 // String leaves the password out, however the user is printed.
@@ -195,7 +195,7 @@ func (s *Server) CheckUsers(ctx context.Context) error {
 		{"acl", "setuser", userPrefix + "@check", "reset", "off"}, // no instance is called so
 		{"acl", "deluser", userPrefix + "@check"},
 	} {
-		err := s.try(ctx, func(ctx context.Context, c *goredis.Client) error { return c.Do(ctx, args...).Err() })
+		err := s.attempt(ctx, func(ctx context.Context, c *goredis.Client) error { return c.Do(ctx, args...).Err() })
 		if denied, ok := errors.AsType[*PermissionError](err); ok {
 			missing.Commands = append(missing.Commands, denied.Commands...)
 		} else if err != nil {
