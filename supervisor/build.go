@@ -105,7 +105,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
 		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic,
-		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
+		pulse: &i.host.pulse, crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),
 			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening,

@@ -34,6 +34,7 @@ type host struct {
 	metrics  *obs.Registry
 	logger   *slog.Logger
 	events   *events
+	pulse    pulse
 	starts   sync.Map // of chan struct{}, by store
 	service  config.Service
 	redisCfg config.Redis

@@ -65,14 +65,14 @@ func twins(t *testing.T, instances []string) [2]*supervised {
 	return pair
 }
 
-// status is what the admin API says of an instance, beyond what other tests need.
-type status struct {
+// told is what the admin API says of an instance, beyond what other tests need.
+type told struct {
 	State     string
 	LastError string `json:"last_error"`
 	HTTPAddr  string `json:"http_addr"`
 }
 
-func (s *supervised) status(name string) (st status) {
+func (s *supervised) status(name string) (st told) {
 	s.t.Helper()
 	s.call(http.MethodGet, s.admin+"/admin/v1/instances/"+s.name(name), nil, http.StatusOK, &st)
 	return st

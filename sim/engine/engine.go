@@ -114,16 +114,17 @@ type Health struct {
 // Engine is the single writer of one instance. [Engine.Run] runs it; all other
 // methods are safe for concurrent use at any time.
 type Engine struct {
-	cfg   Config
-	queue chan *call
-	calls sync.Pool // of *call
+	cfg     Config
+	queue   chan *call
+	waiting atomic.Int64 // calls that are in the queue or wait for room in it
+	calls   sync.Pool    // of *call
 
 	serving chan struct{} // closed when the engine first serves
 	// broken is closed when the session fails that serves, or served last.
 	broken atomic.Pointer[chan struct{}]
-	phase   atomic.Int32
-	paused  atomic.Bool
-	reason  atomic.Pointer[error] // why the store is not available
+	phase  atomic.Int32
+	paused atomic.Bool
+	reason atomic.Pointer[error] // why the store is not available
 
 	durable   mark
 	projected mark
@@ -133,11 +134,16 @@ type Engine struct {
 	faults    faceFaults
 }
 
+// queueRoom is for how many calls the queue has room of its own. Those beyond wait
+// for it in their goroutines, in order: room for all that [Limits.Queue] allows
+// would be the largest part of an engine with nothing to do.
+const queueRoom = 256
+
 // New returns an engine that is not running yet.
 func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:     cfg,
-		queue:   make(chan *call, cfg.Limits.Queue),
+		queue:   make(chan *call, min(cfg.Limits.Queue, queueRoom)),
 		serving: make(chan struct{}),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
@@ -283,6 +289,7 @@ func (e *Engine) rejectFor(stop, abort context.Context, d time.Duration) bool {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		case <-timer.C:
 			return true
@@ -298,6 +305,7 @@ func (e *Engine) rejectQueue() {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		default:
 			return

@@ -302,7 +302,9 @@ func TestCallersOfASilentStoreAreAnsweredInSeconds(t *testing.T) {
 		b.must(deposit("a"))
 		b.journal.hook(func(j *journal) {
 			j.onProject = func(ctx context.Context, _ *sim.Projection, _ func() error) error { return silent(ctx) }
-			j.onLoad = func(ctx context.Context, _ func() (*sim.Snapshot, error)) (*sim.Snapshot, error) { return nil, silent(ctx) }
+			j.onLoad = func(ctx context.Context, _ func() (*sim.Snapshot, error)) (*sim.Snapshot, error) {
+				return nil, silent(ctx)
+			}
 		})
 		b.must(deposit("b"))
 		b.journal.hook(func(j *journal) {
