@@ -88,7 +88,9 @@ func (s *Supervisor) open(ctx context.Context) error {
 	if s.host.embedded, err = redis.OpenEmbedded(s.opts.Logger); err != nil {
 		return fmt.Errorf("starting the embedded Redis: %w", err)
 	}
-	process := config.InstanceStorage{Driver: s.file.Storage.Driver, Postgres: config.InstancePostgres{URL: s.file.Storage.Postgres.URL}}
+	process := config.InstanceStorage{Driver: s.file.Storage.Driver, Postgres: config.InstancePostgres{
+		URL: s.file.Storage.Postgres.URL, Isolation: s.file.Storage.Postgres.Isolation,
+	}}
 	if err := s.host.storages.check(ctx, process); err != nil {
 		return err
 	}
@@ -118,6 +120,9 @@ func (s *Supervisor) checkRedis(ctx context.Context) error {
 	}
 	defer release()
 	err = server.Check(ctx)
+	if err == nil && s.file.Resolve(config.Instance{}).Redis.Isolation == config.IsolationRole {
+		err = server.CheckUsers(ctx)
+	}
 	if _, denied := errors.AsType[*redis.PermissionError](err); denied || errors.Is(err, redis.ErrAuth) {
 		return err
 	}
