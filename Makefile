@@ -61,7 +61,7 @@ status: ## Show version, changes, what is built, and the instances of a running 
 
 .PHONY: clean
 clean: ## Remove what was built and measured (tools and data stay)
-	rm -rf bin bench-results
+	rm -rf bin bench-results test-results
 	rm -f $(TEST_SERVERS)
 
 ##@ Testing
@@ -101,8 +101,17 @@ SEED   ?= 0
 
 .PHONY: torture
 torture: services $(TEST_SERVERS) ## Kill the supervisor under load again and again and check the books (ROUNDS=n, SEED=s)
-	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
+	CGO_ENABLED=1 $(TEST_SERVERS) -durable -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
 		-args -torture.rounds=$(ROUNDS) -torture.seed=$(SEED)
+
+# Histories of many clients: make linearizable ROUNDS=50 SEED=17. A history that is
+# not linearizable is drawn, as a page of HTML, under test-results/_artifacts.
+
+.PHONY: linearizable
+linearizable: services $(TEST_SERVERS) ## Check what many clients see while stores fail, in memory, SQLite and PostgreSQL (ROUNDS=n, SEED=s)
+	@mkdir -p test-results
+	$(TEST_SERVERS) -- $(GO) test ./supervisor -tags integration -v -run 'Linearizable|SumsStay' -count=1 -timeout 0 \
+		-artifacts -outputdir '$(CURDIR)/test-results' $(ARGS) -args -linearizable.rounds=$(ROUNDS) -linearizable.seed=$(SEED)
 
 # Bad input: make fuzz-api REQUESTS=100000 SEED=17
 REQUESTS ?= 100000

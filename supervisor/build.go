@@ -78,7 +78,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	closers = append(closers, func() error { releaseRedis(); return nil })
 	// The store comes before the ports: who does not own the instance has no
 	// use for them, and may be on the machine of who does.
-	journal, owned, err := i.host.storages.open(asked, spec)
+	journal, owned, err := i.host.storages.open(asked, spec, i.takeLease(spec))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,7 +99,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
 		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic,
-		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
+		pulse: &i.host.pulse, crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),
 			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
@@ -239,10 +239,10 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 	}
 	discovery := redis.NewDiscovery(server)
 	g.announce = func(ctx context.Context) error {
-		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std())
+		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std(), g.ownership.confirm)
 	}
 	g.publisher = redis.NewPublisher(server, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
-		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished,
+		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished, Confirm: g.ownership.confirm,
 	})
 }
 

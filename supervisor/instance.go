@@ -58,6 +58,8 @@ type instance struct {
 	grpc     *port
 	standIn  *standIn
 	metrics  *obs.Instance
+	lease    *ownership // that standing by has brought, until the next start
+	leased   Spec       // what it is for
 }
 
 func newInstance(h *host, spec Spec, origin Origin, w want, paused bool) *instance {
@@ -127,9 +129,7 @@ func (i *instance) next() (w want, wake <-chan struct{}) {
 func (i *instance) rest(err error, wake <-chan struct{}) {
 	consequence := consequenceOf(err, i.host.storages.options.Standby)
 	if consequence == standBy {
-		i.closePorts() // whoever owns the instance may be on this machine
-		i.enter(StatePending, "standing by: "+summary(err))
-		pause(wake, standbyPause)
+		i.standBy(err, wake)
 		return
 	}
 	i.log.Warn("instance ended unasked", "error", err)
@@ -233,9 +233,11 @@ func (i *instance) refuse() {
 	}
 }
 
-// release gives back what is kept over restarts: ports and metrics.
+// release gives back what is kept over restarts: ports and metrics, and an
+// ownership of which no use was made.
 func (i *instance) release() {
 	i.closePorts()
+	i.giveBack()
 	if metrics := i.metrics; metrics != nil {
 		i.metrics = nil
 		metrics.Close()

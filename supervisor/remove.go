@@ -130,8 +130,8 @@ func (s *Supervisor) long(ctx context.Context, name string, only *instance, with
 		}
 		if err != nil {
 			level := slog.LevelError
-			if refusal, ok := errors.AsType[*Error](err); ok && refusal.Kind == KindInvalid {
-				level = slog.LevelWarn // the caller's mistake, and nothing has changed
+			if refusal, ok := errors.AsType[*Error](err); ok && refusal.Kind != KindUnavailable {
+				level = slog.LevelWarn // the caller's mistake, and the caller is told
 			}
 			i.log.Log(s.host.abort, level, "instance could not be "+with, "error", err)
 		}

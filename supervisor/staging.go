@@ -90,7 +90,7 @@ func (s *storages) replace(ctx context.Context, spec Spec, write func(sim.Journa
 	if err := s.drop(ctx, staging); err != nil { // of an attempt that died
 		return err
 	}
-	journal, owned, err := s.openDriver(ctx, staging)
+	journal, owned, err := s.openDriver(ctx, staging, nil)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (s *storages) swap(ctx context.Context, staging, spec Spec) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(server.Replace(ctx, staging.Schema, spec.Schema), lease.Release(context.WithoutCancel(ctx)))
+		return errors.Join(server.Replace(ctx, staging.Schema, spec.Schema, lease), lease.Release(context.WithoutCancel(ctx)))
 	default:
 		return sqlite.Replace(ctx, s.path(staging), s.path(spec))
 	}

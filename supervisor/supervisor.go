@@ -71,6 +71,7 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
 		service:  opts.Config.Service, redisCfg: opts.Config.Redis, clock: func(Spec) sim.Clock { return wallClock{} }, version: opts.Version,
 	}
+	s.host.sync = s.syncDesired
 	if err := s.open(ctx); err != nil {
 		cut()
 		return nil, errors.Join(err, s.close(ctx))

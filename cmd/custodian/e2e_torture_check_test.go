@@ -69,11 +69,12 @@ func (v *victim) check() (present int) {
 		return 0
 	}
 	v.checkEvents(i)
-	found := v.checkMoves(i, v.round)
+	of := v.ofRound(v.round)
+	found, _ := v.checkMoves(i, of, account(v.round), seller(v.round), payer(v.round))
 	v.checkLocks(i)
 	v.checkClock(i)
 	again := 0
-	for _, a := range v.ofRound(v.round) {
+	for _, a := range of {
 		there := a.there(found)
 		if there > 0 && there < len(a.moves) && a.path != "/api/v1/settlements/bulk" {
 			v.s.t.Errorf("%s: %s %v is there in part", v.name, a.path, a.body)
@@ -82,7 +83,7 @@ func (v *victim) check() (present int) {
 			continue
 		}
 		if a.acked {
-			if again++; again > 20 {
+			if again++; again > 10 {
 				continue // enough of those whose outcome is known
 			}
 		} else if there > 0 {
@@ -94,7 +95,8 @@ func (v *victim) check() (present int) {
 		v.s.t.Errorf("%s: %s", v.name, problem)
 	}
 	// Now the outcome of every request is known: the bounds are exact.
-	v.checkMoves(i, v.round)
+	_, want := v.checkMoves(i, of, account(v.round), seller(v.round), payer(v.round))
+	v.checkHoldings(i, want, account(v.round), otherAccount(v.round), payer(v.round), seller(v.round), buyer(v.round))
 	v.checkLocks(i)
 	v.checkClock(i)
 	v.checkEvents(i)
@@ -141,49 +143,41 @@ func (v *victim) again(i instance, a *asked, there bool) {
 func (v *victim) checkAll() {
 	v.s.t.Helper()
 	i := v.instance()
-	for round := 1; round <= v.round; round++ {
-		v.checkMoves(i, round)
-	}
+	_, want := v.checkMoves(i, v.asked, "")
+	v.checkHoldings(i, want, "")
 	v.sink.await(v)
 	v.stream.await(v)
 	v.last = event{} // the whole sequence again
 	v.checkEvents(i)
 }
 
-// checkMoves compares the settlements and transfers of a round with what was
-// asked, and the round's holdings with them. It returns what is there.
-func (v *victim) checkMoves(i instance, round int) map[string]kept {
+// checkMoves compares settlements and transfers with what was asked. Those of the
+// accounts of a round are listed, or all of them for "". It returns what is there,
+// and what the holdings should be.
+func (v *victim) checkMoves(i instance, of []*asked, accounts ...string) (found map[string]kept, want holdings) {
 	v.s.t.Helper()
-	found := make(map[string]kept)
+	found, want = make(map[string]kept), make(holdings)
 	wanted := make(map[string]*asked)
-	of := v.ofRound(round)
 	for _, a := range of {
 		for id := range a.moves {
 			wanted[id] = a
 		}
+		for _, key := range [][2]string{{payer(a.round), "USD"}, {buyer(a.round), "USD"}, {seller(a.round), "AAPL"}} {
+			want[key] = money.MustParse(endowment)
+		}
 	}
-	want := holdings{
-		{payer(round), "USD"}: money.MustParse(endowment), {buyer(round), "USD"}: money.MustParse(endowment),
-		{seller(round), "AAPL"}: money.MustParse(endowment),
-	}
-	for _, from := range []struct{ list, account string }{
-		{"settlements", account(round)}, {"settlements", seller(round)}, {"settlements", buyer(round)},
-		{"transfers", account(round)}, {"transfers", payer(round)},
-	} {
-		here := make(map[string]bool)
-		for _, r := range list[kept](v, i, from.list, "?limit=1000&account_id="+from.account) {
-			if other, twice := found[r.ExternalID]; here[r.ExternalID] || twice && other.id() != r.id() {
+	for _, of := range accounts {
+		for _, r := range append(list[kept](v, i, "settlements", of), list[kept](v, i, "transfers", of)...) {
+			if _, twice := found[r.ExternalID]; twice {
 				v.s.t.Errorf("%s: %s is there twice", v.name, r.ExternalID)
-			} else if twice {
-				continue // the other side of a trade
 			}
-			here[r.ExternalID], found[r.ExternalID] = true, r
-			want.add(r, round)
+			found[r.ExternalID] = r
 			a, ok := wanted[r.ExternalID]
 			if !ok {
 				v.s.t.Errorf("%s: nobody asked for %s", v.name, r.ExternalID)
 				continue
 			}
+			want.add(r, a.round)
 			m := a.moves[r.ExternalID]
 			if quantity := money.MustParse(m.quantity); !r.Quantity.Equal(quantity) {
 				v.s.t.Errorf("%s: %s is of %s, want %s", v.name, r.ExternalID, r.Quantity, quantity)
@@ -196,8 +190,7 @@ func (v *victim) checkMoves(i instance, round int) map[string]kept {
 	for _, a := range of {
 		v.checkAsked(a, found)
 	}
-	v.checkHoldings(i, round, want)
-	return found
+	return found, want
 }
 
 // checkAsked compares a request with what was found.
@@ -262,25 +255,28 @@ func (h holdings) add(r kept, round int) {
 	}
 }
 
-// checkHoldings compares the holdings of a round with what they should be.
-func (v *victim) checkHoldings(i instance, round int, want holdings) {
+// checkHoldings compares the holdings of accounts, "" for all, with what they
+// should be.
+func (v *victim) checkHoldings(i instance, want holdings, accounts ...string) {
 	v.s.t.Helper()
 	got := make(holdings)
-	for _, of := range []string{account(round), otherAccount(round), payer(round), seller(round), buyer(round)} {
-		query := "?limit=1000&account_id=" + of
+	for _, of := range accounts {
 		for _, h := range list[struct {
+			Account  string `json:"account_id"`
 			Symbol   string
 			Quantity money.Amount
-		}](v, i, "positions", query) {
-			got[[2]string{of, h.Symbol}] = h.Quantity
+		}](v, i, "positions", of) {
+			got[[2]string{h.Account, h.Symbol}] = h.Quantity
 		}
 		for _, h := range list[struct {
+			Account  string `json:"account_id"`
 			Currency string
 			Total    money.Amount `json:"total_balance"`
-		}](v, i, "balances", query) {
-			got[[2]string{of, h.Currency}] = h.Total
+		}](v, i, "balances", of) {
+			got[[2]string{h.Account, h.Currency}] = h.Total
 		}
 	}
+	delete(got, [2]string{vaultAccount, "BTC"})
 	for key, quantity := range got {
 		if !quantity.Equal(want[key]) {
 			v.s.t.Errorf("%s: %s of %s is %s, settlements and transfers say %s", v.name, key[1], key[0], quantity, want[key])
@@ -293,9 +289,13 @@ func (v *victim) checkHoldings(i instance, round int, want holdings) {
 	}
 }
 
-// list returns all pages of a list.
-func list[R any](v *victim, i instance, name, query string) (all []R) {
+// list returns all pages of a list of what is of an account, or of everything.
+func list[R any](v *victim, i instance, name, account string) (all []R) {
 	v.s.t.Helper()
+	query := "?limit=1000"
+	if account != "" {
+		query += "&account_id=" + account
+	}
 	for cursor := ""; ; {
 		var page map[string]json.RawMessage
 		v.s.call(http.MethodGet, i.url("/api/v1/"+name+query+cursor), nil, http.StatusOK, &page)

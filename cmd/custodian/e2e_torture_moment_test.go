@@ -79,7 +79,9 @@ func (m *moments) choose(round int) moment {
 	}
 }
 
-func (m *moments) pause(most time.Duration) { <-time.After(time.Duration(m.random.Int64N(int64(most)))) }
+func (m *moments) pause(most time.Duration) {
+	<-time.After(time.Duration(m.random.Int64N(int64(most))))
+}
 
 func (m *moments) admin(name, path string) string {
 	return m.s.admin + "/admin/v1/instances/" + m.s.name(name) + path

@@ -47,13 +47,15 @@ type Limits struct {
 	Request time.Duration
 	// Store is the longest that one call of the journal may take.
 	Store time.Duration
+	// Append is the same for an append, for which callers wait; 0 is Store.
+	Append time.Duration
 }
 
 // DefaultLimits returns the limits of an instance that sets none.
 func DefaultLimits() Limits {
 	return Limits{
 		Queue: 4096, Batch: 512, RecentKeys: 16384, Lag: 50_000,
-		Request: 30 * time.Second, Store: 15 * time.Second,
+		Request: 30 * time.Second, Store: 15 * time.Second, Append: 5 * time.Second,
 	}
 }
 
@@ -112,14 +114,17 @@ type Health struct {
 // Engine is the single writer of one instance. [Engine.Run] runs it; all other
 // methods are safe for concurrent use at any time.
 type Engine struct {
-	cfg   Config
-	queue chan *call
-	calls sync.Pool // of *call
+	cfg     Config
+	queue   chan *call
+	waiting atomic.Int64 // calls that are in the queue or wait for room in it
+	calls   sync.Pool    // of *call
 
 	serving chan struct{} // closed when the engine first serves
-	phase   atomic.Int32
-	paused  atomic.Bool
-	reason  atomic.Pointer[error] // why the store is not available
+	// broken is closed when the session fails that serves, or served last.
+	broken atomic.Pointer[chan struct{}]
+	phase  atomic.Int32
+	paused atomic.Bool
+	reason atomic.Pointer[error] // why the store is not available
 
 	durable   mark
 	projected mark
@@ -129,11 +134,16 @@ type Engine struct {
 	faults    faceFaults
 }
 
+// queueRoom is for how many calls the queue has room of its own. Those beyond wait
+// for it in their goroutines, in order: room for all that [Limits.Queue] allows
+// would be the largest part of an engine with nothing to do.
+const queueRoom = 256
+
 // New returns an engine that is not running yet.
 func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:     cfg,
-		queue:   make(chan *call, cfg.Limits.Queue),
+		queue:   make(chan *call, min(cfg.Limits.Queue, queueRoom)),
 		serving: make(chan struct{}),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
@@ -279,6 +289,7 @@ func (e *Engine) rejectFor(stop, abort context.Context, d time.Duration) bool {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		case <-timer.C:
 			return true
@@ -294,6 +305,7 @@ func (e *Engine) rejectQueue() {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		default:
 			return
@@ -320,8 +332,11 @@ func (m *mark) set(v uint64) {
 	}
 }
 
-// wait returns once the mark has reached v, or with the context's error.
-func (m *mark) wait(ctx context.Context, v uint64) error {
+var errBroken = errors.New("what was waited for does not come")
+
+// wait returns once the mark has reached v, or with the context's error, or with
+// errBroken once that channel is closed; nil never is.
+func (m *mark) wait(ctx context.Context, v uint64, broken <-chan struct{}) error {
 	for {
 		m.mu.Lock()
 		if m.at.Load() >= v {
@@ -335,6 +350,8 @@ func (m *mark) wait(ctx context.Context, v uint64) error {
 		m.mu.Unlock()
 		select {
 		case <-changed:
+		case <-broken:
+			return errBroken
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -118,7 +118,7 @@ func BenchmarkOpen(b *testing.B) {
 			load(b, j)
 			b.StopTimer()
 			_ = j.Close()
-			if err := s.Drop(b.Context(), schema); err != nil {
+			if err := s.Drop(b.Context(), schema, nil); err != nil {
 				b.Fatal(err)
 			}
 			b.StartTimer()
@@ -134,7 +134,7 @@ func BenchmarkOpen(b *testing.B) {
 			}
 			_ = start
 			b.StopTimer()
-			if err := s.Drop(b.Context(), schema); err != nil {
+			if err := s.Drop(b.Context(), schema, nil); err != nil {
 				b.Fatal(err)
 			}
 			b.StartTimer()

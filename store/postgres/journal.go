@@ -23,6 +23,10 @@ type JournalOptions struct {
 	// Existing refuses to create the schema, with [ErrNoSchema]; otherwise it
 	// is created if it does not exist.
 	Existing bool
+	// Lease is the ownership under which the journal is used. The journal cannot
+	// be claimed while it is not held: not the first time, and not when its
+	// writer loads again. Nil is for journals that nobody else can want.
+	Lease *Lease
 }
 
 // Journal is the journal of one instance, in a schema of its own. See
@@ -30,6 +34,7 @@ type JournalOptions struct {
 type Journal struct {
 	pool   *pool
 	schema string
+	lease  *Lease // nil for none
 	sql    statements
 
 	// place is what this journal claimed and how far it knows the tables to be.
@@ -67,7 +72,7 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{pool: p, schema: o.Schema, sql: prepare(o.Schema)}
+	j := &Journal{pool: p, schema: o.Schema, lease: o.Lease, sql: prepare(o.Schema)}
 	// The journal's first connection is made while the tables are, which a
 	// connection does faster that has done it before.
 	connected := make(chan error, 1)
@@ -77,8 +82,8 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 		})
 	})
 	err = guard.Run(part, func() error {
-		return s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-			return migrate(ctx, c, o, steps)
+		return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
+			return s.migrate(ctx, c, o, steps)
 		})
 	})
 	if connectErr := <-connected; err == nil {

@@ -162,7 +162,7 @@ func TestSchemasThatCannotBeUsedAreRefused(t *testing.T) {
 	if _, err = s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: foreign}); !errors.Is(err, ErrForeignSchema) {
 		t.Errorf("foreign: %v", err)
 	}
-	if err := s.Drop(t.Context(), foreign); !errors.Is(err, ErrForeignSchema) {
+	if err := s.Drop(t.Context(), foreign, nil); !errors.Is(err, ErrForeignSchema) {
 		t.Errorf("dropping foreign: %v", err)
 	}
 	if _, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: newName(), Existing: true}); !errors.Is(err, ErrNoSchema) {

@@ -33,7 +33,7 @@ type Server struct {
 
 // State is what the last probe found.
 type State struct {
-	Up    bool      // the server answered PING
+	Up    bool      // the server answered, and takes writes
 	Err   error     // why not, nil while Up
 	Since time.Time // when Up last changed
 }
@@ -111,6 +111,11 @@ func (s *Server) do(ctx context.Context, fn func(context.Context, *goredis.Clien
 	if err := s.gate(); err != nil {
 		return err
 	}
+	return s.attempt(ctx, fn)
+}
+
+// attempt is do that tries even if the server was away when it was last asked.
+func (s *Server) attempt(ctx context.Context, fn func(context.Context, *goredis.Client) error) error {
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := s.classify(ctx, fn(bounded, s.client))
@@ -193,7 +198,9 @@ func checkCommands(key string) [][]any {
 		{"unlink", key},
 		{"xadd", key, "maxlen", "~", 1, "1-0", "check", "1"},
 		{"pexpire", key, 10_000},
+		{"xrange", key, "-", "+", "count", 1},
 		{"xrevrange", key, "+", "-", "count", 1},
+		{"xlen", key},
 		{"unlink", key},
 	}
 }

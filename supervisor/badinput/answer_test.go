@@ -108,6 +108,7 @@ func (c *connection) receive(method string) (*answer, error) {
 type problem struct {
 	Status     int
 	Code       string
+	Detail     string
 	RetryAfter int `json:"retry_after"`
 	Instance   string
 }
@@ -121,7 +122,11 @@ func (a *answer) problem() (p problem) {
 var onPurpose = []string{"fault", "custodian_offline", "paused"}
 
 // ordinary are the headers that any answer may have.
-var ordinary = []string{"Content-Type", "Content-Length", "Date", "Cache-Control", "X-Content-Type-Options", "X-Request-Id", "Connection", "Transfer-Encoding", "Vary", "X-Accel-Buffering"}
+var ordinary = []string{
+	"Content-Type", "Content-Length", "Date", "Cache-Control", "X-Request-Id", "Connection", "Transfer-Encoding", "Vary", "X-Accel-Buffering",
+	// What browsers are told.
+	"Content-Security-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Content-Type-Options", "X-Frame-Options",
+}
 
 // headersMax is what the first line and the headers of a request may have at
 // least, in bytes.
@@ -188,6 +193,8 @@ func (d *document) checkProblem(r *request, a *answer) error {
 		return fmt.Errorf("instance %q, X-Request-Id %q", p.Instance, a.header.Get("X-Request-Id"))
 	case strconv.Itoa(p.RetryAfter) != a.header.Get("Retry-After") && (p.RetryAfter > 0 || a.header.Get("Retry-After") != ""):
 		return fmt.Errorf("retry_after %d, Retry-After %q", p.RetryAfter, a.header.Get("Retry-After"))
+	case p.Code == "unavailable" && strings.Contains(p.Detail, "is taken by"):
+		return nil // another process has the port that an instance was to have
 	case a.status >= 500 && !slices.Contains(onPurpose, p.Code):
 		return fmt.Errorf("answered %d %s", a.status, p.Code)
 	}

@@ -125,7 +125,7 @@ func watch(ctx context.Context, conn *grpc.ClientConn, name string, request []by
 			}
 		}
 	}
-	if ctx.Err() != nil || status.Code(err) == codes.DeadlineExceeded || errors.Is(err, io.EOF) {
+	if ended := []codes.Code{codes.DeadlineExceeded, codes.Canceled}; slices.Contains(ended, status.Code(err)) || errors.Is(err, io.EOF) {
 		err = nil // looked at long enough
 	}
 	return answers, err
