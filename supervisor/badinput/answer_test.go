@@ -123,7 +123,7 @@ var onPurpose = []string{"fault", "custodian_offline", "paused"}
 
 // ordinary are the headers that any answer may have.
 var ordinary = []string{
-	"Content-Type", "Content-Length", "Date", "Cache-Control", "X-Request-Id", "Connection", "Transfer-Encoding", "Vary", "X-Accel-Buffering",
+	"Content-Type", "Content-Length", "Date", "Cache-Control", "X-Request-Id", "Connection", "Transfer-Encoding", "Vary", "Content-Encoding", "X-Accel-Buffering",
 	// What browsers are told.
 	"Content-Security-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Content-Type-Options", "X-Frame-Options",
 }

@@ -137,7 +137,7 @@ func (r *round) exchange(t *target, q *request) {
 		return
 	}
 	if err := t.doc.check(q, a); err != nil {
-		r.find("%v\nmode %s, answered %d %s %v\n%s", err, q.mode, a.status, cut(a.body), a.header, cut([]byte(q.curl(t.host))))
+		r.find("%v\nmode %s, answered %d %s %v\n%s", err, q.mode, a.status, quote(string(cut(a.body))), a.header, cut([]byte(q.curl(t.host))))
 		return
 	}
 	if a.status >= 300 {
