@@ -24,8 +24,9 @@ type pulse struct {
 	stop   chan struct{} // closed when the last group is gone
 }
 
-// add begins to tell the health of a group.
+// add tells the health of a group, now and from then on.
 func (p *pulse) add(g *group) {
+	guard.Do("health", g.panicked, g.tellHealth)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.groups) == 0 {
