@@ -99,7 +99,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: wallClock{},
-			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
+			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening, Owned: owned.recent(),
 		}),
 	}
 	g.engine.SetPaused(i.pausedNow())

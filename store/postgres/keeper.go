@@ -38,6 +38,10 @@ type keeper struct {
 	done     chan struct{}
 	session  atomic.Int32 // the backend of the connection, 0 while there is none
 
+	// heard is when the last exchange with the server began that confirmed all
+	// leases. It is there once a lease is.
+	heard atomic.Pointer[time.Time]
+
 	// Owned by the goroutine.
 	conn    *pgx.Conn
 	pid     uint32 // of the last connection's backend
@@ -174,6 +178,7 @@ func (k *keeper) connect(ctx context.Context) error {
 		return nil
 	}
 	k.disconnect()
+	began := time.Now()
 	conn, err := k.server.connect(ctx, k.server.locks, k.name)
 	if err != nil {
 		return err
@@ -194,6 +199,7 @@ func (k *keeper) connect(ctx context.Context) error {
 	}
 	k.since, k.anew = time.Now(), previous != 0
 	k.session.Store(session)
+	k.heard.Store(&began)
 	return nil
 }
 
@@ -259,7 +265,9 @@ func (k *keeper) tend() {
 // leases that are left when it returns nil.
 func (k *keeper) hold(ctx context.Context) error {
 	if k.conn != nil {
+		began := time.Now()
 		if err := k.conn.Ping(ctx); err == nil {
+			k.heard.Store(&began)
 			return nil
 		}
 		k.disconnect()
