@@ -59,8 +59,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Config is what an engine needs. Everything is required but Domain and
-// Opening.
+// Config is what an engine needs. Everything is required but Domain, Opening and
+// Owned.
 type Config struct {
 	// Instance names the instance; it takes part in the generation of ids.
 	Instance string
@@ -77,6 +77,11 @@ type Config struct {
 	// become one batch: all of them or none. Commands that set the clock get the
 	// real time at which that happens.
 	Opening []sim.Command
+	// Owned reports whether nobody else can have taken the journal over. While it
+	// does not hold, requests are refused as while the store is away: what is in
+	// memory may be of the past. Nil means that nobody else can. It is asked with
+	// every request.
+	Owned func() bool
 }
 
 // Phase says what an engine is doing.
@@ -195,6 +200,9 @@ func (e *Engine) refusal() *sim.Error {
 		return e.unavailable()
 	default:
 		return &sim.Error{Code: sim.CodeDraining, Message: "this custodian is shutting down", RetryAfter: 5 * time.Second}
+	}
+	if e.cfg.Owned != nil && !e.cfg.Owned() {
+		return e.unavailable()
 	}
 	if e.paused.Load() {
 		return &sim.Error{Code: sim.CodePaused, Message: "this custodian is paused", RetryAfter: 5 * time.Second}

@@ -42,6 +42,10 @@ type keeper struct {
 	done     chan struct{}
 	session  atomic.Int32 // the backend of the connection, 0 while there is none
 
+	// heard is when the last exchange with the server began that confirmed all
+	// leases. It is there once a lease is.
+	heard atomic.Pointer[time.Time]
+
 	// Owned by the goroutine.
 	conn    *pgx.Conn
 	pid     uint32 // of the last connection's backend
@@ -223,6 +227,7 @@ func (k *keeper) connect(ctx context.Context) error {
 
 // adopt makes a new connection the one that holds all locks.
 func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
+	began := time.Now()
 	session, err := k.prepare(ctx, conn)
 	if err != nil {
 		closeConn(conn)
@@ -240,6 +245,7 @@ func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
 	}
 	k.since, k.anew = time.Now(), previous != 0
 	k.session.Store(session)
+	k.heard.Store(&began)
 	return nil
 }
 
@@ -307,9 +313,12 @@ func (k *keeper) tend() {
 // leases that are left when it returns nil.
 func (k *keeper) hold(ctx context.Context) error {
 	if k.conn != nil {
+		began := time.Now()
 		writable, err := k.isWritable(ctx, k.conn)
 		if err == nil {
-			if !writable {
+			if writable {
+				k.heard.Store(&began)
+			} else {
 				k.move(ctx)
 			}
 			return nil
