@@ -20,7 +20,8 @@ import (
 // processors.
 const startsAtOnce = 16
 
-// standbyPause is how often an instance that stands by tries to become the owner.
+// standbyPause is how often an instance tries to stand by while it cannot find
+// out who owns it.
 const standbyPause = 2 * time.Second
 
 // host is what all instances of the process share. It is safe for concurrent
@@ -33,6 +34,7 @@ type host struct {
 	metrics  *obs.Registry
 	logger   *slog.Logger
 	events   *events
+	pulse    pulse
 	starts   sync.Map // of chan struct{}, by store
 	service  config.Service
 	redisCfg config.Redis
@@ -43,6 +45,9 @@ type host struct {
 
 	// assembled lets tests come between the parts of a group; nil for none.
 	assembled func(*group)
+
+	// sync adopts what other supervisors have decided meanwhile.
+	sync func(ctx context.Context) error
 }
 
 // loadTLS reads the files for TLS of the instances' ports, for new connections.

@@ -47,6 +47,7 @@ type instance struct {
 	failure  error  // why the last start or group ended unasked
 	attempts int    // starts that have ended, well or not
 	group    *group // the one that serves, or nil
+	cutOff   bool   // the last group that ended had to break something off
 
 	inFlight atomic.Int64
 	access   *access.Guard // whose memory of wrong keys outlives a start
@@ -58,6 +59,8 @@ type instance struct {
 	grpc     *port
 	standIn  *standIn
 	metrics  *obs.Instance
+	lease    *ownership // that standing by has brought, until the next start
+	leased   Spec       // what it is for
 }
 
 func newInstance(h *host, spec Spec, origin Origin, w want, paused bool) *instance {
@@ -127,9 +130,7 @@ func (i *instance) next() (w want, wake <-chan struct{}) {
 func (i *instance) rest(err error, wake <-chan struct{}) {
 	consequence := consequenceOf(err, i.host.storages.options.Standby)
 	if consequence == standBy {
-		i.closePorts() // whoever owns the instance may be on this machine
-		i.enter(StatePending, "standing by: "+summary(err))
-		pause(wake, standbyPause)
+		i.standBy(err, wake)
 		return
 	}
 	i.log.Warn("instance ended unasked", "error", err)
@@ -146,13 +147,13 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 		i.failures.forgive()
 		return
 	}
-	i.mu.Lock()
-	i.status.Restarts++
-	i.mu.Unlock()
 	if i.metrics != nil {
 		i.metrics.RecordRestart()
 	}
-	i.enter(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Lock()
+	i.status.Restarts++ // at once with the state, so that nobody takes it for running again
+	i.enterLocked(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Unlock()
 	if i.standIn == nil {
 		i.openPorts(err)
 		i.standIn = newStandIn(i.http, i.grpc, i.host.tlsOf(i.specNow()), i.panicked)
@@ -218,7 +219,7 @@ func (i *instance) life() (asked context.Context, err error) {
 	}
 	defer func() {
 		i.mu.Lock()
-		i.group = nil
+		i.group, i.cutOff = nil, g.cutOff.Load()
 		i.mu.Unlock()
 		closeErr := closeGroup()
 		if p, ok := errors.AsType[*guard.Panic](closeErr); ok {
@@ -249,9 +250,11 @@ func (i *instance) refuse() {
 	}
 }
 
-// release gives back what is kept over restarts: ports and metrics.
+// release gives back what is kept over restarts: ports and metrics, and an
+// ownership of which no use was made.
 func (i *instance) release() {
 	i.closePorts()
+	i.giveBack()
 	if metrics := i.metrics; metrics != nil {
 		i.metrics = nil
 		metrics.Close()

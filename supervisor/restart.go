@@ -95,7 +95,7 @@ func isOwned(err error) bool {
 // unusable reports a store that is there, but not for this instance.
 func unusable(err error) bool {
 	for _, target := range []error{
-		postgres.ErrOwned, postgres.ErrNewerSchema, postgres.ErrForeignSchema,
+		postgres.ErrOwned, postgres.ErrNewerSchema, postgres.ErrForeignSchema, postgres.ErrForeignRole,
 		sqlite.ErrOwned, sqlite.ErrNewerSchema, sqlite.ErrForeignFile, sqlite.ErrDamaged,
 	} {
 		if errors.Is(err, target) {

@@ -17,6 +17,7 @@ type listener struct {
 	limit int
 	// contained calls what grpc-go calls on goroutines of its own.
 	contained func(func() error) error
+	moved     atomic.Int64 // bytes, both ways
 
 	mu     sync.Mutex
 	open   map[*connection]struct{}
@@ -94,8 +95,11 @@ func (c *connection) Read(p []byte) (int, error) {
 		n, err = c.Conn.Read(p)
 		return err
 	})
-	if n > 0 && !c.spoke.Load() {
-		c.spoke.Store(true)
+	if n > 0 {
+		c.owner.moved.Add(int64(n))
+		if !c.spoke.Load() {
+			c.spoke.Store(true)
+		}
 	}
 	return n, err
 }
@@ -106,6 +110,7 @@ func (c *connection) Write(p []byte) (n int, err error) {
 		n, err = c.Conn.Write(p)
 		return err
 	})
+	c.owner.moved.Add(int64(n))
 	return n, err
 }
 

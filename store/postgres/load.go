@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,8 +26,27 @@ const openTransfers = `(status IN ('PENDING', 'IN_PROGRESS') OR return_due)`
 // Load claims the journal and reads the tables, in one transaction and one
 // round trip. It holds the rows that guard appends and projections while it
 // reads: a writer under way finishes before, every other finds the new epoch
-// after. See [sim.Journal].
+// after. It fails with [ErrNotHeld] where the journal's lease is not held at that
+// moment, and with sim.ErrLostOwnership where it is lost. See [sim.Journal].
 func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
+	snap, err := j.load(ctx)
+	if errors.Is(err, ErrNotHeld) {
+		// The connection that holds the lease may have been lost with the others.
+		// To ask makes it anew, and finds out who was quicker.
+		switch held := j.lease.Confirm(ctx); {
+		case held == nil:
+			snap, err = j.load(ctx)
+		case errors.Is(held, ErrOwned):
+			err = held
+		}
+	}
+	if errors.Is(err, ErrOwned) {
+		err = fmt.Errorf("%w: %w", sim.ErrLostOwnership, err)
+	}
+	return snap, err
+}
+
+func (j *Journal) load(ctx context.Context) (*sim.Snapshot, error) {
 	var snap sim.Snapshot
 	var epoch int64
 	err := j.pool.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error {
@@ -36,6 +56,9 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 		// only that one waits for a writer instead of failing.
 		batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
 		batch.Queue(transactionLimits)
+		if guard := j.lease.guard(); guard != "" {
+			batch.Queue(guard)
+		}
 		batch.Queue(j.sql.claim)
 		batch.Queue(j.sql.claimTables)
 		batch.Queue(j.sql.keyed)
@@ -55,7 +78,7 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 		return results.Close()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("loading schema %q: %w", j.schema, err)
+		return nil, fmt.Errorf("loading schema %q: %w", j.schema, j.lease.guarded(err))
 	}
 	j.place.Lock()
 	defer j.place.Unlock()
@@ -64,7 +87,11 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 }
 
 func (j *Journal) readSnapshot(results pgx.BatchResults, snap *sim.Snapshot, epoch *int64) error {
-	for range 2 { // BEGIN, limits
+	before := 2 // BEGIN, limits
+	if j.lease != nil {
+		before++ // the guard
+	}
+	for range before {
 		if _, err := results.Exec(); err != nil {
 			return err
 		}

@@ -10,9 +10,11 @@ import (
 )
 
 // lockSettings make the server find out within half a minute that this machine
-// has vanished, and free the locks for whoever stands by.
-const lockSettings = `SELECT set_config('tcp_keepalives_idle', '10', false),
-	set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '4', false)`
+// has vanished, or within the given milliseconds that its process is stopped, and
+// free the locks for whoever stands by.
+const lockSettings = `SELECT pg_backend_pid() FROM (SELECT set_config('idle_session_timeout', $1::text, false),
+	set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
+	set_config('tcp_keepalives_count', '4', false)) AS settings`
 
 func (k *keeper) exec(ctx context.Context, sql string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, k.answer)

@@ -70,7 +70,7 @@ func newSchema(t testing.TB, s *Server) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		if err := s.Drop(ctx, schema); err != nil {
+		if err := s.Drop(ctx, schema, nil); err != nil {
 			t.Error(err)
 		}
 	})
