@@ -20,9 +20,11 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 // Timeouts of an instance's HTTP server. Streams outlive the write timeout by
@@ -40,7 +42,8 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	closeAll := func() error {
 		var err error
 		for n := len(closers) - 1; n >= 0; n-- {
-			err = errors.Join(err, closers[n]())
+			// One that panics does not keep the others from closing.
+			err = errors.Join(err, guard.Run("closing", closers[n]))
 		}
 		return err
 	}
@@ -62,7 +65,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	}
 	if i.metrics == nil {
 		i.metrics, err = i.host.metrics.Instance(spec.Name, obs.InstanceOptions{
-			LabelValues: spec.Limits.LabelValues, Restarts: i.restarts(),
+			LabelValues: spec.Limits.LabelValues, Restarts: i.restarts(), OnPanic: i.scrapePanicked,
 		})
 		if err != nil {
 			return nil, nil, err
@@ -95,10 +98,10 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	limits.Queue, limits.Batch, limits.Request = spec.Limits.Queue, spec.Limits.MaxBatch, spec.Limits.RequestTimeout.Std()
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
-		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp,
+		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic,
 		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
-			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: wallClock{},
+			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),
 			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening, Owned: owned.recent(),
 		}),
 	}
@@ -115,6 +118,9 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	// Whatever became of the servers, the leases end with this start.
 	closers = append(closers, g.httpPort.Close, g.grpcPort.Close)
 	g.buildRedis(i, spec, assets, redisServer)
+	if i.host.assembled != nil {
+		i.host.assembled(g)
+	}
 	built = true
 	return g, closeAll, nil
 }
@@ -161,10 +167,12 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 	if g.grpcPort, err = i.grpc.lease(); err != nil {
 		return fmt.Errorf("leasing the gRPC port: %w", err)
 	}
+	i.access.SetKeys(config.Keys(spec.APIKeys))
+	secure := i.host.tlsOf(spec)
 	face := httpapi.New(httpapi.Options{
 		Custodian: g.engine, Assets: assets, Instance: spec.Name, Version: i.host.version,
 		Webhooks: g.webhooks, Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
-		Components: g.components, Context: g.serving,
+		Components: g.components, Context: g.serving, Access: i.access, Sites: spec.sites(),
 		Limits: httpapi.Limits{
 			MaxBodyBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight,
 			PageMax: spec.Limits.PageMax, RequestTimeout: spec.Limits.RequestTimeout.Std(),
@@ -174,17 +182,22 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 		Handler: g.counted(face), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ReadTimeout: spec.Limits.RequestTimeout.Std(), WriteTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		BaseContext: func(net.Listener) context.Context { return g.abort },
-		ConnState:   g.silent.track,
+		TLSConfig:   secure,
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			guard.Do("http server", g.panicked, func() { g.silent.track(conn, state) })
+		},
 		// What net/http reports of single connections (broken clients) is of
 		// interest only in detail.
 		ErrorLog: slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
 	g.grpc = grpcapi.New(grpcapi.Options{
 		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
+		Access: i.access, TLS: secure,
 		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
 		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{
 			MaxRecvBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight, PageMax: spec.Limits.PageMax,
+			CallTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		},
 	})
 	return nil
@@ -220,6 +233,9 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 			"http_port": strconv.Itoa(spec.HTTPPort), "grpc_port": strconv.Itoa(spec.GRPCPort), "instance": spec.Name,
 			"profile": spec.Profile, "environment": h.service.Environment, "service": h.service.Name,
 		},
+	}
+	if spec.TLS.Cert != "" {
+		service.Metadata["tls"] = "true"
 	}
 	discovery := redis.NewDiscovery(server)
 	g.announce = func(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/postgres"
 )
 
@@ -65,13 +66,13 @@ func (i *instance) standBy(err error, wake <-chan struct{}) {
 	i.enter(StatePending, "standing by: "+summary(err))
 	ctx, cancel := context.WithCancel(i.host.abort)
 	defer cancel()
-	go func() {
+	guard.Go("keeper", i.panicked, func() {
 		select {
 		case <-wake:
 			cancel()
 		case <-ctx.Done():
 		}
-	}()
+	})
 	spec := i.specNow()
 	lease, err := i.host.storages.await(ctx, spec, func(why error) { i.waitsFor(why) })
 	if err != nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 )
 
@@ -93,6 +95,9 @@ func (s *Supervisor) reset(ctx context.Context, i *instance, o *occupation) erro
 	return errors.Join(err, s.awaitStart(ctx, i, before))
 }
 
+// operations is what they are called where they panic.
+const operations = "operation"
+
 // occupation is one long operation that an instance is busy with. It is told
 // from others by its address: one that has given the instance back may still
 // have something to wait for while the next one is under way already.
@@ -114,17 +119,24 @@ func (s *Supervisor) long(ctx context.Context, name string, only *instance, with
 		return Status{}, err
 	}
 	done := make(chan error, 1)
-	go func() {
+	guard.Go(operations, i.panicked, func() {
 		defer s.ops.Done()
-		err := rest(s.host.abort, o)
+		err := guard.Run(operations, func() error { return rest(s.host.abort, o) })
+		if p, ok := errors.AsType[*guard.Panic](err); ok {
+			i.panicked(p)
+		}
 		if i.isBusyWith(o) {
 			s.converge(i, o)
 		}
 		if err != nil {
-			i.log.Error("instance could not be "+with, "error", err)
+			level := slog.LevelError
+			if refusal, ok := errors.AsType[*Error](err); ok && refusal.Kind == KindInvalid {
+				level = slog.LevelWarn // the caller's mistake, and nothing has changed
+			}
+			i.log.Log(s.host.abort, level, "instance could not be "+with, "error", err)
 		}
 		done <- err
-	}()
+	})
 	if !wait {
 		return i.snapshot(), nil
 	}

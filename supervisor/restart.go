@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/postgres"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/sqlite"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -71,7 +72,7 @@ const (
 // consequenceOf decides by the error. With standby an instance that somebody
 // else owns is waited for.
 func consequenceOf(err error, standby bool) consequence {
-	_, panicked := errors.AsType[*crash](err)
+	_, panicked := errors.AsType[*guard.Panic](err)
 	_, storage := errors.AsType[*storageError](err)
 	switch {
 	case panicked:

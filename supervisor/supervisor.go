@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
@@ -58,6 +60,7 @@ type Supervisor struct {
 // a storage that is absent, refuses the password or lacks a right.
 func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 	abort, cut := context.WithCancel(context.Background())
+	opts.Logger = slog.New(guard.Handler(opts.Logger.Handler(), func(p *guard.Panic) { opts.Metrics.RecordPanic(p.Part) }))
 	s := &Supervisor{
 		opts: opts, events: newEvents(), cut: cut, file: opts.Config,
 		changing: make(chan struct{}, 1), instances: make(map[string]*instance),
@@ -66,7 +69,7 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 		abort: abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
 		storages: newStorages(opts.Config, opts.Metrics, opts.Logger),
 		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
-		service:  opts.Config.Service, redisCfg: opts.Config.Redis, version: opts.Version,
+		service:  opts.Config.Service, redisCfg: opts.Config.Redis, clock: func(Spec) sim.Clock { return wallClock{} }, version: opts.Version,
 	}
 	s.host.sync = s.syncDesired
 	if err := s.open(ctx); err != nil {
@@ -78,6 +81,9 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 }
 
 func (s *Supervisor) open(ctx context.Context) error {
+	if err := s.host.loadTLS(s.file.Ports.TLS); err != nil {
+		return err
+	}
 	var err error
 	if s.host.embedded, err = redis.OpenEmbedded(s.opts.Logger); err != nil {
 		return fmt.Errorf("starting the embedded Redis: %w", err)

@@ -59,7 +59,7 @@ func verifyAll(ctx context.Context, stores *storages, cfg config.Config, names [
 		if len(names) > 0 && !slices.Contains(names, entry.Name) {
 			continue
 		}
-		spec := newSpec(cfg.Resolve(entry), cfg.Ports.Host)
+		spec := newSpec(cfg.Resolve(entry), cfg.Ports)
 		v := Verification{Instance: spec.Name, Schema: spec.Schema, Storage: spec.Storage.Driver}
 		report, err := stores.verify(ctx, spec)
 		switch {

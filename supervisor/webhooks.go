@@ -34,7 +34,7 @@ func (g *group) buildWebhooks(i *instance, spec Spec, assets *asset.Registry) er
 		Instance: spec.Name, Source: &postable{engine: g.engine}, Cursors: cursors{g.engine},
 		Render:    func(r engine.Recorded) ([]byte, error) { return encoder.EventData(nil, r.Event), nil },
 		Endpoints: spec.Webhooks.EndpointList(), Added: &added{g.engine, spec.Name, configured, g.logger}, Targets: targets, Retry: spec.Webhooks.RetryPolicy(),
-		Fault: webhookFaults{g.engine}, Metrics: i.metrics, Logger: g.logger,
+		Fault: webhookFaults{g.engine}, Metrics: i.metrics, Logger: g.logger, OnPanic: g.panicked, OnContained: g.contained,
 		Timeout: spec.Webhooks.Timeout.Std(), MaxEndpoints: spec.Webhooks.MaxEndpoints,
 		SaveInterval: cursorInterval, SaveEvery: cursorEvents,
 	})

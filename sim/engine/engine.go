@@ -22,14 +22,13 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Limits bound what an engine takes on. [DefaultLimits] has reasonable values.
@@ -48,13 +47,15 @@ type Limits struct {
 	Request time.Duration
 	// Store is the longest that one call of the journal may take.
 	Store time.Duration
+	// Append is the same for an append, for which callers wait; 0 is Store.
+	Append time.Duration
 }
 
 // DefaultLimits returns the limits of an instance that sets none.
 func DefaultLimits() Limits {
 	return Limits{
 		Queue: 4096, Batch: 512, RecentKeys: 16384, Lag: 50_000,
-		Request: 30 * time.Second, Store: 15 * time.Second,
+		Request: 30 * time.Second, Store: 15 * time.Second, Append: 5 * time.Second,
 	}
 }
 
@@ -123,9 +124,11 @@ type Engine struct {
 	calls sync.Pool // of *call
 
 	serving chan struct{} // closed when the engine first serves
-	phase   atomic.Int32
-	paused  atomic.Bool
-	reason  atomic.Pointer[error] // why the store is not available
+	// broken is closed when the session fails that serves, or served last.
+	broken atomic.Pointer[chan struct{}]
+	phase  atomic.Int32
+	paused atomic.Bool
+	reason atomic.Pointer[error] // why the store is not available
 
 	durable   mark
 	projected mark
@@ -216,7 +219,7 @@ const (
 // acknowledged is durable all the same. It returns an error that wraps
 // [sim.ErrLostOwnership] or [sim.ErrBrokenInvariant], or another one if the
 // engine cannot go on: the first load failed, the opening was refused, or a
-// goroutine panicked; [Fatal] tells which of them trying again cannot mend. Run
+// goroutine panicked, which is a [guard.Panic]; [Fatal] tells which of them trying again cannot mend. Run
 // may be called once.
 func (e *Engine) Run(stop, abort context.Context) error {
 	defer func() {
@@ -261,15 +264,14 @@ func Fatal(err error) bool {
 	return fatal || errors.Is(err, sim.ErrLostOwnership) || errors.Is(err, sim.ErrBrokenInvariant)
 }
 
-// guard runs fn and turns a panic into a fatal error, so that a defect ends
-// this instance alone.
-func guard(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fatalError{fmt.Errorf("panic in engine: %v\n%s", p, debug.Stack())}
-		}
-	}()
-	return fn()
+// guarded runs a part of the engine and turns a panic into a fatal error, so
+// that a defect ends this instance alone.
+func guarded(part string, fn func() error) error {
+	err := guard.Run(part, fn)
+	if _, panicked := errors.AsType[*guard.Panic](err); panicked {
+		return fatalError{err}
+	}
+	return err
 }
 
 func (e *Engine) hasServed() bool {
@@ -330,8 +332,11 @@ func (m *mark) set(v uint64) {
 	}
 }
 
-// wait returns once the mark has reached v, or with the context's error.
-func (m *mark) wait(ctx context.Context, v uint64) error {
+var errBroken = errors.New("what was waited for does not come")
+
+// wait returns once the mark has reached v, or with the context's error, or with
+// errBroken once that channel is closed; nil never is.
+func (m *mark) wait(ctx context.Context, v uint64, broken <-chan struct{}) error {
 	for {
 		m.mu.Lock()
 		if m.at.Load() >= v {
@@ -345,6 +350,8 @@ func (m *mark) wait(ctx context.Context, v uint64) error {
 		m.mu.Unlock()
 		select {
 		case <-changed:
+		case <-broken:
+			return errBroken
 		case <-ctx.Done():
 			return ctx.Err()
 		}

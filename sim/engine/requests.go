@@ -78,13 +78,28 @@ func (e *Engine) DoAll(ctx context.Context, requests []sim.Request) []Answer {
 	return answers
 }
 
+// reloadPatience is how long a query waits for tables whose projection failed.
+// Most failures are mended by one reload; an outage would cost each caller the
+// whole of what it is ready to wait.
+const reloadPatience = 2 * time.Second
+
 // visible waits until the tables show everything that is durable now.
 func (e *Engine) visible(ctx context.Context, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	durable := e.durable.value()
 	tell(e.nudge)
-	if err := e.projected.wait(ctx, durable); err != nil {
+	var broken <-chan struct{}
+	if ch := e.broken.Load(); ch != nil {
+		broken = *ch
+	}
+	err := e.projected.wait(ctx, durable, broken)
+	if errors.Is(err, errBroken) {
+		ctx, cancel := context.WithTimeout(ctx, reloadPatience)
+		defer cancel()
+		err = e.projected.wait(ctx, durable, nil)
+	}
+	if err != nil {
 		return e.interrupted(err)
 	}
 	return nil

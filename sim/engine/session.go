@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // projectEvents is how many events one projection covers at most, in replay and
@@ -63,7 +64,7 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	defer done()
 	defer context.AfterFunc(stop, done)()
 	var keyed bool
-	err = guard(func() (err error) {
+	err = guarded("loading", func() (err error) {
 		keyed, err = s.load(reading)
 		return err
 	})
@@ -74,26 +75,28 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	s.state.Watch(&s.changes)
 	s.tell(s.open)
 	s.projector = newProjector(s)
-	var workers sync.WaitGroup
-	work := func(fn func() error) {
-		workers.Go(func() {
-			if err := guard(fn); err != nil {
+	var workers guard.Group
+	work := func(part string, fn func() error) {
+		workers.Go(part, nil, func() { // fn's panic is an error already
+			if err := guarded(part, fn); err != nil {
 				s.fail(err)
 			}
 		})
 	}
-	work(s.commit)
-	work(s.projector.run)
+	work("committer", s.commit)
+	work("projector", s.projector.run)
 	if keyed {
-		work(func() error { return s.readHistory(reading) })
+		work("key history", func() error { return s.readHistory(reading) })
 	}
 	e.reason.Store(nil)
+	broken := s.failure.ch // of its own, as a pointer into the session would keep its state
+	e.broken.Store(&broken)
 	e.faults.rules.Store(s.state.FaceFaults())
 	e.phase.Store(int32(PhaseServing))
 	if !e.hasServed() {
 		close(e.serving)
 	}
-	err = guard(func() error { return s.loop(stop) })
+	err = guarded("engine loop", func() error { return s.loop(stop) })
 	if err != nil {
 		s.fail(err)
 		s.open.fail(s.unavailable())

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // errDraining is what streams end with. Clients find the server, or its
@@ -34,10 +35,10 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.health.Shutdown()
 	s.end(errDraining)
 	s.drain.Do(func() {
-		go func() {
+		guard.Go(part, s.report, func() {
+			defer close(s.drained)
 			s.grpc.GracefulStop()
-			close(s.drained)
-		}()
+		})
 	})
 	tick := time.NewTicker(lingerTick)
 	defer tick.Stop()
@@ -69,7 +70,7 @@ func (s *Server) stop() {
 	for _, l := range listeners {
 		l.abort()
 	}
-	go s.grpc.Stop() // returns with GracefulStop, when the last handler has
+	guard.Go(part, s.report, s.grpc.Stop) // returns with GracefulStop, when the last handler has
 	select {
 	case <-s.drained:
 	case <-time.After(stopGrace):

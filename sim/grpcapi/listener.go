@@ -15,6 +15,8 @@ import (
 type listener struct {
 	net.Listener
 	limit int
+	// contained calls what grpc-go calls on goroutines of its own.
+	contained func(func() error) error
 
 	mu     sync.Mutex
 	open   map[*connection]struct{}
@@ -22,7 +24,7 @@ type listener struct {
 }
 
 func newListener(l net.Listener, limit int) *listener {
-	return &listener{Listener: l, limit: limit, open: make(map[*connection]struct{})}
+	return &listener{Listener: l, limit: limit, contained: func(fn func() error) error { return fn() }, open: make(map[*connection]struct{})}
 }
 
 // Accept returns the next connection within the limit; those beyond it are
@@ -87,10 +89,23 @@ type connection struct {
 
 // Read reads from the peer.
 func (c *connection) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+	var n int
+	err := c.owner.contained(func() (err error) {
+		n, err = c.Conn.Read(p)
+		return err
+	})
 	if n > 0 && !c.spoke.Load() {
 		c.spoke.Store(true)
 	}
+	return n, err
+}
+
+// Write writes to the peer.
+func (c *connection) Write(p []byte) (n int, err error) {
+	err = c.owner.contained(func() error {
+		n, err = c.Conn.Write(p)
+		return err
+	})
 	return n, err
 }
 
@@ -99,5 +114,5 @@ func (c *connection) Close() error {
 	c.owner.mu.Lock()
 	delete(c.owner.open, c)
 	c.owner.mu.Unlock()
-	return c.Conn.Close()
+	return c.owner.contained(c.Conn.Close)
 }

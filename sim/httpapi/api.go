@@ -63,11 +63,11 @@ func New(o Options) http.Handler {
 		o.Context = context.Background()
 	}
 	a := &api{Options: o, encoder: view.NewEncoder(o.Assets), router: chi.NewRouter()}
-	a.router.Use(requestid.Middleware)
+	a.router.Use(a.recoverPanics, requestid.Middleware)
 	if o.Middleware != nil {
 		a.router.Use(o.Middleware)
 	}
-	a.router.Use(a.recoverPanics, middleware.GetHead)
+	a.router.Use(a.recoverPanics, a.admit, middleware.GetHead)
 	a.router.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		problem.Write(w, errNoRoute)
 	})

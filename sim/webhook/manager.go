@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // changeTimeout bounds what a change of the endpoints waits for.
@@ -56,7 +57,7 @@ func New(opts Options) (*Manager, error) {
 	err := opts.validate()
 	opts = opts.withDefaults()
 	m := &Manager{
-		opts: opts, sender: newSender(opts.Targets, opts.RootCAs, opts.Timeout, max(1, opts.MaxConcurrent)),
+		opts: opts, sender: newSender(&opts),
 		endpoints: make(map[string]*deliverer), configured: make(map[string]bool), shelved: make(map[string]bool),
 		begun: make(chan struct{}), change: make(chan struct{}, 1), dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 	}
@@ -127,8 +128,8 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	if err := m.begin(stop, abort, durable); err != nil {
 		return err
 	}
-	var saver sync.WaitGroup
-	saver.Go(func() { m.saveRegularly(stop, abort) })
+	var saver guard.Group
+	saver.Go(part, m.opts.OnPanic, func() { m.saveRegularly(stop, abort) })
 	<-stop.Done()
 
 	m.finish()

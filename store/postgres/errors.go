@@ -57,6 +57,7 @@ const (
 	codeTooManyConnections   = "53300"
 	codeDiskFull             = "53100"
 	codeStarting             = "57P03"
+	codeCancelled            = "57014"
 	codeNoStatement          = "26000"
 	codeDuplicateStatement   = "42P05"
 	codeDivisionByZero       = "22012"
@@ -91,6 +92,11 @@ func (s *Server) explain(err error) error {
 		return fmt.Errorf("prepared statements do not survive at %s; behind a pooler that shares sessions add default_query_exec_mode=exec to the URL: %w", s.where, err)
 	case codeDiskFull:
 		return fmt.Errorf("the server at %s is out of disk space: %w", s.where, err)
+	case codeNoTable, codeNoColumn, codeNoSchema:
+		return fmt.Errorf("something is missing that this program has made; restore the schema from a backup: %w", err)
+	case codeCancelled:
+		return fmt.Errorf("the server ended a statement; if that was its statement_timeout, raise it: ALTER ROLE %s SET statement_timeout = '30s': %w",
+			quoteName(s.role), err)
 	case codeLockTimeout:
 		return fmt.Errorf("another connection keeps the instance's rows locked: %w", err)
 	}
@@ -109,7 +115,7 @@ func (s *Server) explainConnect(err *pgconn.ConnectError) error {
 		return fmt.Errorf("%w: role %s lacks CONNECT on database %s: GRANT CONNECT ON DATABASE %s TO %s",
 			ErrPermission, s.role, s.database, quoteName(s.database), quoteName(s.role))
 	case codeTooManyConnections:
-		return fmt.Errorf("%w: the server at %s has no connection left; raise its max_connections or lower storage.postgres.max_connections: %w",
+		return fmt.Errorf("%w: the server at %s has no connection left; raise its max_connections or the CONNECTION LIMIT of the role, or lower storage.postgres.max_connections: %w",
 			ErrUnreachable, s.where, rootCause(err))
 	case codeStarting:
 		return fmt.Errorf("%w: the server at %s is starting up or shutting down: %w", ErrUnreachable, s.where, rootCause(err))

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // JournalOptions name one instance's journal.
@@ -75,17 +76,24 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 	// The journal's first connection is made while the tables are, which a
 	// connection does faster that has done it before.
 	connected := make(chan error, 1)
-	go func() {
-		connected <- p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
-	}()
-	err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		return migrate(ctx, c, o, steps)
+	guard.Go(part, s.report, func() {
+		connected <- guard.Run(part, func() error {
+			return p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
+		})
+	})
+	err = guard.Run(part, func() error {
+		return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
+			return s.migrate(ctx, c, o, steps)
+		})
 	})
 	if connectErr := <-connected; err == nil {
 		err = connectErr
 	}
 	if err != nil {
 		_ = j.Close()
+		if panicked, ok := errors.AsType[*guard.Panic](err); ok {
+			panic(panicked)
+		}
 		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, err)
 	}
 	return j, nil

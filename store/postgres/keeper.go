@@ -4,18 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Times of the connection that holds the locks.
 const (
 	lockPing    = 3 * time.Second
-	lockTimeout = 10 * time.Second
+	lockAnswer  = 5 * time.Second // of one statement
+	lockTimeout = 3 * lockAnswer  // of what may need several
 	// lockSilence is how many pings in a row may be missing before the server
 	// ends the session, and with it the ownership of a process that is stopped,
 	// stuck or cut off without a word.
@@ -65,6 +67,13 @@ type lockRequest struct {
 	lease *Lease
 	wish  lockWish
 	reply chan error
+	// answered is the goroutine's.
+	answered bool
+}
+
+func (r *lockRequest) answer(err error) {
+	r.answered = true
+	r.reply <- err
 }
 
 func newKeeper(s *Server, every time.Duration) *keeper {
@@ -83,7 +92,7 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 // ask hands a request to the goroutine and waits for the answer. A caller who
 // leaves early leaves no lock behind.
 func (k *keeper) ask(ctx context.Context, l *Lease, wish lockWish) error {
-	k.start.Do(func() { go k.run() })
+	k.start.Do(func() { guard.Go(part, k.server.report, k.run) })
 	r := &lockRequest{lease: l, wish: wish, reply: make(chan error, 1)}
 	select {
 	case k.requests <- r:
@@ -97,15 +106,16 @@ func (k *keeper) ask(ctx context.Context, l *Lease, wish lockWish) error {
 		return err
 	case <-ctx.Done():
 	}
+	release := func() { _ = k.ask(k.life, l, wishRelease) }
 	switch wish {
 	case wishTake:
-		go func() {
+		guard.Go(part, k.server.report, func() {
 			if <-r.reply == nil {
-				_ = k.ask(k.life, l, wishRelease)
+				release()
 			}
-		}()
+		})
 	case wishWait:
-		go func() { _ = k.ask(k.life, l, wishRelease) }() // of what it got, or of its place in the queue
+		guard.Go(part, k.server.report, release) // of what it got, or of its place in the queue
 	}
 	return ctx.Err()
 }
@@ -134,17 +144,39 @@ func (k *keeper) run() {
 			k.turnAway()
 			return
 		case r := <-k.requests:
-			k.serve(k.gather(r))
+			k.attend(k.gather(r))
 		case <-ticker.C:
-			k.tend()
+			guard.Do(part, k.panicked, k.tend)
 		case <-retry.C:
-			k.takeFree()
+			guard.Do(part, k.panicked, k.takeFree)
 		}
 		if len(k.leases) == 0 && len(k.waiting) == 0 {
 			k.disconnect()
 			k.pid = 0 // the next one restores nothing
 		}
 	}
+}
+
+// attend serves requests. Should that panic, those that have no answer get one,
+// and the locks that are held are taken again on a new connection.
+func (k *keeper) attend(batch []*lockRequest) {
+	guard.Do(part, func(p *guard.Panic) {
+		k.panicked(p)
+		for _, r := range batch {
+			if r.answered {
+				continue
+			}
+			if key := lockKey("ownership", r.lease.schema); k.leases[key] == r.lease {
+				delete(k.leases, key)
+			}
+			r.answer(p)
+		}
+	}, func() { k.serve(batch) })
+}
+
+func (k *keeper) panicked(p *guard.Panic) {
+	k.server.report(p)
+	k.disconnect()
 }
 
 // gatherAtMost bounds the requests of one round trip.
@@ -172,6 +204,9 @@ func (k *keeper) disconnect() {
 	}
 }
 
+// bound is for what may need a new connection.
+func (k *keeper) bound() time.Duration { return lockTimeout + connectBound(k.server.locks) }
+
 // connect makes sure of the connection, and of all locks on a new one.
 func (k *keeper) connect(ctx context.Context) error {
 	if k.conn != nil && !k.conn.IsClosed() {
@@ -183,33 +218,29 @@ func (k *keeper) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	session, err := k.prepare(ctx, conn)
-	if err != nil {
-		closeConn(conn)
-		return err
-	}
+	return k.adopt(ctx, conn, began)
+}
+
+// adopt makes a new connection the one that holds all locks. It has the server
+// end the session when nothing is heard of it for a while: a process that is
+// stopped keeps its connections, and would keep the locks for ever.
+func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn, began time.Time) error {
+	k.disconnect()
 	previous := k.pid
 	k.conn, k.pid = conn, conn.PgConn().PID()
-	if len(k.leases) > 0 {
-		if err := k.restore(ctx, previous); err != nil {
-			k.disconnect()
-			k.pid = previous
-			return err
-		}
+	session, err := k.prepare(ctx)
+	if err == nil && len(k.leases) > 0 {
+		err = k.restore(ctx, previous)
+	}
+	if err != nil {
+		k.disconnect()
+		k.pid = previous
+		return err
 	}
 	k.since, k.anew = time.Now(), previous != 0
 	k.session.Store(session)
 	k.heard.Store(&began)
 	return nil
-}
-
-// prepare has the server end the session when nothing is heard of it for a
-// while: a process that is stopped keeps its connections, and would keep the
-// locks for ever. It returns the backend as the server's own tables name it.
-func (k *keeper) prepare(ctx context.Context, conn *pgx.Conn) (session int32, err error) {
-	err = conn.QueryRow(ctx, `SELECT pg_backend_pid() FROM set_config('idle_session_timeout', $1::text, false)`,
-		strconv.FormatInt((lockSilence*k.every).Milliseconds(), 10)).Scan(&session)
-	return session, err
 }
 
 // restore takes the locks again after a connection was lost. The server may
@@ -218,7 +249,7 @@ func (k *keeper) prepare(ctx context.Context, conn *pgx.Conn) (session int32, er
 func (k *keeper) restore(ctx context.Context, previous uint32) error {
 	const endOld = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE pid = $1::int4 AND application_name = $2::text AND usename = current_user AND pid <> pg_backend_pid()`
-	if _, err := k.conn.Exec(ctx, endOld, int32(previous), k.name); err != nil {
+	if err := k.exec(ctx, endOld, int32(previous), k.name); err != nil {
 		return fmt.Errorf("ending the old session: %w", err)
 	}
 	keys := make([]int64, 0, len(k.leases))
@@ -254,31 +285,55 @@ func (k *keeper) tend() {
 	if len(k.leases) == 0 && len(k.waiting) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
-	if err := k.hold(ctx); err != nil && k.life.Err() == nil {
+	if err := k.hold(ctx); err != nil && !errors.Is(err, errReadOnly) && k.life.Err() == nil {
 		k.server.log.Warn("the connection that holds ownership is lost, trying again", "error", err)
 	}
 }
 
+// errReadOnly reports that the locks are on a server that takes no writes.
+var errReadOnly = fmt.Errorf("%w: the server that holds ownership is read-only", ErrUnreachable)
+
 // hold makes sure that the connection is there and holds the locks of all
 // leases that are left when it returns nil.
 func (k *keeper) hold(ctx context.Context) error {
-	if k.conn != nil {
-		began := time.Now()
-		if err := k.conn.Ping(ctx); err == nil {
-			k.heard.Store(&began)
-			return nil
-		}
-		k.disconnect()
+	if k.conn == nil {
+		return k.connect(ctx)
 	}
-	return k.connect(ctx)
+	began := time.Now()
+	writable, err := isWritable(ctx, k.conn)
+	switch {
+	case err != nil:
+		k.disconnect()
+		return k.connect(ctx)
+	case !writable:
+		return k.move(ctx)
+	}
+	k.heard.Store(&began)
+	return nil
+}
+
+// move takes the locks to the server that can be written to, if there is one now:
+// after a failover the old one may still answer. Until then they stay where they
+// are, which is [errReadOnly].
+func (k *keeper) move(ctx context.Context) error {
+	began := time.Now()
+	conn, err := k.server.connect(ctx, k.server.locks, k.name)
+	if err != nil {
+		return errReadOnly
+	}
+	if writable, err := isWritable(ctx, conn); err != nil || !writable {
+		closeConn(conn)
+		return errReadOnly
+	}
+	return k.adopt(ctx, conn, began)
 }
 
 // serve answers requests in one round trip each for releases, confirmations and
 // new locks.
 func (k *keeper) serve(batch []*lockRequest) {
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	var taking, dropping, confirming []*lockRequest
 	var taken, dropped []int64
@@ -299,7 +354,7 @@ func (k *keeper) serve(batch []*lockRequest) {
 		case r.wish == wishWait && k.waiting[key] == nil:
 			k.waiting[key] = r // its turn comes
 		case held != nil:
-			r.reply <- fmt.Errorf("%w: this process runs it already", ErrOwned)
+			r.answer(fmt.Errorf("%w: this process runs it already", ErrOwned))
 		default:
 			// Marked at once, so that a second request in this batch is refused.
 			k.leases[key] = r.lease
@@ -308,7 +363,7 @@ func (k *keeper) serve(batch []*lockRequest) {
 	}
 	k.unlock(ctx, dropped)
 	for _, r := range dropping {
-		r.reply <- nil
+		r.answer(nil)
 	}
 	k.confirm(ctx, confirming)
 	if len(taking) == 0 {
@@ -318,25 +373,22 @@ func (k *keeper) serve(batch []*lockRequest) {
 	for i, r := range taking {
 		if err := answers[taken[i]]; err != nil {
 			delete(k.leases, taken[i])
-			r.reply <- err
+			r.answer(err)
 			continue
 		}
-		r.reply <- nil
+		r.answer(nil)
 	}
 }
 
-// unlock gives locks up, with the connection if it holds no other.
+// unlock gives locks up. They are free when it returns, unless the connection is
+// lost, whose end frees them.
 func (k *keeper) unlock(ctx context.Context, keys []int64) {
 	if len(keys) == 0 || k.conn == nil {
 		return
 	}
-	if len(k.leases) > 0 {
-		_, err := k.conn.Exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys)
-		if err == nil {
-			return
-		}
+	if k.exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys) != nil {
+		k.disconnect() // the next round restores the others
 	}
-	k.disconnect() // which unlocks as well; the next round restores the others
 }
 
 // take locks keys and returns why for those that it could not.

@@ -14,9 +14,10 @@ import (
 
 // transactionLimits bound what a transaction waits for and how long its locks
 // outlive a process that vanished. They are set for the transaction alone, so
-// they work through a pooler.
+// they work through a pooler. A statement_timeout of the role is for others: books
+// that take longer to read must be read all the same, and this process bounds it.
 const transactionLimits = `SELECT set_config('lock_timeout', '10s', true),
-	set_config('idle_in_transaction_session_timeout', '10s', true)`
+	set_config('idle_in_transaction_session_timeout', '10s', true), set_config('statement_timeout', '0', true)`
 
 // openTransfers is the condition of those that are not done, spelled as in the
 // index on them.
@@ -67,7 +68,7 @@ func (j *Journal) endFormerWriters(ctx context.Context) {
 func (j *Journal) load(ctx context.Context) (*sim.Snapshot, error) {
 	var snap sim.Snapshot
 	var epoch int64
-	err := j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+	err := j.pool.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error {
 		var batch pgx.Batch
 		// Statements between two synchronisations are one transaction. The
 		// tables are stable under the locks, so the weakest isolation does, and

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,4 +131,8 @@ func eventually(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("timed out waiting: %s", what)
 		}
 	}
+}
+
+func errorSays(err error, text string) bool {
+	return err != nil && strings.Contains(err.Error(), text)
 }

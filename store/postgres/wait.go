@@ -37,7 +37,7 @@ func (k *keeper) takeFree() {
 	if len(k.waiting) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
 	if err := k.connect(ctx); err != nil {
 		k.tellWaiting(err)
@@ -72,7 +72,7 @@ func (k *keeper) takeFree() {
 			r := k.waiting[key]
 			delete(k.waiting, key)
 			k.leases[key] = r.lease
-			r.reply <- nil
+			r.answer(nil)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func (k *keeper) tellWaiting(err error) {
 func (k *keeper) turnAway() {
 	for key, r := range k.waiting {
 		delete(k.waiting, key)
-		r.reply <- ErrClosed
+		r.answer(ErrClosed)
 	}
 }
 
@@ -99,9 +99,9 @@ func (k *keeper) confirm(ctx context.Context, requests []*lockRequest) {
 	err := k.server.explain(k.hold(ctx))
 	for _, r := range requests {
 		if k.leases[lockKey("ownership", r.lease.schema)] == r.lease {
-			r.reply <- err
+			r.answer(err)
 			continue
 		}
-		r.reply <- r.lease.ended()
+		r.answer(r.lease.ended())
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Pace of the probe. Thousands of instances share one server and one probe.
@@ -51,7 +53,7 @@ func (s *Server) startWatch() {
 	w.state = State{Err: errNotProbed, Since: time.Now()}
 	w.up, w.down = context.WithCancel(context.Background())
 	w.down()
-	go s.watchLoop(ctx)
+	guard.Go(part, s.report, func() { s.watchLoop(ctx) })
 }
 
 // stopWatch ends the probing and leaves the state closed.
@@ -82,13 +84,27 @@ func (s *Server) watchLoop(ctx context.Context) {
 			}
 		case <-timer.C:
 		}
-		s.probe(ctx)
+		// Without its probe a server would be taken to be as it was for ever.
+		guard.Do(part, func(p *guard.Panic) {
+			s.report(p)
+			s.setState(fmt.Errorf("%w: %w", ErrUnavailable, p))
+		}, func() { s.probe(ctx) })
 		last = time.Now()
 		if s.Up() {
 			timer.Reset(jitter(probeWhenUp))
 		} else {
 			timer.Reset(probeWhenDown + rand.N(probeWhenDown)) //nolint:gosec // jitter needs no secrecy
 		}
+	}
+}
+
+// part is what a server is called where it panics.
+const part = "Redis"
+
+// report logs a panic of a goroutine that several instances share.
+func (s *Server) report(p *guard.Panic) {
+	if p.Tell() {
+		s.log.Error("panic", "part", p.Part, "panic", p.Value, "stack", p.Stack)
 	}
 }
 

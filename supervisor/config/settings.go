@@ -20,6 +20,9 @@ type Settings struct {
 	Policies       []policy.Config `koanf:"policies" json:"policies,omitempty" len:"100"`
 	Reconciliation Reconciliation  `koanf:"reconciliation" json:"reconciliation,omitzero"`
 	Webhooks       Webhooks        `koanf:"webhooks" json:"webhooks,omitzero"`
+	// APIKeys let in at both faces. With none, everybody who can reach them is let
+	// in.
+	APIKeys []Token `koanf:"api_keys" json:"api_keys,omitempty" len:"1000"`
 	// Seed makes identifiers and chances repeatable.
 	Seed     uint64   `koanf:"seed" json:"seed,omitempty" range:"1..18446744073709551615"`
 	Clock    Clock    `koanf:"clock" json:"clock,omitzero"`
