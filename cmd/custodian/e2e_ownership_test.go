@@ -402,7 +402,7 @@ func (s *supervised) wantDeposits(name string, acked []string) {
 	s.t.Helper()
 	v := &victim{s: s, name: name}
 	times := make(map[string]int)
-	for _, r := range list[kept](v, s.instance(name), "settlements", "?limit=1000&account_id=fund") {
+	for _, r := range list[kept](v, s.instance(name), "settlements", "fund") {
 		times[r.ExternalID]++
 	}
 	for id, n := range times {
