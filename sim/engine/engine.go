@@ -129,7 +129,7 @@ type Engine struct {
 	broken atomic.Pointer[chan struct{}]
 	phase  atomic.Int32
 	paused atomic.Bool
-	failed atomic.Bool // Run has returned an error
+	failed atomic.Bool           // Run has returned an error
 	reason atomic.Pointer[error] // why the store is not available
 
 	durable   mark

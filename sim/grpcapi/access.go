@@ -67,6 +67,6 @@ func (s *Server) bound(ctx context.Context, info *tap.Info) (context.Context, er
 		return ctx, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.options.Limits.CallTimeout) //nolint:gosec // see below
-	_ = cancel // it ends with the call, whose context it is in
+	_ = cancel                                                            // it ends with the call, whose context it is in
 	return ctx, nil
 }
