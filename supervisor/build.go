@@ -24,6 +24,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 // Timeouts of an instance's HTTP server. Streams outlive the write timeout by
@@ -77,7 +78,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	closers = append(closers, func() error { releaseRedis(); return nil })
 	// The store comes before the ports: who does not own the instance has no
 	// use for them, and may be on the machine of who does.
-	journal, owned, err := i.host.storages.open(asked, spec)
+	journal, owned, err := i.host.storages.open(asked, spec, i.takeLease(spec))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,6 +90,12 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		})
 	}
 	closers = append(closers, journal.Close)
+	// Only the owner may give the instance's user a new password.
+	publishing, closeUser, err := publisherServer(spec, redisServer)
+	if err != nil {
+		return nil, nil, err
+	}
+	closers = append(closers, closeUser)
 	if err := i.bindPorts(asked, spec); err != nil {
 		return nil, nil, err
 	}
@@ -98,10 +105,10 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
 		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic,
-		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
+		pulse: &i.host.pulse, crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),
-			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
+			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening, Owned: owned.recent(),
 		}),
 	}
 	g.engine.SetPaused(i.pausedNow())
@@ -116,7 +123,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	}
 	// Whatever became of the servers, the leases end with this start.
 	closers = append(closers, g.httpPort.Close, g.grpcPort.Close)
-	g.buildRedis(i, spec, assets, redisServer)
+	g.buildRedis(i, spec, assets, redisServer, publishing)
 	if i.host.assembled != nil {
 		i.host.assembled(g)
 	}
@@ -166,10 +173,12 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 	if g.grpcPort, err = i.grpc.lease(); err != nil {
 		return fmt.Errorf("leasing the gRPC port: %w", err)
 	}
+	i.access.SetKeys(config.Keys(spec.APIKeys))
+	secure := i.host.tlsOf(spec)
 	face := httpapi.New(httpapi.Options{
 		Custodian: g.engine, Assets: assets, Instance: spec.Name, Version: i.host.version,
 		Webhooks: g.webhooks, Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
-		Components: g.components, Context: g.serving,
+		Components: g.components, Context: g.serving, Access: i.access, Sites: spec.sites(),
 		Limits: httpapi.Limits{
 			MaxBodyBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight,
 			PageMax: spec.Limits.PageMax, RequestTimeout: spec.Limits.RequestTimeout.Std(),
@@ -179,6 +188,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 		Handler: g.counted(face), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ReadTimeout: spec.Limits.RequestTimeout.Std(), WriteTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		BaseContext: func(net.Listener) context.Context { return g.abort },
+		TLSConfig:   secure,
 		ConnState: func(conn net.Conn, state http.ConnState) {
 			guard.Do("http server", g.panicked, func() { g.silent.track(conn, state) })
 		},
@@ -188,10 +198,12 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 	}
 	g.grpc = grpcapi.New(grpcapi.Options{
 		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
+		Access: i.access, TLS: secure,
 		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
 		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{
 			MaxRecvBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight, PageMax: spec.Limits.PageMax,
+			CallTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		},
 	})
 	return nil
@@ -212,9 +224,23 @@ func (g *group) countedCall(ctx context.Context, req any, _ *grpc.UnaryServerInf
 	return next(ctx, req)
 }
 
+// publisherServer returns the Redis server as the instance's own work uses it:
+// by a user of its own, if it is isolated so.
+func publisherServer(spec Spec, server *redis.Server) (*redis.Server, func() error, error) {
+	if server == nil || spec.Redis.Isolation != config.IsolationRole {
+		return server, func() error { return nil }, nil
+	}
+	own, err := server.As(redis.Prefix(spec.RedisPrefix))
+	if err != nil {
+		return nil, nil, fmt.Errorf("redis.url: %w", err)
+	}
+	return own, own.Close, nil
+}
+
 // buildRedis makes the parts that tell the ecosystem of the instance: the
-// heartbeat of discovery and the published event stream.
-func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server *redis.Server) {
+// heartbeat of discovery, whose keys lie beyond the instance's own, and the
+// published event stream.
+func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server, publishing *redis.Server) {
 	if server == nil {
 		g.announce = func(ctx context.Context) error { <-ctx.Done(); return nil }
 		return
@@ -228,12 +254,15 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 			"profile": spec.Profile, "environment": h.service.Environment, "service": h.service.Name,
 		},
 	}
+	if spec.TLS.Cert != "" {
+		service.Metadata["tls"] = "true"
+	}
 	discovery := redis.NewDiscovery(server)
 	g.announce = func(ctx context.Context) error {
-		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std())
+		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std(), g.ownership.confirm)
 	}
-	g.publisher = redis.NewPublisher(server, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
-		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished,
+	g.publisher = redis.NewPublisher(publishing, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
+		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished, Confirm: g.ownership.confirm,
 	})
 }
 

@@ -57,6 +57,7 @@ type group struct {
 	cutOff      atomic.Bool   // a drain had to break something off
 	grpcStopped chan struct{} // closed when the gRPC server was cut off
 
+	pulse   *pulse     // tells how the group is, from time to time
 	healthy sync.Mutex // orders what health checks are told
 }
 
@@ -115,10 +116,9 @@ func (g *group) run(h hooks) error {
 		time.AfterFunc(abortAfter, g.cut) // harmless once the group has ended
 	})
 	add("http server", func() error {
-		return held(servingEnd(g.http.Serve(g.httpPort)))
+		return held(servingEnd(serveHTTP(g.http, g.httpPort)))
 	}, func() { _ = g.http.Close() }) // its connections are of no use any more
 	add("grpc server", func() error { return held(g.serveGRPC()) }, g.stopGRPC)
-	add("health", func() error { g.watchHealth(background); return held(nil) }, stopBackground)
 	add("discovery", func() error { return held(g.runDiscovery(announcing, steps.announced)) }, stopBackground)
 	add("webhooks", func() error { return held(g.runWebhooks(posting, steps.webhooksDone)) }, stopBackground)
 	if g.publisher != nil {
@@ -127,11 +127,13 @@ func (g *group) run(h hooks) error {
 	if g.ownership != nil {
 		add("ownership", func() error { return held(g.ownership.watch(background)) }, stopBackground)
 	}
+	g.pulse.add(g)
+	defer g.pulse.remove(g)
 	err := parts.Run()
 	if errors.Is(err, errEnded) {
 		return nil
 	}
-	return err
+	return g.ownership.explain(err)
 }
 
 // conduct waits for the group to serve, then for the reason to end, and takes

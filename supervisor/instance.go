@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
@@ -49,6 +50,7 @@ type instance struct {
 	cutOff   bool   // the last group that ended had to break something off
 
 	inFlight atomic.Int64
+	access   *access.Guard // whose memory of wrong keys outlives a start
 	gone     chan struct{} // closed when the keeper has ended
 
 	// The keeper's own.
@@ -57,12 +59,15 @@ type instance struct {
 	grpc     *port
 	standIn  *standIn
 	metrics  *obs.Instance
+	lease    *ownership // that standing by has brought, until the next start
+	leased   Spec       // what it is for
 }
 
 func newInstance(h *host, spec Spec, origin Origin, w want, paused bool) *instance {
 	i := &instance{
 		host: h, name: spec.Name, log: h.logger.With("instance", spec.Name), spec: spec, want: w, paused: paused,
-		wake: make(chan struct{}), changed: make(chan struct{}), gone: make(chan struct{}),
+		access: access.NewGuard("API key", "this needs an API key (Authorization: Bearer …, or X-API-Key)", nil),
+		wake:   make(chan struct{}), changed: make(chan struct{}), gone: make(chan struct{}),
 		status: Status{ManagedBy: origin, State: StatePending, Since: time.Now().UTC()},
 	}
 	i.asked, i.ask = context.WithCancel(h.abort)
@@ -125,9 +130,7 @@ func (i *instance) next() (w want, wake <-chan struct{}) {
 func (i *instance) rest(err error, wake <-chan struct{}) {
 	consequence := consequenceOf(err, i.host.storages.options.Standby)
 	if consequence == standBy {
-		i.closePorts() // whoever owns the instance may be on this machine
-		i.enter(StatePending, "standing by: "+summary(err))
-		pause(wake, standbyPause)
+		i.standBy(err, wake)
 		return
 	}
 	i.log.Warn("instance ended unasked", "error", err)
@@ -152,9 +155,25 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 	i.enterLocked(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
 	i.mu.Unlock()
 	if i.standIn == nil {
-		i.standIn = newStandIn(i.http, i.grpc, i.panicked)
+		i.openPorts(err)
+		i.standIn = newStandIn(i.http, i.grpc, i.host.tlsOf(i.specNow()), i.panicked)
 	}
 	pause(wake, backoff)
+}
+
+// openPorts opens the ports of an instance whose store kept it from its first
+// start, so that its callers are told. Who owns the instance may be on this
+// machine, and needs them.
+func (i *instance) openPorts(err error) {
+	if _, storage := errors.AsType[*storageError](err); !storage || isOwned(err) {
+		return
+	}
+	i.mu.Lock()
+	asked, spec := i.asked, i.spec
+	i.mu.Unlock()
+	if err := i.bindPorts(asked, spec); err != nil {
+		i.log.Warn("nobody answers in the instance's place", "error", err)
+	}
 }
 
 func pause(wake <-chan struct{}, d time.Duration) {
@@ -231,9 +250,11 @@ func (i *instance) refuse() {
 	}
 }
 
-// release gives back what is kept over restarts: ports and metrics.
+// release gives back what is kept over restarts: ports and metrics, and an
+// ownership of which no use was made.
 func (i *instance) release() {
 	i.closePorts()
+	i.giveBack()
 	if metrics := i.metrics; metrics != nil {
 		i.metrics = nil
 		metrics.Close()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 // RemoveOptions adjust [Supervisor.Remove].
@@ -138,7 +140,11 @@ func (s *Supervisor) long(ctx context.Context, name string, only *instance, with
 			s.converge(i, o)
 		}
 		if err != nil {
-			i.log.Error("instance could not be "+with, "error", err)
+			level := slog.LevelError
+			if refusal, ok := errors.AsType[*Error](err); ok && refusal.Kind != KindUnavailable {
+				level = slog.LevelWarn // the caller's mistake, and the caller is told
+			}
+			i.log.Log(s.host.abort, level, "instance could not be "+with, "error", err)
 		}
 		done <- err
 	})
@@ -201,8 +207,36 @@ func (s *Supervisor) purgeAll(ctx context.Context, spec Spec) error {
 		return errors.Join(err, redisErr)
 	}
 	defer release()
+	if spec.Redis.Isolation == config.IsolationRole {
+		if redisErr := server.DropUser(ctx, redis.Prefix(spec.RedisPrefix)); redisErr != nil {
+			err = errors.Join(err, fmt.Errorf("deleting the Redis user of %q: %w", spec.Name, redisErr))
+		}
+	}
 	if _, redisErr := server.DropPrefix(ctx, redis.Prefix(spec.RedisPrefix)); redisErr != nil {
 		err = errors.Join(err, fmt.Errorf("dropping the keys of %q: %w", spec.Name, redisErr))
 	}
 	return err
+}
+
+// forgetTimeout bounds the dropping of what an instance logged in with.
+const forgetTimeout = 10 * time.Second
+
+// forgetLogins drops the role and the user of an instance that is gone. It has
+// no books to lose by that and nobody waits for it, so what fails is only told.
+func (s *Supervisor) forgetLogins(spec Spec) {
+	ctx, cancel := context.WithTimeout(s.host.abort, forgetTimeout)
+	defer cancel()
+	err := s.host.storages.forget(ctx, spec)
+	if spec.Redis.Isolation == config.IsolationRole {
+		server, release, redisErr := s.host.redisOf(ctx, spec)
+		if redisErr == nil {
+			redisErr = server.DropUser(ctx, redis.Prefix(spec.RedisPrefix))
+			release()
+		}
+		err = errors.Join(err, redisErr)
+	}
+	if err != nil {
+		s.opts.Logger.Warn("the logins of an instance that was removed could not be dropped; they are of no use to anybody, for their passwords are lost",
+			"instance", spec.Name, "error", err)
+	}
 }

@@ -71,6 +71,7 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
 		service:  opts.Config.Service, redisCfg: opts.Config.Redis, clock: func(Spec) sim.Clock { return wallClock{} }, version: opts.Version,
 	}
+	s.host.sync = s.syncDesired
 	if err := s.open(ctx); err != nil {
 		cut()
 		return nil, errors.Join(err, s.close(ctx))
@@ -80,11 +81,16 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 }
 
 func (s *Supervisor) open(ctx context.Context) error {
+	if err := s.host.loadTLS(s.file.Ports.TLS); err != nil {
+		return err
+	}
 	var err error
 	if s.host.embedded, err = redis.OpenEmbedded(s.opts.Logger); err != nil {
 		return fmt.Errorf("starting the embedded Redis: %w", err)
 	}
-	process := config.InstanceStorage{Driver: s.file.Storage.Driver, Postgres: config.InstancePostgres{URL: s.file.Storage.Postgres.URL}}
+	process := config.InstanceStorage{Driver: s.file.Storage.Driver, Postgres: config.InstancePostgres{
+		URL: s.file.Storage.Postgres.URL, Isolation: s.file.Storage.Postgres.Isolation,
+	}}
 	if err := s.host.storages.check(ctx, process); err != nil {
 		return err
 	}
@@ -114,6 +120,9 @@ func (s *Supervisor) checkRedis(ctx context.Context) error {
 	}
 	defer release()
 	err = server.Check(ctx)
+	if err == nil && s.file.Resolve(config.Instance{}).Redis.Isolation == config.IsolationRole {
+		err = server.CheckUsers(ctx)
+	}
 	if _, denied := errors.AsType[*redis.PermissionError](err); denied || errors.Is(err, redis.ErrAuth) {
 		return err
 	}

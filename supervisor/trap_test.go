@@ -122,16 +122,16 @@ func (r *records) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// record is a line of the log.
-type record struct{ Msg, Instance, Part, Stack string }
+// logLine is a line of the log.
+type logLine struct{ Msg, Instance, Part, Stack string }
 
 // stacks returns the lines with a stack, of whatever instance.
-func (r *records) stacks(t *testing.T) (found []record) {
+func (r *records) stacks(t *testing.T) (found []logLine) {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for line := range strings.Lines(r.text.String()) {
-		var one record
+		var one logLine
 		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -67,7 +70,8 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 		return inputError(err)
 	}
 	metrics := obs.NewRegistry()
-	files = append(files[:len(files):len(files)], tlsFiles(cfg.Admin)...)
+	warnOfClearText(logger, cfg)
+	files = append(files[:len(files):len(files)], tlsFiles(cfg)...)
 	reload := &reloader{load: load, files: files, now: cfg, level: level, server: server, logger: logger, asked: make(chan string, 1)}
 	opening, stopOpening := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	sup, err := supervisor.Open(opening, supervisor.Options{
@@ -89,6 +93,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 		Config: cfg.Admin, Supervisor: sup, Level: level, Logger: logger, Version: a.build,
 		Metrics: metrics.Handler(), Middleware: metrics.AdminMiddleware, Context: server.Context(),
 	})
+	reload.api = api
 	p := &process{
 		supervisor: sup, server: server, api: api, reload: reload, signals: signals, logger: logger,
 		reporter: newReporter(sup, a.out, logger, server.URL()),
@@ -96,9 +101,26 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	return p.run(ctx)
 }
 
-func tlsFiles(c config.Admin) []string {
+// warnOfClearText tells what the operator may not have thought of: secrets that
+// travel where others can read them.
+func warnOfClearText(logger *slog.Logger, cfg config.Config) {
+	if host, _, err := net.SplitHostPort(cfg.Admin.Listen); err == nil && !access.Loopback(host) && cfg.Admin.TLS.Cert == "" {
+		logger.Warn("tokens of the admin API travel in clear text: without admin.tls whoever is on the way can read them", "listen", cfg.Admin.Listen)
+	}
+	if access.Loopback(cfg.Ports.Host) || cfg.Ports.TLS.Cert != "" {
+		return
+	}
+	for _, i := range cfg.Instances {
+		if len(cfg.Resolve(i).APIKeys) > 0 {
+			logger.Warn("API keys travel in clear text: without ports.tls whoever is on the way can read them", "host", cfg.Ports.Host)
+			return
+		}
+	}
+}
+
+func tlsFiles(c config.Config) []string {
 	var files []string
-	for _, file := range []string{c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA} {
+	for _, file := range []string{c.Admin.TLS.Cert, c.Admin.TLS.Key, c.Admin.TLS.ClientCA, c.Ports.TLS.Cert, c.Ports.TLS.Key, c.Ports.TLS.ClientCA} {
 		if file != "" {
 			files = append(files, file)
 		}

@@ -47,18 +47,20 @@ type Limits struct {
 	Request time.Duration
 	// Store is the longest that one call of the journal may take.
 	Store time.Duration
+	// Append is the same for an append, for which callers wait; 0 is Store.
+	Append time.Duration
 }
 
 // DefaultLimits returns the limits of an instance that sets none.
 func DefaultLimits() Limits {
 	return Limits{
 		Queue: 4096, Batch: 512, RecentKeys: 16384, Lag: 50_000,
-		Request: 30 * time.Second, Store: 15 * time.Second,
+		Request: 30 * time.Second, Store: 15 * time.Second, Append: 5 * time.Second,
 	}
 }
 
-// Config is what an engine needs. Everything is required but Domain and
-// Opening.
+// Config is what an engine needs. Everything is required but Domain, Opening and
+// Owned.
 type Config struct {
 	// Instance names the instance; it takes part in the generation of ids.
 	Instance string
@@ -75,6 +77,11 @@ type Config struct {
 	// become one batch: all of them or none. Commands that set the clock get the
 	// real time at which that happens.
 	Opening []sim.Command
+	// Owned reports whether nobody else can have taken the journal over. While it
+	// does not hold, requests are refused as while the store is away: what is in
+	// memory may be of the past. Nil means that nobody else can. It is asked with
+	// every request.
+	Owned func() bool
 }
 
 // Phase says what an engine is doing.
@@ -112,14 +119,18 @@ type Health struct {
 // Engine is the single writer of one instance. [Engine.Run] runs it; all other
 // methods are safe for concurrent use at any time.
 type Engine struct {
-	cfg   Config
-	queue chan *call
-	calls sync.Pool // of *call
+	cfg     Config
+	queue   chan *call
+	waiting atomic.Int64 // calls that are in the queue or wait for room in it
+	calls   sync.Pool    // of *call
 
 	serving chan struct{} // closed when the engine first serves
-	phase   atomic.Int32
-	paused  atomic.Bool
-	reason  atomic.Pointer[error] // why the store is not available
+	// broken is closed when the session fails that serves, or served last.
+	broken atomic.Pointer[chan struct{}]
+	phase  atomic.Int32
+	paused atomic.Bool
+	failed atomic.Bool           // Run has returned an error
+	reason atomic.Pointer[error] // why the store is not available
 
 	durable   mark
 	projected mark
@@ -130,11 +141,16 @@ type Engine struct {
 	faults    faceFaults
 }
 
+// queueRoom is for how many calls the queue has room of its own. Those beyond wait
+// for it in their goroutines, in order: room for all that [Limits.Queue] allows
+// would be the largest part of an engine with nothing to do.
+const queueRoom = 256
+
 // New returns an engine that is not running yet.
 func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:     cfg,
-		queue:   make(chan *call, cfg.Limits.Queue),
+		queue:   make(chan *call, min(cfg.Limits.Queue, queueRoom)),
 		serving: make(chan struct{}),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
@@ -179,17 +195,29 @@ func (e *Engine) SetPaused(paused bool) {
 
 // refusal returns why a request cannot be taken now, or nil.
 func (e *Engine) refusal() *sim.Error {
+	if e.cfg.Owned != nil && !e.cfg.Owned() {
+		return e.unavailable()
+	}
 	switch Phase(e.phase.Load()) {
 	case PhaseServing:
 	case PhaseLoading:
 		return e.unavailable()
+	case PhaseStopped:
+		if e.failed.Load() {
+			return e.unavailable() // it will be started again, here or elsewhere
+		}
+		return shuttingDown()
 	default:
-		return &sim.Error{Code: sim.CodeDraining, Message: "this custodian is shutting down", RetryAfter: 5 * time.Second}
+		return shuttingDown()
 	}
 	if e.paused.Load() {
 		return &sim.Error{Code: sim.CodePaused, Message: "this custodian is paused", RetryAfter: 5 * time.Second}
 	}
 	return nil
+}
+
+func shuttingDown() *sim.Error {
+	return &sim.Error{Code: sim.CodeDraining, Message: "this custodian is shutting down", RetryAfter: 5 * time.Second}
 }
 
 // unavailable is the answer when the store is away. The reason is for logs and
@@ -213,8 +241,9 @@ const (
 // engine cannot go on: the first load failed, the opening was refused, or a
 // goroutine panicked, which is a [guard.Panic]; [Fatal] tells which of them trying again cannot mend. Run
 // may be called once.
-func (e *Engine) Run(stop, abort context.Context) error {
+func (e *Engine) Run(stop, abort context.Context) (err error) {
 	defer func() {
+		e.failed.Store(err != nil && stop.Err() == nil && abort.Err() == nil)
 		e.phase.Store(int32(PhaseStopped))
 		e.rejectQueue()
 	}()
@@ -283,6 +312,7 @@ func (e *Engine) rejectFor(stop, abort context.Context, d time.Duration) bool {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		case <-timer.C:
 			return true
@@ -298,6 +328,7 @@ func (e *Engine) rejectQueue() {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		default:
 			return
@@ -324,8 +355,11 @@ func (m *mark) set(v uint64) {
 	}
 }
 
-// wait returns once the mark has reached v, or with the context's error.
-func (m *mark) wait(ctx context.Context, v uint64) error {
+var errBroken = errors.New("what was waited for does not come")
+
+// wait returns once the mark has reached v, or with the context's error, or with
+// errBroken once that channel is closed; nil never is.
+func (m *mark) wait(ctx context.Context, v uint64, broken <-chan struct{}) error {
 	for {
 		m.mu.Lock()
 		if m.at.Load() >= v {
@@ -339,6 +373,8 @@ func (m *mark) wait(ctx context.Context, v uint64) error {
 		m.mu.Unlock()
 		select {
 		case <-changed:
+		case <-broken:
+			return errBroken
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -20,6 +20,9 @@ import (
 // is: a saturated server is alive.
 const healthPrefix = "/grpc.health.v1.Health/"
 
+// reflectionPrefix begins those of reflection, of all its versions.
+const reflectionPrefix = "/grpc.reflection."
+
 // part is what the face is called where it panics.
 const part = "gRPC face"
 
@@ -38,6 +41,9 @@ func (s *Server) containStream(srv any, stream grpc.ServerStream, info *grpc.Str
 
 // guardUnary bounds the calls under way and gives errors their status.
 func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	if err := refusalIn(ctx); err != nil {
+		return nil, s.statusOf(info.FullMethod, err)
+	}
 	if !strings.HasPrefix(info.FullMethod, healthPrefix) {
 		if !enter(&s.calls, s.options.Limits.MaxInFlight) {
 			return nil, s.statusOf(info.FullMethod, overloaded("%d requests are under way already; send fewer at a time", s.options.Limits.MaxInFlight))
@@ -53,6 +59,9 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 
 // guardStream does the same for streams, which it ends when the server drains.
 func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	if err := s.admit(stream.Context(), info.FullMethod); err != nil {
+		return s.statusOf(info.FullMethod, err)
+	}
 	count := &s.others
 	if info.FullMethod == custodianpb.ReportingService_WatchEvents_FullMethodName {
 		count = &s.watchers
@@ -68,7 +77,7 @@ func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.Strea
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(s.ending, func() { cancel(errDraining) })()
-	err = handler(srv, &endingStream{ServerStream: stream, ctx: ctx, receives: info.IsClientStream})
+	err = handler(srv, &endingStream{ServerStream: stream, ctx: ctx, receives: info.IsClientStream, within: s.options.Limits.CallTimeout})
 	if err != nil && errors.Is(context.Cause(ctx), errDraining) {
 		err = errDraining
 	}
@@ -129,6 +138,8 @@ type endingStream struct {
 	grpc.ServerStream
 	ctx      context.Context
 	receives bool // the client goes on sending
+	// within is how long the one message of another client may take to arrive.
+	within time.Duration
 }
 
 // Context returns the stream's context.
@@ -139,8 +150,11 @@ func (e *endingStream) Context() context.Context { return e.ctx }
 // the wait is left to a goroutine, which ends with the call. Its panic goes on
 // here.
 func (e *endingStream) RecvMsg(m any) error {
+	var late <-chan time.Time
 	if !e.receives {
-		return e.ServerStream.RecvMsg(m)
+		timer := time.NewTimer(e.within)
+		defer timer.Stop()
+		late = timer.C
 	}
 	received := make(chan error, 1)
 	guard.Go(part, nil, func() {
@@ -152,6 +166,8 @@ func (e *endingStream) RecvMsg(m any) error {
 			panic(p)
 		}
 		return err
+	case <-late:
+		return errSlow
 	case <-e.ctx.Done():
 		return e.ctx.Err()
 	}

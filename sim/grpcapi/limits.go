@@ -1,5 +1,7 @@
 package grpcapi
 
+import "time"
+
 // Limits bound what callers can make grow. Zero fields take the defaults.
 type Limits struct {
 	// MaxRecvBytes bounds one request message; default 4 MiB. Larger ones are
@@ -18,6 +20,9 @@ type Limits struct {
 	// health checks and reflection; default 64. Further ones are answered
 	// RESOURCE_EXHAUSTED.
 	MaxWatchers int
+	// CallTimeout bounds a unary call, from its first byte to its answer, and the
+	// arrival of the request of an event stream; default 1 min.
+	CallTimeout time.Duration
 	// PageMax bounds page_size; default 1000.
 	PageMax int
 	// BulkMax bounds the instructions of one CreateSettlements; default 1000.
@@ -41,6 +46,9 @@ func (l Limits) withDefaults() Limits {
 	or(&l.BulkMax, 1000)
 	if l.MaxConcurrentStreams == 0 {
 		l.MaxConcurrentStreams = 1000
+	}
+	if l.CallTimeout <= 0 {
+		l.CallTimeout = time.Minute
 	}
 	return l
 }

@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -16,6 +17,7 @@ import (
 type incoming struct {
 	message any
 	err     error // why it cannot be read
+	refused error // why it was not read
 }
 
 func (in *incoming) refusal() error {
@@ -63,7 +65,11 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 
 // registrar registers services so that interceptors see every request, and one
 // that cannot be read is refused as the caller's fault.
-type registrar struct{ grpc.ServiceRegistrar }
+type registrar struct {
+	*grpc.Server
+	// admit returns why a call of a method is refused before its request is read.
+	admit func(ctx context.Context, method string) error
+}
 
 // RegisterService registers a service. It leaves the description alone, which
 // servers share.
@@ -71,7 +77,7 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, service any) {
 	d := *desc
 	d.Methods, d.Streams = slices.Clone(desc.Methods), slices.Clone(desc.Streams)
 	for i := range d.Methods {
-		d.Methods[i].Handler = receiveUnary(d.Methods[i].Handler)
+		d.Methods[i].Handler = receiveUnary("/"+d.ServiceName+"/"+d.Methods[i].MethodName, r.admit, d.Methods[i].Handler)
 	}
 	for i := range d.Streams {
 		handle := d.Streams[i].Handler
@@ -79,18 +85,29 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, service any) {
 			return handle(service, receivingStream{stream})
 		}
 	}
-	r.ServiceRegistrar.RegisterService(&d, service)
+	r.Server.RegisterService(&d, service)
 }
 
 // receiveUnary has the interceptors around the refusal of a request. The server
-// has interceptors at all times.
-func receiveUnary(handle grpc.MethodHandler) grpc.MethodHandler {
+// has interceptors at all times. What a caller who is not let in sends is not
+// even read.
+func receiveUnary(method string, admit func(context.Context, string) error, handle grpc.MethodHandler) grpc.MethodHandler {
 	return func(service any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 		var in incoming
 		return handle(service, ctx, func(m any) error {
+			if in.refused = admit(ctx, method); in.refused != nil {
+				return nil
+			}
 			in.message = m
-			return decode(&in)
+			err := decode(&in)
+			if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				in.refused, err = errSlow, nil
+			}
+			return err
 		}, func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			if in.refused != nil {
+				ctx = refuse(ctx, in.refused)
+			}
 			if refusal := in.refusal(); refusal != nil {
 				next = func(context.Context, any) (any, error) { return nil, refusal }
 			}

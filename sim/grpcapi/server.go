@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -12,12 +13,15 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
@@ -69,6 +73,10 @@ type Options struct {
 	Stream []grpc.StreamServerInterceptor
 	// Limits bound what callers can make grow; zero fields take defaults.
 	Limits Limits
+	// Access knows the API keys; without it, or without keys, everybody is let in.
+	Access *access.Guard
+	// TLS is nil for clear text.
+	TLS *tls.Config
 	// Context is the instance's: streams end with it, with UNAVAILABLE.
 	// Required.
 	Context context.Context
@@ -124,7 +132,13 @@ func New(o Options) *Server {
 	o.Limits = o.Limits.withDefaults()
 	s := &Server{options: o, health: health.NewServer(), drained: make(chan struct{})}
 	s.ending, s.end = context.WithCancelCause(o.Context)
+	transport := insecure.NewCredentials()
+	if o.TLS != nil {
+		transport = credentials.NewTLS(o.TLS)
+	}
 	s.grpc = grpc.NewServer(
+		grpc.Creds(transport),
+		grpc.InTapHandle(s.bound),
 		grpc.ForceServerCodecV2(newCodec(s.contained)),
 		grpc.ChainUnaryInterceptor(slices.Concat([]grpc.UnaryServerInterceptor{s.containUnary}, o.Unary, []grpc.UnaryServerInterceptor{s.guardUnary})...),
 		grpc.ChainStreamInterceptor(slices.Concat([]grpc.StreamServerInterceptor{s.containStream}, o.Stream, []grpc.StreamServerInterceptor{s.guardStream})...),
@@ -136,12 +150,16 @@ func New(o Options) *Server {
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.WaitForHandlers(true),
 		// Peers that vanished are found within two and a half minutes; clients
-		// may ping every ten seconds, also without calls under way.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 30 * time.Second}),
+		// may ping every ten seconds, also without calls under way. Connections
+		// without calls are closed, and old ones are replaced once their calls are
+		// over, streams included: so who was let in by a certificate is asked again.
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: time.Hour, Time: 2 * time.Minute, Timeout: 30 * time.Second,
+		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
 	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, logger: o.Logger}
-	services := registrar{s.grpc}
+	services := registrar{s.grpc, s.admit}
 	custodianpb.RegisterCustodianServiceServer(services, &custodianService{face: f})
 	custodianpb.RegisterSettlementServiceServer(services, &settlementService{face: f})
 	custodianpb.RegisterTransferServiceServer(services, &transferService{face: f})
@@ -150,8 +168,8 @@ func New(o Options) *Server {
 	custodianpb.RegisterWebhookServiceServer(services, &webhookService{face: f, webhooks: o.Webhooks})
 	custodianpb.RegisterClockServiceServer(services, &clockService{face: f})
 	custodianpb.RegisterChaosServiceServer(services, &chaosService{face: f})
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
-	reflection.Register(s.grpc)
+	grpc_health_v1.RegisterHealthServer(services, s.health)
+	reflection.Register(services)
 	s.SetServing(false)
 	return s
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
@@ -64,6 +65,10 @@ type Options struct {
 	Webhooks Webhooks
 	// Middleware sees every request and its final status; may be nil.
 	Middleware func(http.Handler) http.Handler
+	// Access knows the API keys; without it, or without keys, everybody is let in.
+	Access *access.Guard
+	// Sites refuses what web pages have a browser send; nil refuses nothing.
+	Sites *access.Sites
 	// Components tells how the instance's parts are, at every call anew. Nil
 	// means the custodian alone.
 	Components func() []Component

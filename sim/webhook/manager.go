@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // changeTimeout bounds what a change of the endpoints waits for.
@@ -130,9 +129,7 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	if err := m.begin(stop, abort, durable); err != nil {
 		return err
 	}
-	var saver guard.Group
-	saver.Go(part, m.opts.OnPanic, func() { m.saveRegularly(stop, abort) })
-	<-stop.Done()
+	m.saveRegularly(stop, abort)
 
 	m.finish()
 	m.change <- struct{}{} // the last change is done
@@ -140,7 +137,6 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	for _, d := range m.sorted() {
 		d.end()
 	}
-	saver.Wait()
 	m.Cut() // there are none, but their context is
 	m.saveAll(abort)
 	m.sender.client.CloseIdleConnections()
@@ -200,7 +196,7 @@ func (m *Manager) changed(unsaved uint64) {
 	}
 }
 
-// saveRegularly saves what has changed, some time after it has.
+// saveRegularly saves what has changed, some time after it has, until stop ends.
 func (m *Manager) saveRegularly(stop, abort context.Context) {
 	failing := false
 	for {

@@ -23,8 +23,9 @@ func TestAPanicWhileDiallingGoesOnWhereTheConnectionIsWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{config: config, budget: newBudget(2, time.Second, panicky{}), log: slog.New(slog.DiscardHandler)}
-	p, err := s.newPool("panic", 1)
+	budget := newBudget(2, time.Second, panicky{})
+	s := &Server{config: config, budget: budget, party: budget.enter(), log: slog.New(slog.DiscardHandler)}
+	p, err := s.newPool("panic", 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,8 @@ func TestAPanicOfTheKeeperAnswersWhoWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{config: config, locks: config.ConnConfig, budget: newBudget(2, time.Second, panicky{}), log: slog.New(slog.DiscardHandler)}
+	budget := newBudget(2, time.Second, panicky{})
+	s := &Server{config: config, locks: config.ConnConfig, budget: budget, party: budget.enter(), log: slog.New(slog.DiscardHandler)}
 	s.keeper = newKeeper(s, time.Hour)
 	for range 2 { // the second finds the goroutine alive and the schema free
 		if _, err := s.Own(t.Context(), "custodian_a"); err == nil {
