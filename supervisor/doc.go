@@ -26,6 +26,19 @@
 // store that is away is waited for however long it takes. An instance that
 // another supervisor has taken over stays down, or stands by if so configured.
 //
+// A panic is a defect, and what state it left behind is not known. So one on any
+// goroutine that works for an instance, those that libraries start included, ends
+// and restarts that instance, and is logged once with its stack, told as the last
+// error and counted. A handler's caller gets an internal error. There are three
+// exceptions: what panics about a single webhook event is contained there, because
+// a restart would meet the event again; a long operation fails by itself; and one
+// in the keeper is tried again. Package guard starts all goroutines.
+//
+// A drain ends by its deadline: what hangs is cut off, and what was acknowledged is
+// flushed in a part of the time that is kept for that. Closing connections to the
+// store may take five seconds more. Streams end at once, after a whole event, and
+// readers who have stopped reading are waited for two seconds.
+//
 // Ports are kept over the starts of an instance, and between two of them a
 // stand-in answers "unavailable". Nothing that one instance does holds a lock
 // that another needs.

@@ -241,19 +241,27 @@ func TestSilentConnectionsDoNotHoldUpADrain(t *testing.T) {
 	t.Parallel()
 	h := launch(t, options{config: testConfig(t)})
 	one := h.add("one")
-	silent := connect(t, one.HTTPAddr)
-	// One that has been answered, so that the silent one, opened before it, has
-	// been accepted as well.
-	h.deposit(one.HTTPAddr, "d-1")
-	start := time.Now()
-	h.must(h.Drain(h.ctx, "one", 20*time.Second, true))
-	// Left to itself, net/http waits until such a connection is five seconds old.
-	if took := time.Since(start); took > 4*time.Second {
-		t.Errorf("the drain took %s", took)
+	// Left to itself, net/http waits until such a connection is five seconds old. A
+	// busy machine may take as long now and then, but not each time.
+	const tries, limit = 5, 4 * time.Second
+	var took time.Duration
+	for n := range tries {
+		silent := connect(t, one.HTTPAddr)
+		// One that has been answered, so that the silent one, opened before it, has
+		// been accepted as well.
+		h.deposit(one.HTTPAddr, fmt.Sprintf("d-%d", n))
+		start := time.Now()
+		h.must(h.Drain(h.ctx, "one", 20*time.Second, true))
+		took = time.Since(start)
+		if n, err := silent.Read(make([]byte, 1)); err == nil {
+			t.Errorf("the silent connection got %d bytes and stays open", n)
+		}
+		if took < limit {
+			return
+		}
+		h.must(h.Start(h.ctx, "one", true))
 	}
-	if n, err := silent.Read(make([]byte, 1)); err == nil {
-		t.Errorf("the silent connection got %d bytes and stays open", n)
-	}
+	t.Errorf("each of %d drains took long, the last %s", tries, took)
 }
 
 func TestRequestInFlightIsFinishedByADrain(t *testing.T) {

@@ -179,7 +179,8 @@ func (v *visits) failingStart(n int) {
 	v.t.Helper()
 	v.trap.name = v.name(n) + "-fails"
 	v.trap.set("engine.(*session).load(")
-	_, err := v.Add(v.ctx, v.entry(v.trap.name), true)
+	// The next try, which would succeed, comes too late.
+	_, err := v.Add(v.ctx, v.entry(v.trap.name, `"restart":{"initial":"1m","max":"1m"}`), true)
 	wantKind(v.t, err, KindUnavailable, "did not start and is forgotten")
 	v.forgotten(v.trap.name)
 }

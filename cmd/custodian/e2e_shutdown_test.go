@@ -143,7 +143,11 @@ func (s *supervised) follow(addr string, after, last uint64) *reader {
 // behind one, and returns the last.
 func (r *reader) whole(t *testing.T, after uint64) uint64 {
 	t.Helper()
-	<-r.done
+	select {
+	case <-r.done:
+	case <-time.After(time.Minute):
+		t.Fatal("the stream does not end")
+	}
 	for n, id := range r.ids {
 		if id != after+uint64(n)+1 {
 			t.Fatalf("event %d came behind %d", id, after+uint64(n))
@@ -332,8 +336,9 @@ func TestShutdownKeepsTheGracePeriodWhateverHangs(t *testing.T) {
 		}
 	}
 	// The stream goes on where it ended, without a gap.
+	s.call(http.MethodPost, one.url("/api/v1/settlements"), deposit("fund", "1", "afterwards"), http.StatusCreated, nil)
 	var state struct {
-		Durable uint64 `json:"durable"`
+		Durable uint64 `json:"durable_sequence"`
 	}
 	s.call(http.MethodGet, s.admin+"/admin/v1/instances/"+one.Name, nil, http.StatusOK, &state)
 	if last := s.follow(one.HTTPAddr, seen, state.Durable).whole(t, seen); last < state.Durable {
