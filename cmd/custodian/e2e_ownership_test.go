@@ -127,7 +127,7 @@ func TestStandbyTakesOverFromAKilledProcessUnderLoad(t *testing.T) {
 
 	victims := make([]*victim, loaded)
 	for n := range victims {
-		victims[n] = newVictim(first, names[n], false)
+		victims[n] = newVictim(first, names[n], false, nil)
 		victims[n].load(1, rand.Uint64())
 	}
 	<-time.After(time.Second) // the load, not a wait
@@ -400,7 +400,7 @@ func (s *supervised) wantDeposits(name string, acked []string) {
 	s.t.Helper()
 	v := &victim{s: s, name: name}
 	times := make(map[string]int)
-	for _, r := range list[kept](v, s.instance(name), "settlements", "?limit=1000&account_id=fund") {
+	for _, r := range list[kept](v, s.instance(name), "settlements", "fund") {
 		times[r.ExternalID]++
 	}
 	for _, id := range acked {

@@ -70,7 +70,8 @@ func TestBooksSurviveKillsAtRandomMoments(t *testing.T) {
 		}
 		after := earliestKill + time.Duration(m.random.Int64N(int64(latestKill-earliestKill)))
 		for n, v := range m.victims {
-			v.load(round, rand.New(rand.NewPCG(seed, uint64(round*len(m.victims)+n))).Uint64(), now.endsAll || now.ends == v)
+			v.ending = now.endsAll || now.ends == v
+			v.load(round, rand.New(rand.NewPCG(seed, uint64(round*len(m.victims)+n))).Uint64())
 		}
 		<-time.After(after)
 		m.kill(now)
