@@ -19,10 +19,12 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 // Timeouts of an instance's HTTP server. Streams outlive the write timeout by
@@ -93,6 +95,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 
 	limits := engine.DefaultLimits()
 	limits.Queue, limits.Batch, limits.Request = spec.Limits.Queue, spec.Limits.MaxBatch, spec.Limits.RequestTimeout.Std()
+	lane := i.host.processors.Lane()
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
 		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp,
@@ -100,6 +103,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: wallClock{},
 			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
+			Lane: lane, LocalJournal: spec.Storage.Driver != config.StoragePostgres,
 		}),
 	}
 	g.engine.SetPaused(i.pausedNow())
@@ -109,7 +113,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	if err := g.buildWebhooks(i, spec, assets); err != nil {
 		return nil, nil, err
 	}
-	if err := g.buildFaces(i, spec, assets); err != nil {
+	if err := g.buildFaces(i, spec, assets, lane); err != nil {
 		return nil, nil, err
 	}
 	// Whatever became of the servers, the leases end with this start.
@@ -153,7 +157,7 @@ func (i *instance) bindPorts(ctx context.Context, spec Spec) error {
 	return nil
 }
 
-func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err error) {
+func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry, lane *fair.Lane) (err error) {
 	i.dismissStandIn()
 	if g.httpPort, err = i.http.lease(); err != nil {
 		return fmt.Errorf("leasing the HTTP port: %w", err)
@@ -164,7 +168,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 	face := httpapi.New(httpapi.Options{
 		Custodian: g.engine, Assets: assets, Instance: spec.Name, Version: i.host.version,
 		Webhooks: g.webhooks, Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
-		Components: g.components, Context: g.serving,
+		Components: g.components, Context: g.serving, Lane: lane,
 		Limits: httpapi.Limits{
 			MaxBodyBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight,
 			PageMax: spec.Limits.PageMax, RequestTimeout: spec.Limits.RequestTimeout.Std(),
@@ -180,7 +184,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 		ErrorLog: slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
 	g.grpc = grpcapi.New(grpcapi.Options{
-		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
+		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked, Lane: lane,
 		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
 		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
@@ -29,12 +30,14 @@ type host struct {
 	redis    *redis.Servers
 	embedded *redis.Server
 	metrics  *obs.Registry
-	logger   *slog.Logger
-	events   *events
-	starts   sync.Map // of chan struct{}, by store
-	service  config.Service
-	redisCfg config.Redis
-	version  string
+	// processors is where heavy work takes turns.
+	processors *fair.Processors
+	logger     *slog.Logger
+	events     *events
+	starts     sync.Map // of chan struct{}, by store
+	service    config.Service
+	redisCfg   config.Redis
+	version    string
 }
 
 // turns returns what a start holds while it is under way. Each store has its

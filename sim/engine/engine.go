@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 )
 
 // Limits bound what an engine takes on. [DefaultLimits] has reasonable values.
@@ -58,7 +59,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Config is what an engine needs. Everything is required but Domain and
+// Config is what an engine needs. Everything is required but Domain, Lane and
 // Opening.
 type Config struct {
 	// Instance names the instance; it takes part in the generation of ids.
@@ -72,6 +73,11 @@ type Config struct {
 	Domain sim.DomainMetrics
 	Logger *slog.Logger
 	Limits Limits
+	// Lane is where the instance's heavy work takes its turns; nil for none.
+	Lane *fair.Lane
+	// LocalJournal tells that the journal works on the processors of this process
+	// rather than on those of a server, so that its longer reads take turns too.
+	LocalJournal bool
 	// Opening are the commands that a new instance's books begin with. They
 	// become one batch: all of them or none. Commands that set the clock get the
 	// real time at which that happens.

@@ -29,10 +29,7 @@ func (e *Engine) Events(ctx context.Context, after uint64, limit int) ([]Recorde
 		return nil, nil
 	}
 	var out []Recorded
-	err := e.cfg.Journal.Read(ctx, after, func(b *sim.Batch) error {
-		if err := b.Decode(); err != nil {
-			return err
-		}
+	err := e.readJournal(ctx, after, func(b *sim.Batch) error {
 		out = append(out, recorded(b, after)...)
 		if len(out) >= limit {
 			out = out[:limit]
@@ -77,16 +74,38 @@ func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) e
 			}
 			continue
 		}
-		err := e.cfg.Journal.Read(ctx, after, func(b *sim.Batch) error {
-			if err := b.Decode(); err != nil {
-				return err
-			}
-			return deliver(b)
-		})
-		if err != nil {
+		if err := e.readJournal(ctx, after, deliver); err != nil {
 			return err
 		}
 	}
+}
+
+// readJournal calls fn with the decoded batches behind a sequence number. What it
+// does itself, it does in turns; fn may take its time.
+func (e *Engine) readJournal(ctx context.Context, after uint64, fn func(*sim.Batch) error) error {
+	turn, err := e.storeTurn(ctx) // for the first page
+	if err != nil {
+		return err
+	}
+	defer func() { turn.End() }()
+	return e.cfg.Journal.Read(ctx, after, func(b *sim.Batch) (err error) {
+		if turn == nil {
+			if turn, err = e.cfg.Lane.Take(ctx); err != nil {
+				return err
+			}
+		}
+		err = b.Decode()
+		turn.End()
+		turn = nil
+		if err != nil {
+			return err
+		}
+		if err := fn(b); err != nil {
+			return err
+		}
+		turn, err = e.storeTurn(ctx) // for the next page, if that is what comes
+		return err
+	})
 }
 
 // recorded returns the batch's events behind the sequence number after.

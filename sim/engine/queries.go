@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 )
 
 // read runs fn on the state, within the loop, and returns once everything that
@@ -138,45 +139,67 @@ func query[T any](ctx context.Context, e *Engine, fn func(context.Context) (T, e
 	return result, nil
 }
 
+// list is query for what may read many rows, which takes a turn where it is done
+// in this process.
+func list[T any](ctx context.Context, e *Engine, fn func(context.Context) ([]T, error)) ([]T, error) {
+	return query(ctx, e, func(ctx context.Context) ([]T, error) {
+		turn, err := e.storeTurn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer turn.End()
+		return fn(ctx)
+	})
+}
+
+// storeTurn takes a turn for what the journal does, if it does it in this
+// process. Otherwise there is nothing but waiting to be done meanwhile.
+func (e *Engine) storeTurn(ctx context.Context) (*fair.Turn, error) {
+	if !e.cfg.LocalJournal {
+		return nil, nil //nolint:nilnil // no turn is needed
+	}
+	return e.cfg.Lane.Take(ctx)
+}
+
 // ListAccounts returns a page of accounts. See [sim.Tables] for order, cursors
 // and errors of this and the other lists.
 func (e *Engine) ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.Page) ([]*sim.Account, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Account, error) {
+	return list(ctx, e, func(ctx context.Context) ([]*sim.Account, error) {
 		return e.cfg.Journal.ListAccounts(ctx, f, p)
 	})
 }
 
 // ListHoldings returns a page of positions or balances.
 func (e *Engine) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.Page) ([]*sim.Holding, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Holding, error) {
+	return list(ctx, e, func(ctx context.Context) ([]*sim.Holding, error) {
 		return e.cfg.Journal.ListHoldings(ctx, f, p)
 	})
 }
 
 // ListSettlements returns a page of settlements.
 func (e *Engine) ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Settlement, error) {
+	return list(ctx, e, func(ctx context.Context) ([]*sim.Settlement, error) {
 		return e.cfg.Journal.ListSettlements(ctx, f, p)
 	})
 }
 
 // ListTransfers returns a page of transfers.
 func (e *Engine) ListTransfers(ctx context.Context, f sim.TransferFilter, p sim.Page) ([]*sim.Transfer, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Transfer, error) {
+	return list(ctx, e, func(ctx context.Context) ([]*sim.Transfer, error) {
 		return e.cfg.Journal.ListTransfers(ctx, f, p)
 	})
 }
 
 // ListDocuments returns a page of the documents of a kind.
 func (e *Engine) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Document, error) {
+	return list(ctx, e, func(ctx context.Context) ([]*sim.Document, error) {
 		return e.cfg.Journal.ListDocuments(ctx, kind, p)
 	})
 }
 
 // ListEntries returns a page of ledger entries.
 func (e *Engine) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error) {
-	return query(ctx, e, func(ctx context.Context) ([]sim.Entry, error) {
+	return list(ctx, e, func(ctx context.Context) ([]sim.Entry, error) {
 		return e.cfg.Journal.ListEntries(ctx, f, p)
 	})
 }

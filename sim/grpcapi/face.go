@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi/byname"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
@@ -24,6 +25,7 @@ type face struct {
 	shapes    shapes
 	encoder   *view.Encoder
 	limits    Limits
+	lane      *fair.Lane
 	logger    *slog.Logger
 }
 
@@ -97,6 +99,23 @@ func page[R any](f *face, in *input, req paged, list func(sim.Page) ([]R, error)
 		next = pageToken(cursor(records[size-1]))
 	}
 	return records, next, nil
+}
+
+// heavyRecords is how many records an answer may have, and heavyBytes how many
+// bytes a message, before they are worked on in turns, see package fair.
+const (
+	heavyRecords = 100
+	heavyBytes   = 64 << 10
+)
+
+// messagesIn is messages, in a turn where there are many.
+func messagesIn[R, M any](ctx context.Context, f *face, records []R, shape func(R) M) []M {
+	if len(records) > heavyRecords {
+		if turn, err := f.lane.Take(ctx); err == nil { // else nobody waits any more
+			defer turn.End()
+		}
+	}
+	return messages(records, shape)
 }
 
 // messages turns records into messages.

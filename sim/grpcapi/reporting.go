@@ -38,7 +38,7 @@ func (s *reportingService) ListLedgerEntries(ctx context.Context, req *pb.ListLe
 		return nil, err
 	}
 	return &pb.ListLedgerEntriesResponse{
-		Entries:       messages(entries, func(e sim.Entry) *pb.LedgerEntry { return s.shapes.entry(&e) }),
+		Entries:       messagesIn(ctx, s.face, entries, func(e sim.Entry) *pb.LedgerEntry { return s.shapes.entry(&e) }),
 		NextPageToken: next,
 	}, nil
 }
@@ -59,10 +59,13 @@ func (s *reportingService) ListEvents(ctx context.Context, req *pb.ListEventsReq
 		after = events[len(events)-1].Event.Sequence
 	}
 	return &pb.ListEventsResponse{
-		Events:    messages(events, func(r engine.Recorded) *pb.Event { return s.shapes.event(&r) }),
+		Events:    messagesIn(ctx, s.face, events, func(r engine.Recorded) *pb.Event { return s.shapes.event(&r) }),
 		NextAfter: after,
 	}, nil
 }
+
+// watchChunk is how many events a stream has ready to be sent.
+const watchChunk = 64
 
 // WatchEvents sends events as they become durable until the stream's context
 // ends.
@@ -78,14 +81,24 @@ func (s *reportingService) WatchEvents(req *pb.WatchEventsRequest, stream grpc.S
 	}
 	ctx, sent := stream.Context(), error(nil)
 	err := s.custodian.Follow(ctx, after, func(events []engine.Recorded) error {
-		for i := range events {
-			if ctx.Err() != nil {
-				return ctx.Err()
+		for len(events) > 0 {
+			next := events[:min(len(events), watchChunk)]
+			turn, err := s.lane.Take(ctx)
+			if err != nil {
+				return err
 			}
-			if sent = stream.Send(s.shapes.event(&events[i])); sent != nil {
-				return sent
+			out := messages(next, func(r engine.Recorded) *pb.Event { return s.shapes.event(&r) })
+			turn.End()
+			for i, event := range out {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if sent = stream.Send(event); sent != nil {
+					return sent
+				}
+				after = next[i].Event.Sequence
 			}
-			after = events[i].Event.Sequence
+			events = events[len(next):]
 		}
 		return nil
 	})

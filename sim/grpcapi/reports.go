@@ -28,6 +28,11 @@ func (s *reportingService) GetStatement(ctx context.Context, req *pb.GetStatemen
 	if err != nil {
 		return nil, err
 	}
+	turn, err := s.lane.Take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer turn.End()
 	content, mediaType, err := made.Write(format, s.shapes.assets)
 	if err != nil {
 		return nil, err

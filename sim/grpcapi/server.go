@@ -20,6 +20,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
@@ -67,6 +68,8 @@ type Options struct {
 	Stream []grpc.StreamServerInterceptor
 	// Limits bound what callers can make grow; zero fields take defaults.
 	Limits Limits
+	// Lane is where the instance's heavy work takes its turns; nil for none.
+	Lane *fair.Lane
 	// Context is the instance's: streams end with it, with UNAVAILABLE.
 	// Required.
 	Context context.Context
@@ -138,7 +141,7 @@ func New(o Options) *Server {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 30 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
-	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, logger: o.Logger}
+	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, lane: o.Lane, logger: o.Logger}
 	services := registrar{s.grpc}
 	custodianpb.RegisterCustodianServiceServer(services, &custodianService{face: f})
 	custodianpb.RegisterSettlementServiceServer(services, &settlementService{face: f})

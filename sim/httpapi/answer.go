@@ -25,6 +25,7 @@ var (
 
 // send answers with the JSON in out.
 func (c *call) send(status int) error {
+	c.endTurn() // the caller is waited for
 	c.out = append(c.out, '\n')
 	h := c.w.Header()
 	h["Content-Type"] = headerJSON
@@ -94,6 +95,11 @@ func appendList[T any](c *call, page sim.Page, l list[T]) error {
 	}
 	more := len(records) > page.Limit
 	records = records[:min(len(records), page.Limit)]
+	if len(records) > heavyRecords {
+		if err := c.takeTurn(); err != nil {
+			return err
+		}
+	}
 	c.out = append(append(append(c.out, '"'), l.name...), `":[`...)
 	for i, record := range records {
 		if i > 0 {

@@ -123,16 +123,22 @@ func (c *call) streamStart() (uint64, error) {
 // It returns the last that was sent.
 func (c *call) follow(ctx context.Context, after uint64, out *sse.Writer) (uint64, error) {
 	err := c.Custodian.Follow(ctx, after, func(events []engine.Recorded) error {
+		defer c.endTurn()
 		for _, r := range events {
+			if err := c.takeTurn(); err != nil {
+				return err
+			}
 			c.out = c.encoder.Event(c.out[:0], r.Event, r.Hash)
 			out.Event(r.Event.Sequence, string(r.Event.Type), c.out)
 			after = r.Event.Sequence
 			if out.Pending() >= streamChunk {
+				c.endTurn() // the reader is waited for
 				if err := out.Flush(); err != nil {
 					return err
 				}
 			}
 		}
+		c.endTurn()
 		return out.Flush()
 	})
 	return after, err

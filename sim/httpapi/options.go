@@ -11,6 +11,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 )
 
 // Custodian is what the face needs of an instance; [engine.Engine] has it.
@@ -72,6 +73,8 @@ type Options struct {
 	Instance, Version string
 	// Limits bound what callers can make grow; zero fields take defaults.
 	Limits Limits
+	// Lane is where the instance's heavy work takes its turns; nil for none.
+	Lane *fair.Lane
 }
 
 // Component is a part of an instance, as health and readiness show it.

@@ -167,6 +167,9 @@ func statement(kind report.Kind) func(*call) error {
 		if err != nil {
 			return err
 		}
+		if err := c.takeTurn(); err != nil {
+			return err
+		}
 		content, mediaType, err := made.Write(wanted.Format, c.Assets)
 		if err != nil {
 			return err
@@ -181,6 +184,7 @@ const dateChars = 10
 // sendAs answers 200 with content of another type than JSON, or with JSON that
 // is complete.
 func (c *call) sendAs(mediaType string, content []byte) error {
+	c.endTurn() // the caller is waited for
 	h := c.w.Header()
 	h["Content-Type"] = []string{mediaType}
 	h["Cache-Control"] = headerNoStore
@@ -220,6 +224,11 @@ func receiveMessage(c *call) error {
 	}
 	if c.in, err = body.ReadRaw(c.w, c.r, c.Limits.MaxBodyBytes, c.in); err != nil {
 		return err
+	}
+	if len(c.in) > heavyBytes {
+		if err := c.takeTurn(); err != nil { // it ends with the command
+			return err
+		}
 	}
 	ctx, cancel := c.context()
 	defer cancel()

@@ -28,10 +28,15 @@ func Read(w http.ResponseWriter, r *http.Request, limit int, buf []byte) ([]byte
 	if err != nil || len(buf) == start {
 		return buf, err
 	}
+	return buf, Check(r, buf[start:])
+}
+
+// Check refuses a body that is not declared as JSON, or is none.
+func Check(r *http.Request, data []byte) error {
 	if err := checkHeader(r.Header); err != nil {
-		return buf[:start], err
+		return err
 	}
-	return buf, strictjson.Check(buf[start:])
+	return strictjson.Check(data)
 }
 
 // ReadRaw is Read without a look at what the body is.
