@@ -71,6 +71,9 @@ type Instance struct {
 	restarts           prometheus.Counter
 	published          prometheus.Counter
 	refused            *enumCounter
+	boundsRefused      *enumCounter
+	bounds             *boundsGauge
+	slowStreams        *enumCounter
 	cacheRequests      *enumCounter
 }
 
@@ -126,6 +129,11 @@ func newInstance(opts InstanceOptions) *Instance {
 	in.refused = newEnumCounter(set.counterVec("custodian_engine_refused_total",
 		"Requests refused for want of capacity or availability.", "reason"),
 		"overloaded", "unavailable", "paused", "draining", "limit_reached", "internal")
+	in.boundsRefused = newEnumCounter(set.counterVec("custodian_bounds_refused_total",
+		"Requests, streams and connections refused because a bound of the instance was reached.", "bound"), refusingBounds...)
+	in.bounds = add(set, newBoundsGauge())
+	in.slowStreams = newEnumCounter(set.counterVec("custodian_slow_streams_ended_total",
+		"Event streams ended because their reader did not read.", "face"), "http", "grpc")
 	in.reloads = set.counter("custodian_engine_reloads_total",
 		"Times the engine threw its state away and loaded it again after a failed append.")
 	in.restarts = set.counter("custodian_instance_restarts_total",

@@ -66,11 +66,11 @@ func (b *bench) neighboursOn(ctx context.Context, driver, config string) error {
 		return err
 	}
 	defer p.stop()
-	quiet, _, err := p.addInstance(ctx, map[string]any{"name": "quiet"})
+	quiet, _, err := p.addFree(ctx, "quiet")
 	if err != nil {
 		return err
 	}
-	noisy, noisyGRPC, err := p.addInstance(ctx, map[string]any{"name": "noisy"})
+	noisy, noisyGRPC, err := p.addFree(ctx, "noisy")
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi/byname"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
@@ -25,7 +26,9 @@ type face struct {
 	shapes    shapes
 	encoder   *view.Encoder
 	limits    Limits
+	bounds    *bounds.Bounds
 	lane      *fair.Lane
+	onSlow    func()
 	logger    *slog.Logger
 }
 
@@ -90,6 +93,12 @@ func page[R any](f *face, in *input, req paged, list func(sim.Page) ([]R, error)
 	if in.err != nil {
 		return nil, "", in.err
 	}
+	// The answer counts for itself once it is written, until it has been read.
+	giveBack, err := f.reserve(size, recordBytes)
+	if err != nil {
+		return nil, "", err
+	}
+	defer giveBack()
 	records, err = list(sim.Page{After: after, Limit: size + 1})
 	if err != nil {
 		return nil, "", err
@@ -107,6 +116,24 @@ const (
 	heavyRecords = 100
 	heavyBytes   = 64 << 10
 )
+
+// What records of answers are expected to take, in bytes.
+const (
+	recordBytes = 1 << 10
+	lineBytes   = 512
+)
+
+// reserve takes on an answer of so many records, where they are many.
+func (f *face) reserve(records, bytesEach int) (giveBack func(), err error) {
+	if records <= heavyRecords {
+		return func() {}, nil
+	}
+	n := records * bytesEach
+	if err := f.bounds.Reserve(n); err != nil {
+		return nil, err
+	}
+	return func() { f.bounds.Adjust(-n) }, nil
+}
 
 // messagesIn is messages, in a turn where there are many.
 func messagesIn[R, M any](ctx context.Context, f *face, records []R, shape func(R) M) []M {

@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 )
 
 // listener bounds the connections of a listener and keeps hold of them.
@@ -14,15 +16,15 @@ import (
 // connections on which nothing was received.
 type listener struct {
 	net.Listener
-	limit int
+	bounds *bounds.Bounds
 
 	mu     sync.Mutex
 	open   map[*connection]struct{}
 	closed bool
 }
 
-func newListener(l net.Listener, limit int) *listener {
-	return &listener{Listener: l, limit: limit, open: make(map[*connection]struct{})}
+func newListener(l net.Listener, b *bounds.Bounds) *listener {
+	return &listener{Listener: l, bounds: b, open: make(map[*connection]struct{})}
 }
 
 // Accept returns the next connection within the limit; those beyond it are
@@ -44,7 +46,10 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) admit(c *connection) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || len(l.open) >= l.limit {
+	if l.closed {
+		return false
+	}
+	if _, ok := l.bounds.Connection(bounds.GRPC); !ok {
 		return false
 	}
 	l.open[c] = struct{}{}
@@ -97,7 +102,10 @@ func (c *connection) Read(p []byte) (int, error) {
 // Close closes the connection and makes room for another.
 func (c *connection) Close() error {
 	c.owner.mu.Lock()
-	delete(c.owner.open, c)
+	if _, open := c.owner.open[c]; open {
+		delete(c.owner.open, c)
+		c.owner.bounds.ConnectionDone(bounds.GRPC)
+	}
 	c.owner.mu.Unlock()
 	return c.Conn.Close()
 }

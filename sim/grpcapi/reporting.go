@@ -2,10 +2,6 @@ package grpcapi
 
 import (
 	"context"
-	"errors"
-	"time"
-
-	"google.golang.org/grpc"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
@@ -51,6 +47,11 @@ func (s *reportingService) ListEvents(ctx context.Context, req *pb.ListEventsReq
 	if in.err != nil {
 		return nil, in.err
 	}
+	giveBack, err := s.reserve(size, recordBytes)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	events, err := s.custodian.Events(ctx, after, size)
 	if err != nil {
 		return nil, err
@@ -62,51 +63,4 @@ func (s *reportingService) ListEvents(ctx context.Context, req *pb.ListEventsReq
 		Events:    messagesIn(ctx, s.face, events, func(r engine.Recorded) *pb.Event { return s.shapes.event(&r) }),
 		NextAfter: after,
 	}, nil
-}
-
-// watchChunk is how many events a stream has ready to be sent.
-const watchChunk = 64
-
-// WatchEvents sends events as they become durable until the stream's context
-// ends.
-func (s *reportingService) WatchEvents(req *pb.WatchEventsRequest, stream grpc.ServerStreamingServer[pb.Event]) error {
-	var in input
-	after := in.sequence("after", req.GetAfter())
-	if in.err != nil {
-		return in.err
-	}
-	// Headers tell the client that it is watching, even before anything happens.
-	if err := stream.SendHeader(nil); err != nil {
-		return err
-	}
-	ctx, sent := stream.Context(), error(nil)
-	err := s.custodian.Follow(ctx, after, func(events []engine.Recorded) error {
-		for len(events) > 0 {
-			next := events[:min(len(events), watchChunk)]
-			turn, err := s.lane.Take(ctx)
-			if err != nil {
-				return err
-			}
-			out := messages(next, func(r engine.Recorded) *pb.Event { return s.shapes.event(&r) })
-			turn.End()
-			for i, event := range out {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if sent = stream.Send(event); sent != nil {
-					return sent
-				}
-				after = next[i].Event.Sequence
-			}
-			events = events[len(next):]
-		}
-		return nil
-	})
-	if _, refusal := errors.AsType[*sim.Error](err); err == nil || refusal || sent != nil || ctx.Err() != nil {
-		return err
-	}
-	s.logger.Warn("event stream interrupted", "after", after, "error", err)
-	broken := sim.Errorf(sim.CodeUnavailable, "the event log is not available at the moment; resume after %d", after)
-	broken.RetryAfter = time.Second
-	return broken
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
@@ -68,6 +69,12 @@ type Options struct {
 	Stream []grpc.StreamServerInterceptor
 	// Limits bound what callers can make grow; zero fields take defaults.
 	Limits Limits
+	// Bounds count what the instance has taken on, over both of its faces; nil
+	// means bounds of this face's own, from its Limits.
+	Bounds *bounds.Bounds
+	// OnSlowStream is called when an event stream was ended because its client did
+	// not read; may be nil.
+	OnSlowStream func()
 	// Lane is where the instance's heavy work takes its turns; nil for none.
 	Lane *fair.Lane
 	// Context is the instance's: streams end with it, with UNAVAILABLE.
@@ -123,10 +130,15 @@ const bufferBytes = 8 << 10
 // New returns a server that is not listening yet and reports NOT_SERVING.
 func New(o Options) *Server {
 	o.Limits = o.Limits.withDefaults()
+	if o.Bounds == nil {
+		o.Bounds = bounds.New(bounds.Limits{
+			Requests: o.Limits.MaxInFlight, Streams: o.Limits.MaxWatchers, Connections: o.Limits.MaxConnections,
+		}, nil)
+	}
 	s := &Server{options: o, health: health.NewServer(), drained: make(chan struct{})}
 	s.ending, s.end = context.WithCancelCause(o.Context)
 	s.grpc = grpc.NewServer(
-		grpc.ForceServerCodecV2(newCodec()),
+		grpc.ForceServerCodecV2(newCodec(o.Context, o.Bounds, o.Lane)),
 		grpc.ChainUnaryInterceptor(append(o.Unary[:len(o.Unary):len(o.Unary)], s.guardUnary)...),
 		grpc.ChainStreamInterceptor(append(o.Stream[:len(o.Stream):len(o.Stream)], s.guardStream)...),
 		grpc.MaxRecvMsgSize(o.Limits.MaxRecvBytes),
@@ -141,8 +153,8 @@ func New(o Options) *Server {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 30 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
-	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, lane: o.Lane, logger: o.Logger}
-	services := registrar{s.grpc}
+	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, bounds: o.Bounds, lane: o.Lane, onSlow: o.OnSlowStream, logger: o.Logger}
+	services := registrar{s.grpc, o.Bounds}
 	custodianpb.RegisterCustodianServiceServer(services, &custodianService{face: f})
 	custodianpb.RegisterSettlementServiceServer(services, &settlementService{face: f})
 	custodianpb.RegisterTransferServiceServer(services, &transferService{face: f})
@@ -172,7 +184,7 @@ func (s *Server) SetServing(serving bool) {
 // Serve answers calls that come in through l until the server drains, and
 // closes l. It returns nil after a drain and the listener's error otherwise.
 func (s *Server) Serve(l net.Listener) error {
-	tracked := newListener(l, s.options.Limits.MaxConnections)
+	tracked := newListener(l, s.options.Bounds)
 	s.mu.Lock()
 	s.listeners = append(s.listeners, tracked)
 	s.mu.Unlock()

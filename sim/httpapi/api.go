@@ -16,13 +16,12 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/openapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/requestid"
@@ -32,10 +31,8 @@ import (
 // api is the face of one instance.
 type api struct {
 	Options
-	encoder  *view.Encoder
-	router   *chi.Mux
-	inFlight atomic.Int64
-	streams  atomic.Int64
+	encoder *view.Encoder
+	router  *chi.Mux
 }
 
 // operation is one method on one path: how it is documented and what it does.
@@ -61,6 +58,9 @@ func New(o Options) http.Handler {
 	o.Limits = o.Limits.withDefaults()
 	if o.Context == nil {
 		o.Context = context.Background()
+	}
+	if o.Bounds == nil {
+		o.Bounds = bounds.New(bounds.Limits{Requests: o.Limits.MaxInFlight, Streams: o.Limits.MaxStreams}, nil)
 	}
 	a := &api{Options: o, encoder: view.NewEncoder(o.Assets), router: chi.NewRouter()}
 	a.router.Use(requestid.Middleware)
@@ -89,12 +89,14 @@ func (a *api) handler(op *operation) http.HandlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		if exempt := op.exempt || op.streams && wantsStream(r); !exempt {
-			defer a.inFlight.Add(-1)
-			if a.inFlight.Add(1) > int64(a.Limits.MaxInFlight) {
-				a.refuse(w, r, &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
-					Message: "too many requests are under way; send fewer at a time"})
+			if err := a.Bounds.Request(); err != nil {
+				if r.ContentLength > heavyBytes || r.ContentLength < 0 {
+					w.Header().Set("Connection", "close") // rather than read what is refused
+				}
+				a.refuse(w, r, err)
 				return
 			}
+			defer a.Bounds.RequestDone()
 		}
 		if !op.exempt && !op.steady && a.disturb(w, r) {
 			return

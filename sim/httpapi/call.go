@@ -33,6 +33,8 @@ type call struct {
 	in     []byte   // the body
 	out    []byte   // the answer
 	turn   *fair.Turn
+
+	reserved int // bytes, of the instance's bound
 }
 
 var calls = sync.Pool{New: func() any {
@@ -50,6 +52,10 @@ func newCall(a *api, w http.ResponseWriter, r *http.Request, params []string) *c
 
 func (c *call) free() {
 	c.endTurn()
+	if c.reserved > 0 {
+		c.Bounds.Adjust(-c.reserved)
+		c.reserved = 0
+	}
 	if cap(c.in) > keptBuffer || cap(c.out) > keptBuffer {
 		return
 	}
@@ -79,7 +85,7 @@ func (c *call) readBody(optional bool) (err error) {
 	if err := c.noQuery(); err != nil {
 		return err
 	}
-	if c.in, err = body.ReadRaw(c.w, c.r, c.Limits.MaxBodyBytes, c.in); err != nil {
+	if c.in, err = body.ReadWithin(c.w, c.r, c.Limits.MaxBodyBytes, c.in, c.reserve); err != nil {
 		return err
 	}
 	if len(c.in) > heavyBytes {
@@ -101,6 +107,37 @@ func (c *call) readBody(optional bool) (err error) {
 const (
 	heavyBytes   = 64 << 10
 	heavyRecords = 100
+)
+
+// reserve takes on bytes that are to be in memory.
+func (c *call) reserve(n int) error {
+	if err := c.Bounds.Reserve(n); err != nil {
+		return err
+	}
+	c.reserved += n
+	return nil
+}
+
+// settle counts the answer as large as it has become, until it is sent.
+func (c *call) settle(answer []byte) {
+	if n := len(answer); n > heavyBytes && n > c.reserved {
+		c.Bounds.Adjust(n - c.reserved)
+		c.reserved = n
+	}
+}
+
+// reservePage takes on a large page of records, before anybody looks for them.
+func (c *call) reservePage(records, bytesEach int) error {
+	if records <= heavyRecords {
+		return nil
+	}
+	return c.reserve(records * bytesEach)
+}
+
+// What records of answers are expected to take, in bytes.
+const (
+	recordBytes = 1 << 10
+	lineBytes   = 512
 )
 
 // takeTurn waits for a turn, unless the call has one.

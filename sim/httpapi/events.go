@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -66,16 +67,18 @@ func streamEvents(c *call) error {
 	if err != nil {
 		return err
 	}
-	defer c.streams.Add(-1)
-	if c.streams.Add(1) > int64(c.Limits.MaxStreams) {
-		return &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
-			Message: fmt.Sprintf("%d event streams are open, which is the limit; close one", c.Limits.MaxStreams)}
+	if err := c.Bounds.Stream(); err != nil {
+		return err
 	}
+	defer c.Bounds.StreamDone()
 	ctx, cancel := context.WithCancel(c.r.Context())
 	defer cancel()
 	defer context.AfterFunc(c.Context, cancel)()
 
 	out, err := sse.Start(c.w)
+	if err == nil {
+		out.Patience = c.Limits.StreamPatience
+	}
 	for err == nil && ctx.Err() == nil {
 		beat, endBeat := context.WithTimeout(ctx, heartbeat)
 		after, err = c.follow(beat, after, out)
@@ -85,7 +88,14 @@ func streamEvents(c *call) error {
 			err = out.Flush()
 		}
 	}
-	if err != nil && ctx.Err() == nil {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// There is no way to tell who does not read; the reader connects again and
+		// goes on behind the last event that it has.
+		c.Logger.Info("event stream ended: its reader did not read", "after", after, "timeout", c.Limits.StreamPatience.String(), "reader", c.r.RemoteAddr)
+		if c.OnSlowStream != nil {
+			c.OnSlowStream()
+		}
+	} else if err != nil && ctx.Err() == nil {
 		c.Logger.Debug("event stream ended", "after", after, "error", err)
 	}
 	return nil // the answer has begun

@@ -161,6 +161,9 @@ func statement(kind report.Kind) func(*call) error {
 		if err := q.Err(); err != nil {
 			return err
 		}
+		if err := c.reservePage(max(wanted.Lines, report.DefaultLines), lineBytes); err != nil {
+			return err
+		}
 		ctx, cancel := c.context()
 		defer cancel()
 		made, err := report.Make(ctx, c.Custodian, c.Assets, wanted)
@@ -185,6 +188,7 @@ const dateChars = 10
 // is complete.
 func (c *call) sendAs(mediaType string, content []byte) error {
 	c.endTurn() // the caller is waited for
+	c.settle(content)
 	h := c.w.Header()
 	h["Content-Type"] = []string{mediaType}
 	h["Cache-Control"] = headerNoStore
@@ -222,7 +226,7 @@ func receiveMessage(c *call) error {
 		return problem.New(http.StatusUnsupportedMediaType, problem.CodeUnsupportedMediaType,
 			"must be application/xml, not "+strconv.Quote(given)).On("Content-Type", mediaXML)
 	}
-	if c.in, err = body.ReadRaw(c.w, c.r, c.Limits.MaxBodyBytes, c.in); err != nil {
+	if c.in, err = body.ReadWithin(c.w, c.r, c.Limits.MaxBodyBytes, c.in, c.reserve); err != nil {
 		return err
 	}
 	if len(c.in) > heavyBytes {

@@ -39,6 +39,9 @@ type Writer struct {
 	w  http.ResponseWriter
 	rc *http.ResponseController
 	b  []byte
+
+	// Patience bounds a single write; [WriteTimeout] unless it is changed.
+	Patience time.Duration
 }
 
 // Start answers the request with a stream and sends its head at once. The
@@ -49,7 +52,7 @@ func Start(w http.ResponseWriter) (*Writer, error) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // proxies would hold events back
 	w.WriteHeader(http.StatusOK)
-	s := &Writer{w: w, rc: http.NewResponseController(w)}
+	s := &Writer{w: w, rc: http.NewResponseController(w), Patience: WriteTimeout}
 	s.b = append(s.b, "retry: 2000\n\n"...)
 	// The server watches the connection for its end with a read that would run
 	// into the deadline of the request's own reading.
@@ -78,7 +81,7 @@ func (s *Writer) Comment(text string) {
 // Flush sends what was added.
 func (s *Writer) Flush() error {
 	// Not every writer knows deadlines; then the server's own holds.
-	if err := s.rc.SetWriteDeadline(time.Now().Add(WriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := s.rc.SetWriteDeadline(time.Now().Add(s.Patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	_, err := s.w.Write(s.b)
