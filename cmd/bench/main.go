@@ -139,7 +139,7 @@ func (b *bench) add(name, unit string, samples []float64, reference string, agai
 	}
 	slices.Sort(samples)
 	r := result{
-		Name: name, Unit: unit, Median: (samples[(len(samples)-1)/2] + samples[len(samples)/2]) / 2, Least: samples[0], Most: samples[len(samples)-1],
+		Name: name, Unit: unit, Median: median(samples), Least: samples[0], Most: samples[len(samples)-1],
 		Reference: reference, Note: note,
 	}
 	if against > 0 {

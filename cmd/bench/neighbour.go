@@ -70,11 +70,17 @@ func (b *bench) neighboursOn(ctx context.Context, driver, config string) error {
 	if err != nil {
 		return err
 	}
-	noisy, noisyGRPC, err := p.addFree(ctx, "noisy")
+	beside, err := p.addNoisy(ctx, "beside")
 	if err != nil {
 		return err
 	}
-	if _, err := closedLoop(ctx, 16, 2*time.Second, httpDeposits(noisy, "fill")); err != nil { // something to list
+	other, err := b.start(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer other.stop()
+	apart, err := other.addNoisy(ctx, "apart")
+	if err != nil {
 		return err
 	}
 	length := time.Duration(b.seconds) * time.Second
@@ -82,7 +88,7 @@ func (b *bench) neighboursOn(ctx context.Context, driver, config string) error {
 		return err
 	}
 	var alone []float64
-	under, ratios := map[string][]float64{}, map[string][]float64{}
+	inOther, inSame, ratios, controls := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 	for round := range b.rounds {
 		for _, kind := range noiseKinds(b.noises) {
 			run := fmt.Sprintf("%s-%d", kind, round)
@@ -90,35 +96,54 @@ func (b *bench) neighboursOn(ctx context.Context, driver, config string) error {
 			if err != nil {
 				return fmt.Errorf("the quiet instance alone: %w", err)
 			}
-			loud, err := b.withNoise(ctx, kind, noisy, noisyGRPC, run, func() (outcome, error) { return quietly(ctx, quiet, run, length) })
+			control, err := b.withNoise(ctx, kind, apart, run, func() (outcome, error) { return quietly(ctx, quiet, "apart-"+run, length) })
+			if err != nil {
+				return fmt.Errorf("the quiet instance with %s in another process: %w", kind, err)
+			}
+			loud, err := b.withNoise(ctx, kind, beside, run, func() (outcome, error) { return quietly(ctx, quiet, "beside-"+run, length) })
 			if err != nil {
 				return fmt.Errorf("the quiet instance beside %s: %w", kind, err)
 			}
-			ms := func(o outcome) float64 { return o.p99.Seconds() * 1e3 }
-			alone = append(alone, ms(base))
-			under[kind] = append(under[kind], ms(loud))
-			ratios[kind] = append(ratios[kind], ms(loud)/ms(base))
-			fmt.Fprintf(os.Stderr, "%s %-14s alone p50 %.2f p99 %.2f ms, beside it p50 %.2f p99 %.2f ms: %.2f×\n",
-				driver, kind, base.p50.Seconds()*1e3, ms(base), loud.p50.Seconds()*1e3, ms(loud), ms(loud)/ms(base))
+			alone = append(alone, ms(base.p99))
+			inOther[kind], inSame[kind] = append(inOther[kind], ms(control.p99)), append(inSame[kind], ms(loud.p99))
+			ratios[kind], controls[kind] = append(ratios[kind], ms(loud.p99)/ms(base.p99)), append(controls[kind], ms(loud.p99)/ms(control.p99))
+			fmt.Fprintf(os.Stderr, "%-8s %-12s p50, p99: alone %.2f, %.2f; noise in another process %.2f, %.2f; beside it %.2f, %.2f ms: %.2f× alone, %.2f× the other process\n",
+				driver, kind, ms(base.p50), ms(base.p99), ms(control.p50), ms(control.p99), ms(loud.p50), ms(loud.p99), ms(loud.p99)/ms(base.p99), ms(loud.p99)/ms(control.p99))
 		}
 	}
 	base := b.add("p99 of a quiet instance alone, "+driver, "ms", alone, "", 0, "")
 	for _, kind := range noiseKinds(b.noises) {
-		r := ratios[kind]
-		slices.Sort(r)
-		b.add("p99 beside "+noises[kind].name+", "+driver, "ms", under[kind], "alone", base,
-			fmt.Sprintf("paired ratio %.2f [%.2f … %.2f]", (r[(len(r)-1)/2]+r[len(r)/2])/2, r[0], r[len(r)-1]))
+		b.add(fmt.Sprintf("p99 with %s in another process, %s", kind, driver), "ms", inOther[kind], "alone", base, noises[kind].name)
+		b.add(fmt.Sprintf("p99 with %s beside it, %s", kind, driver), "ms", inSame[kind], "alone", base,
+			fmt.Sprintf("paired: %.2f× alone, %.2f× the other process", median(ratios[kind]), median(controls[kind])))
 	}
 	return nil
 }
 
+func ms(d time.Duration) float64 { return d.Seconds() * 1e3 }
+
+func median(samples []float64) float64 {
+	slices.Sort(samples)
+	return (samples[(len(samples)-1)/2] + samples[len(samples)/2]) / 2
+}
+
+// addNoisy adds an instance to abuse, with something in its books to list.
+func (p *process) addNoisy(ctx context.Context, name string) (target, error) {
+	http, grpc, err := p.addFree(ctx, name)
+	if err != nil {
+		return target{}, err
+	}
+	_, err = closedLoop(ctx, 16, 2*time.Second, httpDeposits(http, "fill"))
+	return target{http: http, grpc: grpc}, err
+}
+
 // withNoise measures while a process makes noise.
-func (b *bench) withNoise(ctx context.Context, kind, http, grpc, run string, measure func() (outcome, error)) (outcome, error) {
+func (b *bench) withNoise(ctx context.Context, kind string, at target, run string, measure func() (outcome, error)) (outcome, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return outcome{}, err
 	}
-	noise := exec.CommandContext(ctx, self, "-noise", kind, "-noise-http", http, "-noise-grpc", grpc, "-noise-run", run) //nolint:gosec // ourselves
+	noise := exec.CommandContext(ctx, self, "-noise", kind, "-noise-http", at.http, "-noise-grpc", at.grpc, "-noise-run", run) //nolint:gosec // ourselves
 	noise.Stderr = os.Stderr
 	out, err := noise.StdoutPipe()
 	if err != nil {

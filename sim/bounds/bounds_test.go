@@ -29,9 +29,9 @@ func TestEachBoundRefusesBeyondItsLimitAndTakesAgainWhatWasGivenBack(t *testing.
 		take func() *sim.Error
 		give func()
 	}{
-		"limits.max_in_flight":   {b.Request, b.RequestDone},
-		"limits.max_streams":     {b.Stream, b.StreamDone},
-		"limits.max_bytes":       {func() *sim.Error { return b.Reserve(1) }, func() { b.Adjust(-1) }},
+		"limits.max_in_flight":          {b.Request, b.RequestDone},
+		"limits.max_streams":            {b.Stream, b.StreamDone},
+		"limits.max_bytes":              {func() *sim.Error { return b.Reserve(1) }, func() { b.Adjust(-1) }},
 		"limits.max_client_connections": {connection, func() { b.ConnectionDone(bounds.HTTP) }},
 	} {
 		for range 2 {
