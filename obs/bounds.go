@@ -23,6 +23,10 @@ var refusingBounds = []string{
 // RecordBoundRefused counts what was refused because a bound was reached.
 func (in *Instance) RecordBoundRefused(b bounds.Bound) { in.boundsRefused.inc(string(b)) }
 
+// RecordConnectionDelayed counts a connection of a face, http or grpc, that had to
+// wait because connections came too fast; any other face counts as "other".
+func (in *Instance) RecordConnectionDelayed(face string) { in.delayed.inc(face) }
+
 // RecordSlowStreamEnded counts an event stream of a face, http or grpc, that was
 // ended because its reader did not read; any other face counts as "other".
 func (in *Instance) RecordSlowStreamEnded(face string) { in.slowStreams.inc(face) }

@@ -74,6 +74,7 @@ type Instance struct {
 	boundsRefused      *enumCounter
 	bounds             *boundsGauge
 	slowStreams        *enumCounter
+	delayed            *enumCounter
 	cacheRequests      *enumCounter
 }
 
@@ -132,6 +133,8 @@ func newInstance(opts InstanceOptions) *Instance {
 	in.boundsRefused = newEnumCounter(set.counterVec("custodian_bounds_refused_total",
 		"Requests, streams and connections refused because a bound of the instance was reached.", "bound"), refusingBounds...)
 	in.bounds = add(set, newBoundsGauge())
+	in.delayed = newEnumCounter(set.counterVec("custodian_connections_delayed_total",
+		"Connections that had to wait because they came too fast one after the other.", "face"), "http", "grpc")
 	in.slowStreams = newEnumCounter(set.counterVec("custodian_slow_streams_ended_total",
 		"Event streams ended because their reader did not read.", "face"), "http", "grpc")
 	in.reloads = set.counter("custodian_engine_reloads_total",

@@ -95,6 +95,7 @@ func exercise(t testing.TB, instance *obs.Instance) {
 	instance.RecordReload()
 	instance.RecordBoundRefused(bounds.Rate)
 	instance.RecordSlowStreamEnded("grpc")
+	instance.RecordConnectionDelayed("http")
 	instance.ReportBounds(func() []bounds.Usage { return []bounds.Usage{{Bound: bounds.Bytes, Used: 3, Limit: 9}} })
 	instance.SetQueueDepth(5)
 	instance.RecordRestart()
@@ -133,6 +134,7 @@ func TestMetricNamesAndLabelsAreTheContract(t *testing.T) {
 		"custodian_bounds_limit{bound} gauge",
 		"custodian_bounds_refused_total{bound} counter",
 		"custodian_bounds_used{bound} gauge",
+		"custodian_connections_delayed_total{face} counter",
 		"custodian_slow_streams_ended_total{face} counter",
 		"custodian_engine_batch_events{} histogram",
 		"custodian_engine_commit_duration_seconds{} histogram",

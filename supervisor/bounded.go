@@ -49,6 +49,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		l.bounds.AwaitConnection(bounds.HTTP)
 		refusal, ok := l.bounds.Connection(bounds.HTTP)
 		if ok {
 			return &boundedConn{Conn: conn, bounds: l.bounds}, nil

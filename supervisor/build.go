@@ -100,7 +100,8 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	bound := bounds.New(bounds.Limits{
 		Requests: spec.Limits.MaxInFlight, Rate: spec.Limits.Rate, Burst: spec.Limits.Burst,
 		Connections: spec.Limits.MaxClientConnections, Streams: spec.Limits.MaxStreams, Bytes: spec.Limits.MaxBytes,
-	}, i.metrics.RecordBoundRefused)
+		ConnectionRate: spec.Limits.ConnectionRate,
+	}, i.metrics)
 	i.metrics.ReportBounds(bound.Usage)
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,

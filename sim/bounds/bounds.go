@@ -41,6 +41,9 @@ type Limits struct {
 	// Requests default to 1024, Streams to 128, Bytes to 64 MiB, and Connections,
 	// of either face, to 1024.
 	Requests, Streams, Bytes, Connections int
+	// ConnectionRate is how many connections of either face are let in per second,
+	// and at once; 250 by default. Others wait outside.
+	ConnectionRate int
 	// Rate is how many requests are taken on per second; 0 for any number. Burst
 	// is how many may come at once; 0 for those of a second.
 	Rate, Burst int
@@ -56,14 +59,16 @@ func (l Limits) withDefaults() Limits {
 	or(&l.Streams, 128)
 	or(&l.Bytes, 64<<20)
 	or(&l.Connections, 1024)
+	or(&l.ConnectionRate, 250)
 	or(&l.Burst, l.Rate)
 	return l
 }
 
 // Bounds are those of one instance. All methods are safe for concurrent use.
 type Bounds struct {
-	limiter *rate.Limiter // nil for no limit
-	refused func(Bound)
+	limiter *rate.Limiter    // nil for no limit
+	doors   [2]*rate.Limiter // by [Face]
+	metrics Metrics
 
 	requests, streams, bytes bounded
 	connections              [2]bounded // by [Face]
@@ -79,6 +84,9 @@ const (
 	GRPC
 )
 
+// String returns the face's name, as metrics have it.
+func (f Face) String() string { return [...]string{"http", "grpc"}[f] }
+
 // bounded is how much there is of something, and may be.
 type bounded struct {
 	bound   Bound
@@ -88,13 +96,25 @@ type bounded struct {
 	_       [64]byte // keeps the counters of a busy instance on lines of their own
 }
 
-// New returns bounds that tell refused of each refusal, where it is not nil.
-func New(l Limits, refused func(Bound)) *Bounds {
+// Metrics hear of what the bounds keep out.
+type Metrics interface {
+	// RecordBoundRefused is called for each refusal.
+	RecordBoundRefused(b Bound)
+	// RecordConnectionDelayed is called for each connection that waits outside;
+	// face is http or grpc.
+	RecordConnectionDelayed(face string)
+}
+
+// New returns bounds. Metrics may be nil.
+func New(l Limits, metrics Metrics) *Bounds {
 	l = l.withDefaults()
-	if refused == nil {
-		refused = func(Bound) {}
+	if metrics == nil {
+		metrics = unmetered{}
 	}
-	b := &Bounds{refused: refused}
+	b := &Bounds{metrics: metrics}
+	for face := range b.doors {
+		b.doors[face] = rate.NewLimiter(rate.Limit(l.ConnectionRate), l.ConnectionRate)
+	}
 	b.requests.set(Requests, l.Requests, overloaded(time.Second,
 		"%d requests are under way, which is the limit: send fewer at a time, or raise limits.max_in_flight", l.Requests))
 	b.streams.set(Streams, l.Streams, overloaded(time.Second,
@@ -112,6 +132,11 @@ func New(l Limits, refused func(Bound)) *Bounds {
 	}
 	return b
 }
+
+type unmetered struct{}
+
+func (unmetered) RecordBoundRefused(Bound)       {}
+func (unmetered) RecordConnectionDelayed(string) {}
 
 func overloaded(after time.Duration, format string, args ...any) *sim.Error {
 	return &sim.Error{Code: sim.CodeOverloaded, Message: fmt.Sprintf(format, args...), RetryAfter: after}
@@ -131,7 +156,7 @@ func (b *bounded) take(n int64) bool {
 }
 
 func (b *Bounds) no(what *bounded) *sim.Error {
-	b.refused(what.bound)
+	b.metrics.RecordBoundRefused(what.bound)
 	return what.refusal
 }
 
@@ -142,7 +167,7 @@ func (b *Bounds) Request() *sim.Error {
 	}
 	if b.limiter != nil && !b.limiter.Allow() {
 		b.requests.used.Add(-1)
-		b.refused(Rate)
+		b.metrics.RecordBoundRefused(Rate)
 		return b.tooFast
 	}
 	return nil
@@ -173,6 +198,17 @@ func (b *Bounds) Reserve(n int) *sim.Error {
 // Adjust counts bytes that are there already: more than were reserved, or, below
 // zero, fewer.
 func (b *Bounds) Adjust(n int) { b.bytes.used.Add(int64(n)) }
+
+// AwaitConnection waits until one more connection of a face may be let in, for the
+// time between two of them at most; only who accepts connections may call it. To
+// set up a connection and to refuse what comes over it costs so much that clients
+// who come again and again at once must be slowed down.
+func (b *Bounds) AwaitConnection(f Face) {
+	if d := b.doors[f].Reserve().Delay(); d > 0 {
+		b.metrics.RecordConnectionDelayed(f.String())
+		time.Sleep(d)
+	}
+}
 
 // Connection takes a connection of a face on.
 func (b *Bounds) Connection(f Face) (refusal *sim.Error, ok bool) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
@@ -22,8 +23,8 @@ func refusal(t *testing.T, e *sim.Error, key string) {
 
 func TestEachBoundRefusesBeyondItsLimitAndTakesAgainWhatWasGivenBack(t *testing.T) {
 	t.Parallel()
-	counted := map[bounds.Bound]int{}
-	b := bounds.New(bounds.Limits{Requests: 2, Streams: 2, Bytes: 2, Connections: 2}, func(b bounds.Bound) { counted[b]++ })
+	counted := counts{}
+	b := bounds.New(bounds.Limits{Requests: 2, Streams: 2, Bytes: 2, Connections: 2}, counted)
 	connection := func() *sim.Error { e, _ := b.Connection(bounds.HTTP); return e }
 	for key, c := range map[string]struct {
 		take func() *sim.Error
@@ -59,20 +60,16 @@ func TestEachBoundRefusesBeyondItsLimitAndTakesAgainWhatWasGivenBack(t *testing.
 		if u.Bound == bounds.GRPCConnections {
 			want = 1
 		}
-		if u.Used != 2 || u.Limit != 2 || counted[u.Bound] != want {
-			t.Errorf("%+v, refused %d times", u, counted[u.Bound])
+		if u.Used != 2 || u.Limit != 2 || counted[string(u.Bound)] != want {
+			t.Errorf("%+v, refused %d times", u, counted[string(u.Bound)])
 		}
 	}
 }
 
 func TestRateLetsABurstThroughAndThenSoManyASecond(t *testing.T) {
 	t.Parallel()
-	var counted int
-	b := bounds.New(bounds.Limits{Rate: 1, Burst: 3}, func(bound bounds.Bound) {
-		if bound == bounds.Rate {
-			counted++
-		}
-	})
+	counter := counts{}
+	b := bounds.New(bounds.Limits{Rate: 1, Burst: 3}, counter)
 	for range 3 {
 		if e := b.Request(); e != nil {
 			t.Fatalf("refused within the burst: %v", e)
@@ -85,10 +82,36 @@ func TestRateLetsABurstThroughAndThenSoManyASecond(t *testing.T) {
 		}
 	}
 	refusal(t, last, "limits.rate")
+	counted := counter["rate"]
 	if used := b.Usage()[0].Used; counted == 0 || used != int64(13-counted) {
 		t.Errorf("%d refusals, %d under way", counted, used)
 	}
 }
+
+func TestConnectionsThatComeTooFastWaitOutside(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		counted := counts{}
+		b := bounds.New(bounds.Limits{ConnectionRate: 10}, counted)
+		start := time.Now()
+		for range 30 {
+			b.AwaitConnection(bounds.HTTP)
+		}
+		if took := time.Since(start).Round(time.Millisecond); took != 2*time.Second {
+			t.Errorf("30 connections were let in within %s, want 10 at once and 10 a second", took)
+		}
+		b.AwaitConnection(bounds.GRPC)
+		if counted["delayed http"] != 20 || counted["delayed grpc"] != 0 {
+			t.Errorf("counted %v", counted)
+		}
+	})
+}
+
+// counts are metrics.
+type counts map[string]int
+
+func (c counts) RecordBoundRefused(b bounds.Bound)   { c[string(b)]++ }
+func (c counts) RecordConnectionDelayed(face string) { c["delayed "+face]++ }
 
 func TestConcurrentCallersNeverExceedALimit(t *testing.T) {
 	t.Parallel()

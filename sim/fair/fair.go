@@ -11,6 +11,9 @@
 // what an instance waits for is at most one turn of each of the others, however
 // much work they have.
 //
+// Between its turns a lane rests, the longer the less promptly the process
+// looks at what arrives, see pressure.
+//
 // A turn is meant for work on the processor, not for waiting. One that lasts
 // for longer than [Slice] no longer keeps others from theirs: a disk that hangs
 // holds up its own instance's lane alone.
@@ -30,12 +33,14 @@ const Slice = 20 * time.Millisecond
 // Processors are shared by lanes. It is safe for concurrent use and has nothing
 // to close. Its lock is held for moments, by heavy work alone.
 type Processors struct {
-	turns int
+	turns    int
+	pressure *pressure // nil: nobody rests
 
 	mu      sync.Mutex
-	running []*Turn // that have their processor to themselves
-	waiting []*Lane // that have waiters
-	granted uint64  // turns so far
+	running []*Turn     // that have their processor to themselves
+	waiting []*Lane     // that have waiters
+	granted uint64      // turns so far
+	alarm   *time.Timer // serves lanes that rest
 }
 
 // New returns processors with so many turns at a time; 0 means one for every
@@ -44,15 +49,19 @@ func New(turns int) *Processors {
 	if turns <= 0 {
 		turns = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	return &Processors{turns: turns}
+	return &Processors{turns: turns, pressure: &pressure{}}
 }
+
+// WithoutRest returns processors whose lanes never rest.
+func WithoutRest(turns int) *Processors { return &Processors{turns: turns} }
 
 // Lane is where the heavy work of one instance queues. A nil lane lets all work
 // through at once.
 type Lane struct {
 	processors *Processors
-	held       int    // turns under way, those past their slice included
-	served     uint64 // which turn was its last
+	held       int       // turns under way, those past their slice included
+	served     uint64    // which turn was its last
+	rests      time.Time // until then
 	waiters    []chan *Turn
 }
 
@@ -80,8 +89,9 @@ func (l *Lane) Take(ctx context.Context) (*Turn, error) {
 	p := l.processors
 	p.mu.Lock()
 	p.lapse()
-	if len(p.waiting) == 0 && p.free(l) {
-		t := p.grant(l)
+	now := time.Now()
+	if len(p.waiting) == 0 && p.free(l, now) {
+		t := p.grant(l, now)
 		p.mu.Unlock()
 		return t, nil
 	}
@@ -150,6 +160,10 @@ func (t *Turn) End() {
 
 func (p *Processors) end(t *Turn) {
 	t.lane.held--
+	if p.pressure != nil {
+		now := time.Now()
+		t.lane.rests = now.Add(p.pressure.of(min(Slice, now.Sub(t.since))))
+	}
 	if i := slices.Index(p.running, t); i >= 0 {
 		p.running = slices.Delete(p.running, i, i+1)
 	}
@@ -159,10 +173,15 @@ func (p *Processors) end(t *Turn) {
 // free reports whether a lane could have a turn now. A lane has no more turns
 // than there are, lapsed ones included, so that it cannot crowd the processors
 // with those.
-func (p *Processors) free(l *Lane) bool { return len(p.running) < p.turns && l.held < p.turns }
+func (p *Processors) free(l *Lane, now time.Time) bool {
+	return len(p.running) < p.turns && l.held < p.turns && !now.Before(l.rests)
+}
 
-func (p *Processors) grant(l *Lane) *Turn {
-	t := &Turn{lane: l, since: time.Now()}
+func (p *Processors) grant(l *Lane, now time.Time) *Turn {
+	if p.pressure != nil {
+		p.pressure.noteTurn(now)
+	}
+	t := &Turn{lane: l, since: now}
 	p.granted++
 	l.held, l.served = l.held+1, p.granted
 	p.running = append(p.running, t)
@@ -178,20 +197,40 @@ func (p *Processors) lapse() {
 // serve grants turns to lanes that wait, first to the one that had its last turn
 // the longest time ago.
 func (p *Processors) serve() {
+	now := time.Now()
 	for {
 		next := -1
+		var rested time.Time // when the first of them has
 		for i, l := range p.waiting {
-			if p.free(l) && (next < 0 || l.served < p.waiting[next].served) {
+			if l.rests.After(now) && (rested.IsZero() || l.rests.Before(rested)) {
+				rested = l.rests
+			}
+			if p.free(l, now) && (next < 0 || l.served < p.waiting[next].served) {
 				next = i
 			}
 		}
 		if next < 0 {
+			if !rested.IsZero() && len(p.running) < p.turns {
+				p.serveAfter(rested.Sub(now))
+			}
 			return
 		}
 		l := p.waiting[next]
-		l.waiters[0] <- p.grant(l) // never blocks: room for one
+		l.waiters[0] <- p.grant(l, now) // never blocks: room for one
 		if l.waiters = l.waiters[1:]; len(l.waiters) == 0 {
 			p.waiting = slices.Delete(p.waiting, next, next+1)
 		}
 	}
+}
+
+func (p *Processors) serveAfter(d time.Duration) {
+	if p.alarm != nil {
+		p.alarm.Reset(d)
+		return
+	}
+	p.alarm = time.AfterFunc(d, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.serve()
+	})
 }

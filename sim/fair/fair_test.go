@@ -25,7 +25,7 @@ func take(t *testing.T, l *fair.Lane) *fair.Turn {
 func TestAQuietLaneWaitsForOneTurnOfABusyOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.New(1)
+		p := fair.WithoutRest(1)
 		busy, quiet := p.Lane(), p.Lane()
 		const work = 5 * time.Millisecond
 		var workers sync.WaitGroup
@@ -48,7 +48,7 @@ func TestAQuietLaneWaitsForOneTurnOfABusyOne(t *testing.T) {
 func TestLanesAreServedInRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.New(1)
+		p := fair.WithoutRest(1)
 		held := take(t, p.Lane())
 		var order []int
 		var workers sync.WaitGroup
@@ -72,7 +72,7 @@ func TestLanesAreServedInRotation(t *testing.T) {
 func TestATurnThatHangsHoldsUpItsOwnLaneAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.New(1)
+		p := fair.WithoutRest(1)
 		hanging, other := p.Lane(), p.Lane()
 		hung := take(t, hanging)
 		start := time.Now()
@@ -98,7 +98,7 @@ func TestATurnThatHangsHoldsUpItsOwnLaneAlone(t *testing.T) {
 func TestWhoGivesUpWaitingLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.New(1)
+		p := fair.WithoutRest(1)
 		one, two := p.Lane(), p.Lane()
 		held := take(t, one)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -121,7 +121,7 @@ func TestWhoGivesUpWaitingLeavesNothingBehind(t *testing.T) {
 
 func TestTurnsAreNeverMoreThanThereAre(t *testing.T) {
 	t.Parallel()
-	p := fair.New(2)
+	p := fair.WithoutRest(2)
 	var running, most atomic.Int64
 	var workers sync.WaitGroup
 	for range 8 {

@@ -35,6 +35,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		l.bounds.AwaitConnection(bounds.GRPC)
 		c := &connection{Conn: conn, owner: l}
 		if l.admit(c) {
 			return c, nil

@@ -63,6 +63,9 @@ type Limits struct {
 	// MaxCallsPerConnection the calls under way on one of the latter.
 	MaxClientConnections  int `koanf:"max_client_connections" json:"max_client_connections,omitempty" range:"1..1000000"`
 	MaxCallsPerConnection int `koanf:"max_calls_per_connection" json:"max_calls_per_connection,omitempty" range:"1..100000"`
+	// ConnectionRate is how many connections of HTTP, and of gRPC, are let in per
+	// second.
+	ConnectionRate int `koanf:"connection_rate" json:"connection_rate,omitempty" range:"10..1000000"`
 	// MaxStreams bounds the event streams over HTTP and gRPC together.
 	MaxStreams int `koanf:"max_streams" json:"max_streams,omitempty" range:"1..100000"`
 	// MaxBytes bounds the bytes of large bodies, messages and answers in memory.
@@ -114,7 +117,7 @@ func Default() Config {
 			Profile: "instant", Seed: 1, Clock: Clock{Mode: "real"}, Accounts: Accounts{AutoOpen: &autoOpen},
 			Limits: Limits{
 				MaxBodyBytes: 1 << 20, MaxInFlight: 1024, MaxClientConnections: 1024,
-				MaxCallsPerConnection: 250, MaxStreams: 128, MaxBytes: 64 << 20, Queue: 4096, MaxBatch: 512, PageMax: 1000, LabelValues: 100,
+				MaxCallsPerConnection: 250, ConnectionRate: 250, MaxStreams: 128, MaxBytes: 64 << 20, Queue: 4096, MaxBatch: 512, PageMax: 1000, LabelValues: 100,
 				MaxAccounts: 1_000_000, MaxHoldings: 5_000_000, MaxOpenSettlements: 1_000_000,
 				MaxOpenTransfers: 1_000_000,
 				RequestTimeout:   Duration(30 * time.Second),
