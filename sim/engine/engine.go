@@ -130,6 +130,7 @@ type Engine struct {
 
 	durable   mark
 	projected mark
+	reading   chan struct{} // held by the longer read of a server that is under way
 	nudge     chan struct{} // asks the projector not to wait for more
 	resumed   chan struct{} // asks the loop to look at the clock again
 	tail      tail
@@ -142,6 +143,7 @@ func New(cfg Config) *Engine {
 		cfg:     cfg,
 		queue:   make(chan *call, cfg.Limits.Queue),
 		serving: make(chan struct{}),
+		reading: make(chan struct{}, 1),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
 		faults:  faceFaults{generator: sim.NewGenerator(cfg.Instance+"/faces", cfg.Seed)},

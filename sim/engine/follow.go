@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 )
 
 // Recorded is an event with the hash of the batch that made it durable.
@@ -88,24 +89,34 @@ func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) e
 // they are at hand.
 const gathered = 256
 
-// readJournal calls fn with the events behind a sequence number, at least some at a time.
-// What it does itself, it does in turns; fn may take its time, and keep the slice.
+// readJournal calls fn with the events behind a sequence number, at least some at
+// a time. What it does itself, it does in turns; fn may take its time, and keep
+// the slice.
 func (e *Engine) readJournal(ctx context.Context, after uint64, some int, fn func([]Recorded) error) error {
-	turn, err := e.storeTurn(ctx) // for the first page
+	nothing := func() {}
+	end, err := e.storeTurn(ctx) // for the first page
 	if err != nil {
 		return err
 	}
-	defer func() { turn.End() }()
+	reading, turn := true, (*fair.Turn)(nil)
+	stop := func() {
+		end()
+		turn.End()
+		end, reading, turn = nothing, false, nil
+	}
+	defer func() { stop() }()
 	var kept []Recorded
 	pass := func() error {
-		turn.End()
-		turn = nil
+		stop()
 		passed := kept
 		kept = nil
 		return fn(passed)
 	}
 	err = e.cfg.Journal.Read(ctx, after, func(b *sim.Batch) (err error) {
-		if turn == nil {
+		if reading && !e.cfg.LocalJournal { // the server has done its part
+			stop()
+		}
+		if !reading && turn == nil {
 			if turn, err = e.cfg.Lane.Take(ctx); err != nil {
 				return err
 			}
@@ -119,8 +130,12 @@ func (e *Engine) readJournal(ctx context.Context, after uint64, some int, fn fun
 		if err := pass(); err != nil {
 			return err
 		}
-		turn, err = e.storeTurn(ctx) // for the next page, if that is what comes
-		return err
+		if end, err = e.storeTurn(ctx); err != nil { // for the next page, if that is what comes
+			end = nothing
+			return err
+		}
+		reading = true
+		return nil
 	})
 	if err == nil && len(kept) > 0 {
 		err = pass()
