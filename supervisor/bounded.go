@@ -76,12 +76,17 @@ func (l *boundedListener) Close() error {
 }
 
 // refuseConn answers whatever is asked on a connection with a refusal, and closes
-// it. It reads what comes first, for a connection that is closed with something
-// unread is reset, and its answer lost.
+// it. It waits for something to be asked, for many clients take no answer before
+// that, and reads what comes afterwards, for a connection that is closed with
+// something unread is reset, and its answer lost.
 func refuseConn(conn net.Conn, refusal *sim.Error) {
 	defer func() { _ = conn.Close() }() // everything was said
 	if conn.SetDeadline(time.Now().Add(refusalPatience)) != nil {
 		return
+	}
+	var first [512]byte
+	if _, err := conn.Read(first[:]); err != nil {
+		return // nothing is asked
 	}
 	p := problem.Of(refusal)
 	p.Status = http.StatusServiceUnavailable // the caller may send no more than others
