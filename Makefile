@@ -33,6 +33,7 @@ TOOL_buf                := github.com/bufbuild/buf/cmd/buf@v1.75.0
 TOOL_protoc-gen-go      := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
 TOOL_protoc-gen-go-grpc := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 TOOL_govulncheck        := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+TOOL_gitleaks           := github.com/zricethezav/gitleaks/v8@v8.30.1
 TOOL_grpcurl            := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 TOOL_benchstat          := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 TOOL_NAMES := $(patsubst TOOL_%,%,$(filter-out TOOL_NAMES,$(filter TOOL_%,$(.VARIABLES))))
@@ -60,7 +61,7 @@ status: ## Show version, changes, what is built, and the instances of a running 
 
 .PHONY: clean
 clean: ## Remove what was built and measured (tools and data stay)
-	rm -rf bin bench-results
+	rm -rf bin bench-results test-results
 	rm -f $(TEST_SERVERS)
 
 ##@ Testing
@@ -100,8 +101,33 @@ SEED   ?= 0
 
 .PHONY: torture
 torture: services $(TEST_SERVERS) ## Kill the supervisor under load again and again and check the books (ROUNDS=n, SEED=s)
-	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
+	CGO_ENABLED=1 $(TEST_SERVERS) -durable -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
 		-args -torture.rounds=$(ROUNDS) -torture.seed=$(SEED)
+
+# Histories of many clients: make linearizable ROUNDS=50 SEED=17. A history that is
+# not linearizable is drawn, as a page of HTML, under test-results/_artifacts.
+
+.PHONY: linearizable
+linearizable: services $(TEST_SERVERS) ## Check what many clients see while stores fail, in memory, SQLite and PostgreSQL (ROUNDS=n, SEED=s)
+	@mkdir -p test-results
+	$(TEST_SERVERS) -- $(GO) test ./supervisor -tags integration -v -run 'Linearizable|SumsStay' -count=1 -timeout 0 \
+		-artifacts -outputdir '$(CURDIR)/test-results' $(ARGS) -args -linearizable.rounds=$(ROUNDS) -linearizable.seed=$(SEED)
+
+# Bad input: make fuzz-api REQUESTS=100000 SEED=17
+REQUESTS ?= 100000
+
+.PHONY: fuzz-api
+fuzz-api: services $(TEST_SERVERS) ## Send generated requests, right and wrong, to all faces (REQUESTS=n to each store, SEED=s)
+	$(TEST_SERVERS) -- $(GO) test ./supervisor/badinput -tags integration -v -run 'BadInput' -count=1 -timeout 0 $(ARGS) \
+		-args -badinput.requests=$(REQUESTS) -badinput.seed=$(SEED)
+
+# Instances that come and go: make leaks CYCLES=1000
+CYCLES ?= 1000
+
+.PHONY: leaks
+leaks: services $(TEST_SERVERS) ## Add, use and remove instances on each store and look for what they leave behind (CYCLES=n)
+	$(TEST_SERVERS) -- $(GO) test ./supervisor -tags integration -v -run 'LeaveNothingBehind' -count=1 -timeout 0 $(ARGS) \
+		-args -leaks.cycles=$(CYCLES)
 
 .PHONY: bench
 bench: services build ## Measure the program next to its references (ROW=settle,add,idle for some); JSON in bench-results/
@@ -138,6 +164,11 @@ lint: tool-golangci-lint ## Check style, mistakes and the direction of imports
 .PHONY: vuln
 vuln: tool-govulncheck ## Look for known vulnerabilities in what the code calls
 	@.ci/vulncheck
+
+.PHONY: secrets
+secrets: tool-gitleaks ## Look for passwords, tokens and keys in the files and in the history
+	gitleaks dir . --no-banner --redact --verbose
+	gitleaks git . --no-banner --redact --verbose
 
 .PHONY: proto
 proto: tool-buf tool-protoc-gen-go tool-protoc-gen-go-grpc ## Check the protocol buffers and generate their Go code

@@ -4,30 +4,48 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // collectorSet is the collectors of one instance as one collector: they are
 // registered and unregistered together or not at all, and a scrape costs one
 // goroutine per instance rather than one per metric. Its set of descriptors is
 // fixed at construction, which is what makes unregistering it reliable.
-type collectorSet []prometheus.Collector
+//
+// A scrape collects on goroutines of its own. A collector that panics costs its
+// own series, never those of others, and the scrape counts an error.
+type collectorSet struct {
+	collectors []prometheus.Collector
+	onPanic    guard.Report
+}
 
 // Describe implements prometheus.Collector.
-func (s collectorSet) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range s {
+func (s *collectorSet) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range s.collectors {
 		c.Describe(ch)
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (s collectorSet) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range s {
-		c.Collect(ch)
+func (s *collectorSet) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range s.collectors {
+		guard.Do("metrics", s.failed(ch), func() { c.Collect(ch) })
+	}
+}
+
+// failed reports a panic and makes it an error of the scrape.
+func (s *collectorSet) failed(ch chan<- prometheus.Metric) guard.Report {
+	return func(p *guard.Panic) {
+		ch <- prometheus.NewInvalidMetric(prometheus.NewInvalidDesc(p), p)
+		if s.onPanic != nil {
+			s.onPanic(p)
+		}
 	}
 }
 
 func add[C prometheus.Collector](s *collectorSet, c C) C {
-	*s = append(*s, c)
+	s.collectors = append(s.collectors, c)
 	return c
 }
 

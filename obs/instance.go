@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // DefaultLabelValues is how many distinct values each caller-chosen label of
@@ -35,12 +37,14 @@ type InstanceOptions struct {
 	// Restarts is what custodian_instance_restarts_total starts from: restarts
 	// that were counted before this Instance was created.
 	Restarts uint64
+	// OnPanic is told of a collector that panicked during a scrape; may be nil.
+	OnPanic guard.Report
 }
 
 // Instance is the metrics of one custodian, from its first start until it is
 // drained. All methods are safe for concurrent use.
 type Instance struct {
-	set     collectorSet
+	set     *collectorSet
 	shared  prometheus.Registerer // adds the instance label
 	own     *prometheus.Registry  // for the instance's own port, without it
 	handler http.Handler
@@ -69,6 +73,7 @@ type Instance struct {
 	queueDepth         prometheus.Gauge
 	reloads            prometheus.Counter
 	restarts           prometheus.Counter
+	panics             *prometheus.CounterVec
 	published          prometheus.Counter
 	refused            *enumCounter
 	boundsRefused      *enumCounter
@@ -88,8 +93,8 @@ func newInstance(opts InstanceOptions) *Instance {
 	if pairs == 0 {
 		pairs = DefaultPairs
 	}
-	in := &Instance{own: prometheus.NewRegistry()}
-	set := &in.set
+	in := &Instance{own: prometheus.NewRegistry(), set: &collectorSet{onPanic: opts.OnPanic}}
+	set := in.set
 
 	in.httpRequests = set.counterVec("http_requests_total",
 		"HTTP requests answered.", "method", "endpoint", "status_code")
@@ -142,6 +147,8 @@ func newInstance(opts InstanceOptions) *Instance {
 	in.restarts = set.counter("custodian_instance_restarts_total",
 		"Times the supervisor restarted the instance after a failure.")
 	in.restarts.Add(float64(opts.Restarts))
+	in.panics = set.counterVec("custodian_instance_panics_total",
+		"Panics that were recovered, by the part of the instance that panicked.", "part")
 
 	in.projectionLag = set.gauge("custodian_projection_lag_events",
 		"Durable events that the tables do not show yet.")

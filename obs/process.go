@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // instanceStates are the lifecycle states of an instance. Each has a series
@@ -35,6 +37,10 @@ func (r *Registry) RecordConnectionWait(waited time.Duration, granted bool) {
 	}
 }
 
+// RecordPanic counts a panic that was recovered in what instances share, or in
+// an operation on one that does not run. The part is one of few names.
+func (r *Registry) RecordPanic(part string) { r.panics.WithLabelValues(part).Inc() }
+
 // stateGauge is a gauge per state whose values are asked for at each scrape:
 // the owner of the states need not keep a second count in step.
 type stateGauge struct {
@@ -52,6 +58,10 @@ func (g *stateGauge) Describe(ch chan<- *prometheus.Desc) { ch <- g.desc }
 
 // Collect implements prometheus.Collector.
 func (g *stateGauge) Collect(ch chan<- prometheus.Metric) {
+	guard.Do("metrics", func(p *guard.Panic) { ch <- prometheus.NewInvalidMetric(g.desc, p) }, func() { g.collect(ch) })
+}
+
+func (g *stateGauge) collect(ch chan<- prometheus.Metric) {
 	counts := make(map[string]int, len(g.always))
 	for _, state := range g.always {
 		counts[state] = 0

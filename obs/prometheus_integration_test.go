@@ -4,21 +4,17 @@ package obs_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,16 +27,13 @@ import (
 
 const (
 	shippedConfig = "../configs/prometheus/prometheus.yml"
+	shippedRules  = "../configs/prometheus/rules.yml"
 
 	// How long Prometheus may take to show what is expected. It stays far below
 	// the five minutes for which Prometheus goes on showing a series that merely
 	// got no new samples, so a series that is gone in time was marked stale.
 	patience = time.Minute
 )
-
-// tieToStarter has a process end with the one that started it, where the
-// system can do that.
-var tieToStarter = func(*syscall.SysProcAttr) {}
 
 func TestShippedScrapeConfigurationKeepsTheInstanceLabel(t *testing.T) {
 	t.Parallel()
@@ -101,6 +94,20 @@ func TestScrapeWithoutHonorLabelsRenamesTheInstance(t *testing.T) {
 	}
 	if got, want := valuesOf(depths, "exported_instance"), []string{"", "custodian-sim-001", "custodian-sim-002"}; !slices.Equal(got, want) {
 		t.Errorf("exported_instance has the values %q, want %q", got, want)
+	}
+}
+
+// TestShippedRulesHoldOnTheirExamples has promtool run the unit tests beside the
+// rules.
+func TestShippedRulesHoldOnTheirExamples(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"check", "config", shippedConfig},
+		{"test", "rules", "../configs/prometheus/rules_test.yml"},
+	} {
+		if out, err := exec.CommandContext(t.Context(), "promtool", args...).CombinedOutput(); err != nil {
+			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
 	}
 }
 
@@ -182,7 +189,11 @@ func listenLow(t *testing.T) net.Listener {
 	t.Helper()
 	var last error
 	for range 5 {
-		listener, err := net.Listen("tcp", freeAddr(t))
+		port, err := servers.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			return listener
 		}
@@ -192,121 +203,36 @@ func listenLow(t *testing.T) net.Listener {
 	return nil
 }
 
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	port, err := servers.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("127.0.0.1:%d", port)
-}
-
-// prometheusServer is a running Prometheus.
+// prometheusServer is a running Prometheus that scrapes a target.
 type prometheusServer struct {
-	url     string
-	logPath string
+	*servers.Prometheus
 	scraped <-chan struct{}
-	ended   chan struct{} // closed when the process is gone
 }
 
-// startPrometheus starts a Prometheus in a directory of its own and returns
-// once it has scraped the target. The process ends with the test.
+// startPrometheus starts a Prometheus, which ends with the test.
 func startPrometheus(t *testing.T, target *scrapeTarget, config string) *prometheusServer {
 	t.Helper()
-	program, err := exec.LookPath("prometheus")
+	rules, err := os.ReadFile(shippedRules)
 	if err != nil {
-		t.Fatal("no Prometheus found: install it (Debian, Ubuntu: apt-get install prometheus, or make services), and run the tests with: make test-integration")
+		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for range 5 {
-		p := launch(t, program, config)
-		p.scraped = target.scraped
-		select {
-		case <-p.scraped:
-			return p
-		case <-p.ended:
-			if strings.Contains(p.log(), "address already in use") {
-				continue // somebody took the port first
-			}
-			t.Fatalf("Prometheus ended before its first scrape; it said:\n%s", p.log())
-		case <-ctx.Done():
-			t.Fatalf("Prometheus has not scraped anything; it said:\n%s", p.log())
+	server, err := servers.StartPrometheus(t.Context(), config, map[string]string{filepath.Base(shippedRules): string(rules)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("Prometheus said:\n%s", server.LogTail())
 		}
-	}
-	t.Fatal("Prometheus found none of the free ports free")
-	return nil
-}
-
-// launch starts the process, and sees to its end.
-func launch(t *testing.T, program, config string) *prometheusServer {
-	t.Helper()
-	dir, addr := t.TempDir(), freeAddr(t)
-	p := &prometheusServer{url: "http://" + addr, logPath: filepath.Join(dir, "log"), ended: make(chan struct{})}
-	configPath := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(configPath, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(p.logPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = log.Close() }()
-	cmd := exec.Command(program,
-		"--config.file="+configPath,
-		"--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+addr)
-	cmd.Dir = dir
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{}
-	tieToStarter(cmd.SysProcAttr)
-
-	started := make(chan error)
-	go func() {
-		// What ends the process with its starter watches the thread that
-		// started it, so that one is kept.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
+		if err := server.Close(); err != nil {
+			t.Error(err)
 		}
-		close(p.ended)
-	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.end(t, cmd.Process) })
-	return p
-}
-
-// end asks the process to stop, kills it if it does not, and waits for it.
-func (p *prometheusServer) end(t *testing.T, process *os.Process) {
-	_ = process.Signal(syscall.SIGTERM) // fails for one that has ended
-	timer := time.NewTimer(10 * time.Second)
-	defer timer.Stop()
-	select {
-	case <-p.ended:
-	case <-timer.C:
-		_ = process.Kill()
-		<-p.ended
-	}
-	if t.Failed() {
-		t.Logf("Prometheus said:\n%s", p.log())
-	}
-}
-
-func (p *prometheusServer) log() string {
-	text, err := os.ReadFile(p.logPath)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
+	})
+	return &prometheusServer{Prometheus: server, scraped: target.scraped}
 }
 
 // labels are those of one series, its name among them as __name__.
-type labels map[string]string
+type labels = map[string]string
 
 // await asks for the series that are there at present, again after each scrape,
 // until done agrees with the answer.
@@ -315,50 +241,21 @@ func (p *prometheusServer) await(t *testing.T, what string, done func([]labels) 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
-		series, err := p.query(ctx, `{job="custodian"}`)
+		samples, err := p.Query(ctx, `{job="custodian"}`)
+		series := make([]labels, len(samples))
+		for i, sample := range samples {
+			series[i] = sample.Metric
+		}
 		if err == nil && done(series) {
 			return series
 		}
 		select {
 		case <-p.scraped:
-		case <-p.ended:
-			t.Fatalf("waiting for %s: Prometheus ended", what)
 		case <-ctx.Done():
 			t.Fatalf("waited in vain for %s; the last answer (error %v) has %d series of the instances %q",
 				what, err, len(series), valuesOf(series, "instance"))
 		}
 	}
-}
-
-// query runs an instant query, which leaves out series that are stale.
-func (p *prometheusServer) query(ctx context.Context, expression string) ([]labels, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/api/v1/query?query="+url.QueryEscape(expression), nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", expression, resp.Status)
-	}
-	var answer struct {
-		Data struct {
-			Result []struct {
-				Metric labels `json:"metric"`
-			} `json:"result"`
-		} `json:"data"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return nil, err
-	}
-	var series []labels
-	for _, result := range answer.Data.Result {
-		series = append(series, result.Metric)
-	}
-	return series, nil
 }
 
 // having returns the series whose label has the value.

@@ -57,6 +57,10 @@ func (in *Instance) SetQueueDepth(n int) { in.queueDepth.Set(float64(n)) }
 // RecordRestart counts that the supervisor restarted the instance.
 func (in *Instance) RecordRestart() { in.restarts.Inc() }
 
+// RecordPanic counts a panic that was recovered in a part of the instance, which
+// is one of few names.
+func (in *Instance) RecordPanic(part string) { in.panics.WithLabelValues(part).Inc() }
+
 // SetRedisUp says whether Redis answers. Until the first call the instance has
 // no custodian_redis_up series, which is right where Redis is off.
 func (in *Instance) SetRedisUp(up bool) {

@@ -27,6 +27,7 @@ type Registry struct {
 
 	adminRequests *prometheus.CounterVec
 	instances     *stateGauge
+	panics        *prometheus.CounterVec
 	connections   *prometheus.GaugeVec
 	connWait      prometheus.Histogram
 	connTimeouts  prometheus.Counter
@@ -43,6 +44,10 @@ func NewRegistry() *Registry {
 		}, []string{"method", "endpoint", "status_code"}),
 		instances: newStateGauge("custodian_instances",
 			"Configured instances by lifecycle state.", instanceStates),
+		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "custodian_process_panics_total",
+			Help: "Panics that were recovered in what instances share or in operations on them, by part.",
+		}, []string{"part"}),
 		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "custodian_postgres_connections",
 			Help: "Places of the process-wide budget of PostgreSQL connections, by state (in_use, free).",
@@ -60,7 +65,7 @@ func NewRegistry() *Registry {
 	r.shared.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		r.adminRequests, r.instances, r.connections, r.connWait, r.connTimeouts,
+		r.adminRequests, r.instances, r.panics, r.connections, r.connWait, r.connTimeouts,
 	)
 	r.handler = newScrapeHandler(r.shared, r.shared)
 	return r

@@ -29,6 +29,9 @@ const (
 	CodeTooLarge             Code = "too_large"              // 413, RESOURCE_EXHAUSTED
 	CodeInternal             Code = "internal"               // 500, INTERNAL
 	CodeFault                Code = "fault_injected"         // 503, UNAVAILABLE
+	CodeUnauthorized         Code = "unauthorized"           // 401, UNAUTHENTICATED
+	CodeForbidden            Code = "forbidden"              // 403, PERMISSION_DENIED
+	CodeTooManyFailures      Code = "too_many_failures"      // 429, RESOURCE_EXHAUSTED
 )
 
 // Error is a refusal of the custodian, in words that tell the caller what to

@@ -7,12 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 )
 
@@ -27,19 +27,21 @@ const (
 )
 
 // boundedListener bounds the connections of an HTTP listener. Those beyond the
-// bound are answered 503, without being served.
+// bound are answered 503, without being served; over TLS they are closed.
 type boundedListener struct {
 	net.Listener
 	bounds    *bounds.Bounds
 	refusals  atomic.Int64
-	answering sync.WaitGroup
+	answering guard.Group
+	plain     bool // not TLS
+	panicked  guard.Report
 	open      context.Context // ends with the listener
 	end       context.CancelFunc
 }
 
-func newBoundedListener(l net.Listener, b *bounds.Bounds) *boundedListener {
+func newBoundedListener(l net.Listener, b *bounds.Bounds, plain bool, panicked guard.Report) *boundedListener {
 	open, end := context.WithCancel(context.Background())
-	return &boundedListener{Listener: l, bounds: b, open: open, end: end}
+	return &boundedListener{Listener: l, bounds: b, plain: plain, panicked: panicked, open: open, end: end}
 }
 
 // Accept returns the next connection within the bound.
@@ -54,12 +56,12 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if ok {
 			return &boundedConn{Conn: conn, bounds: l.bounds}, nil
 		}
-		if l.refusals.Add(1) > refusalsAtOnce {
+		if l.refusals.Add(1) > refusalsAtOnce || !l.plain { // a handshake costs too much
 			l.refusals.Add(-1)
-			_ = conn.Close() // there is nobody to tell
+			_ = conn.Close()
 			continue
 		}
-		l.answering.Go(func() {
+		l.answering.Go("http listener", l.panicked, func() {
 			defer l.refusals.Add(-1)
 			defer context.AfterFunc(l.open, func() { _ = conn.Close() })()
 			refuseConn(conn, refusal)

@@ -22,6 +22,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
@@ -43,7 +44,8 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	closeAll := func() error {
 		var err error
 		for n := len(closers) - 1; n >= 0; n-- {
-			err = errors.Join(err, closers[n]())
+			// One that panics does not keep the others from closing.
+			err = errors.Join(err, guard.Run("closing", closers[n]))
 		}
 		return err
 	}
@@ -65,7 +67,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	}
 	if i.metrics == nil {
 		i.metrics, err = i.host.metrics.Instance(spec.Name, obs.InstanceOptions{
-			LabelValues: spec.Limits.LabelValues, Restarts: i.restarts(),
+			LabelValues: spec.Limits.LabelValues, Restarts: i.restarts(), OnPanic: i.scrapePanicked,
 		})
 		if err != nil {
 			return nil, nil, err
@@ -78,7 +80,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	closers = append(closers, func() error { releaseRedis(); return nil })
 	// The store comes before the ports: who does not own the instance has no
 	// use for them, and may be on the machine of who does.
-	journal, owned, err := i.host.storages.open(asked, spec)
+	journal, owned, err := i.host.storages.open(asked, spec, i.takeLease(spec))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,6 +92,12 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		})
 	}
 	closers = append(closers, journal.Close)
+	// Only the owner may give the instance's user a new password.
+	publishing, closeUser, err := publisherServer(spec, redisServer)
+	if err != nil {
+		return nil, nil, err
+	}
+	closers = append(closers, closeUser)
 	if err := i.bindPorts(asked, spec); err != nil {
 		return nil, nil, err
 	}
@@ -105,11 +113,11 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	i.metrics.ReportBounds(bound.Usage)
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
-		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp,
-		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
+		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic,
+		pulse: &i.host.pulse, crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
-			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: wallClock{},
-			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
+			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),
+			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening, Owned: owned.recent(),
 			Lane: lane, LocalJournal: spec.Storage.Driver != config.StoragePostgres,
 		}),
 	}
@@ -125,7 +133,10 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	}
 	// Whatever became of the servers, the leases end with this start.
 	closers = append(closers, g.httpPort.Close, g.grpcPort.Close)
-	g.buildRedis(i, spec, assets, redisServer)
+	g.buildRedis(i, spec, assets, redisServer, publishing)
+	if i.host.assembled != nil {
+		i.host.assembled(g)
+	}
 	built = true
 	return g, closeAll, nil
 }
@@ -169,15 +180,17 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry, lane 
 	if g.httpPort, err = i.http.lease(); err != nil {
 		return fmt.Errorf("leasing the HTTP port: %w", err)
 	}
-	g.httpPort = newBoundedListener(g.httpPort, bound)
 	if g.grpcPort, err = i.grpc.lease(); err != nil {
 		return fmt.Errorf("leasing the gRPC port: %w", err)
 	}
+	i.access.SetKeys(config.Keys(spec.APIKeys))
+	secure := i.host.tlsOf(spec)
+	g.httpPort = newBoundedListener(g.httpPort, bound, secure == nil, g.panicked)
 	face := httpapi.New(httpapi.Options{
 		Custodian: g.engine, Assets: assets, Instance: spec.Name, Version: i.host.version,
 		Webhooks: g.webhooks, Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
-		Components: g.components, Context: g.serving, Lane: lane, Bounds: bound,
-		OnSlowStream: func() { i.metrics.RecordSlowStreamEnded("http") },
+		Components: g.components, Context: g.serving, Access: i.access, Sites: spec.sites(),
+		Lane: lane, Bounds: bound, OnSlowStream: func() { i.metrics.RecordSlowStreamEnded("http") },
 		Limits: httpapi.Limits{
 			MaxBodyBytes: spec.Limits.MaxBodyBytes, PageMax: spec.Limits.PageMax, RequestTimeout: spec.Limits.RequestTimeout.Std(),
 		},
@@ -186,19 +199,22 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry, lane 
 		Handler: g.counted(face), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ReadTimeout: spec.Limits.RequestTimeout.Std(), WriteTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		BaseContext: func(net.Listener) context.Context { return g.abort },
-		ConnState:   g.silent.track,
+		TLSConfig:   secure,
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			guard.Do("http server", g.panicked, func() { g.silent.track(conn, state) })
+		},
 		// What net/http reports of single connections (broken clients) is of
 		// interest only in detail.
 		ErrorLog: slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
 	g.grpc = grpcapi.New(grpcapi.Options{
-		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked, Lane: lane, Bounds: bound,
-		OnSlowStream: func() { i.metrics.RecordSlowStreamEnded("grpc") },
-		Unary:        []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
-		Stream:       []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
+		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
+		Access: i.access, TLS: secure, Lane: lane, Bounds: bound, OnSlowStream: func() { i.metrics.RecordSlowStreamEnded("grpc") },
+		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
+		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{
 			MaxRecvBytes: spec.Limits.MaxBodyBytes, MaxConcurrentStreams: uint32(spec.Limits.MaxCallsPerConnection), //nolint:gosec // in range
-			PageMax: spec.Limits.PageMax,
+			PageMax: spec.Limits.PageMax, CallTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		},
 	})
 	return nil
@@ -219,9 +235,23 @@ func (g *group) countedCall(ctx context.Context, req any, _ *grpc.UnaryServerInf
 	return next(ctx, req)
 }
 
+// publisherServer returns the Redis server as the instance's own work uses it:
+// by a user of its own, if it is isolated so.
+func publisherServer(spec Spec, server *redis.Server) (*redis.Server, func() error, error) {
+	if server == nil || spec.Redis.Isolation != config.IsolationRole {
+		return server, func() error { return nil }, nil
+	}
+	own, err := server.As(redis.Prefix(spec.RedisPrefix))
+	if err != nil {
+		return nil, nil, fmt.Errorf("redis.url: %w", err)
+	}
+	return own, own.Close, nil
+}
+
 // buildRedis makes the parts that tell the ecosystem of the instance: the
-// heartbeat of discovery and the published event stream.
-func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server *redis.Server) {
+// heartbeat of discovery, whose keys lie beyond the instance's own, and the
+// published event stream.
+func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server, publishing *redis.Server) {
 	if server == nil {
 		g.announce = func(ctx context.Context) error { <-ctx.Done(); return nil }
 		return
@@ -235,12 +265,15 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 			"profile": spec.Profile, "environment": h.service.Environment, "service": h.service.Name,
 		},
 	}
+	if spec.TLS.Cert != "" {
+		service.Metadata["tls"] = "true"
+	}
 	discovery := redis.NewDiscovery(server)
 	g.announce = func(ctx context.Context) error {
-		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std())
+		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std(), g.ownership.confirm)
 	}
-	g.publisher = redis.NewPublisher(server, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
-		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished,
+	g.publisher = redis.NewPublisher(publishing, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
+		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished, Confirm: g.ownership.confirm,
 	})
 }
 

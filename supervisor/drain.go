@@ -2,8 +2,9 @@ package supervisor
 
 import (
 	"context"
-	"sync"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // flushShare is the part of a drain's time that is kept for flushing the books:
@@ -45,18 +46,23 @@ func (g *group) drain(h hooks, steps drainSteps) {
 	await(finishing, steps.announced)
 	h.refuse()
 
+	// Attempts under way are finished beside, and how far they came is saved in the
+	// books. What is not posted yet is posted after the next start.
+	steps.stopWebhooks()
 	progress("finishing")
 	g.finish(finishing, progress)
-
-	// Attempts under way are finished, and how far they came is saved in the books.
-	// What is not posted yet is posted after the next start.
 	progress("webhooks")
-	steps.stopWebhooks()
-	await(finishing, steps.webhooksDone)
+	if !await(finishing, steps.webhooksDone) {
+		g.webhooks.Cut()
+		saving, saved := context.WithTimeout(ctx, reserve/2)
+		await(saving, steps.webhooksDone)
+		saved()
+	}
 
 	progress("flushing")
 	steps.stopEngine()
 	if !await(ctx, steps.engineDone) {
+		g.cutOff.Store(true)
 		g.cut()
 	}
 	if g.publisher != nil {
@@ -69,20 +75,24 @@ func (g *group) drain(h hooks, steps drainSteps) {
 
 // finish lets the faces answer what is in flight, until ctx ends.
 func (g *group) finish(ctx context.Context, progress func(step string)) {
-	var faces sync.WaitGroup
-	faces.Go(func() {
-		defer time.AfterFunc(silentGrace, g.silent.cut).Stop()
+	var faces guard.Group
+	faces.Go("http server", g.panicked, func() {
+		silence := time.AfterFunc(silentGrace, func() { guard.Do("http server", g.panicked, g.silent.cut) })
+		defer silence.Stop()
 		if g.http.Shutdown(ctx) != nil {
+			g.cutOff.Store(true)
+			g.logger.Warn("drain deadline reached", "error", "HTTP requests were cut off", "requests", g.inFlight.Load())
 			_ = g.http.Close() // the deadline cuts off what is left
 		}
 	})
-	faces.Go(func() {
+	faces.Go("grpc server", g.panicked, func() {
 		if err := g.grpc.Drain(ctx); err != nil {
+			g.cutOff.Store(true)
 			g.logger.Warn("drain deadline reached", "error", err)
 		}
 	})
 	done := make(chan struct{})
-	go func() { faces.Wait(); close(done) }()
+	guard.Go("conductor", g.panicked, func() { faces.Wait(); close(done) })
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {

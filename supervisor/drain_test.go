@@ -117,7 +117,7 @@ func stuckStream(t *testing.T, addr string) {
 	if err := conn.(*net.TCPConn).SetReadBuffer(1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Fprintf(conn, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReaderSize(conn, 16).ReadString('\n'); err != nil || !strings.Contains(line, "200") {
@@ -166,7 +166,7 @@ func TestDrainKeepsItsDeadlineWithStuckStreamsAndRequests(t *testing.T) {
 	stuckCall(h.ctx, t, one.GRPCAddr)
 	// A request whose body never comes.
 	half := connect(t, one.HTTPAddr)
-	if _, err := io.WriteString(half, "POST /api/v1/settlements HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+	if _, err := io.WriteString(half, "POST /api/v1/settlements HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
 		t.Fatal(err)
 	}
 	h.until("the requests are under way", func() bool {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/webhook"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 )
@@ -52,9 +52,12 @@ type group struct {
 	stopServing    context.CancelFunc
 	cut            context.CancelFunc
 
-	crashed     chan error    // told of panics in handlers; room for one
+	crashed     chan error // told of panics outside of the parts; room for one
+	recordPanic func(part string)
+	cutOff      atomic.Bool   // a drain had to break something off
 	grpcStopped chan struct{} // closed when the gRPC server was cut off
 
+	pulse   *pulse     // tells how the group is, from time to time
 	healthy sync.Mutex // orders what health checks are told
 }
 
@@ -102,7 +105,7 @@ func (g *group) run(h hooks) error {
 
 	var parts run.Group
 	add := func(part string, execute func() error, interrupt func()) {
-		parts.Add(func() error { return g.guard(part, execute) }, func(error) { interrupt() })
+		parts.Add(func() error { return g.guard(part, execute) }, func(error) { guard.Do(part, g.panicked, interrupt) })
 	}
 	add("conductor", func() error {
 		defer close(ended)
@@ -113,10 +116,9 @@ func (g *group) run(h hooks) error {
 		time.AfterFunc(abortAfter, g.cut) // harmless once the group has ended
 	})
 	add("http server", func() error {
-		return held(servingEnd(g.http.Serve(g.httpPort)))
+		return held(servingEnd(serveHTTP(g.http, g.httpPort)))
 	}, func() { _ = g.http.Close() }) // its connections are of no use any more
 	add("grpc server", func() error { return held(g.serveGRPC()) }, g.stopGRPC)
-	add("health", func() error { g.watchHealth(background); return held(nil) }, stopBackground)
 	add("discovery", func() error { return held(g.runDiscovery(announcing, steps.announced)) }, stopBackground)
 	add("webhooks", func() error { return held(g.runWebhooks(posting, steps.webhooksDone)) }, stopBackground)
 	if g.publisher != nil {
@@ -125,11 +127,13 @@ func (g *group) run(h hooks) error {
 	if g.ownership != nil {
 		add("ownership", func() error { return held(g.ownership.watch(background)) }, stopBackground)
 	}
+	g.pulse.add(g)
+	defer g.pulse.remove(g)
 	err := parts.Run()
 	if errors.Is(err, errEnded) {
 		return nil
 	}
-	return err
+	return g.ownership.explain(err)
 }
 
 // conduct waits for the group to serve, then for the reason to end, and takes
@@ -170,9 +174,9 @@ func servingEnd(err error) error {
 // up the group for ever.
 func (g *group) serveGRPC() error {
 	served := make(chan error, 1)
-	go func() {
+	guard.Go("grpc server", g.panicked, func() {
 		served <- g.guard("serving", func() error { return servingEnd(g.grpc.Serve(g.grpcPort)) })
-	}()
+	})
 	select {
 	case err := <-served:
 		return err
@@ -186,10 +190,10 @@ func (g *group) serveGRPC() error {
 func (g *group) stopGRPC() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	go func() {
+	guard.Go("grpc server", g.panicked, func() {
 		defer close(g.grpcStopped)
 		_ = g.grpc.Drain(now) // its error says what was cut off, which is the intent
-	}()
+	})
 }
 
 // runEngine runs the engine. What is no defect of its is the store's doing.
@@ -235,30 +239,36 @@ func (g *group) afterStart(ctx context.Context, fn func(context.Context) error) 
 
 // guard names a part's error and turns its panic into one, so that neither
 // leaves the group.
-func (g *group) guard(part string, fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			g.logger.Error("panic", "part", part, "panic", p, "stack", string(debug.Stack()))
-			err = &crash{fmt.Errorf("%s: panic: %v", part, p)}
-		}
-	}()
-	if err := fn(); err != nil && !errors.Is(err, errEnded) {
-		return fmt.Errorf("%s: %w", part, err)
-	} else if err != nil {
+func (g *group) guard(part string, fn func() error) error {
+	err := guard.Run(part, fn)
+	p, panicked := errors.AsType[*guard.Panic](err)
+	switch {
+	case panicked:
+		g.contained(p)
+	case err == nil || errors.Is(err, errEnded):
 		return err
 	}
-	return nil
+	if panicked && p.Part == part {
+		return p
+	}
+	return fmt.Errorf("%s: %w", part, err)
 }
 
-// crash marks a failure by panic: a defect, not a store that is away.
-type crash struct{ error }
-
-func (c *crash) Unwrap() error { return c.error }
-
-// panicked is told by the faces of a panic in one of their handlers.
-func (g *group) panicked(p any) {
+// panicked is told of panics on goroutines that are no part's own: those of
+// requests, of deliveries, and those that libraries start. They end the group,
+// as a part's do: what state a defect left behind is not known.
+func (g *group) panicked(p *guard.Panic) {
+	g.contained(p)
 	select {
-	case g.crashed <- &crash{fmt.Errorf("request handler: panic: %v", p)}:
-	default:
+	case g.crashed <- p:
+	default: // it ends already
+	}
+}
+
+// contained logs and counts a panic.
+func (g *group) contained(p *guard.Panic) {
+	g.recordPanic(p.Part)
+	if p.Tell() {
+		g.logger.Error("panic", "part", p.Part, "panic", p.Value, "stack", p.Stack)
 	}
 }

@@ -2,9 +2,11 @@ package supervisor
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
@@ -19,7 +21,8 @@ import (
 // processors.
 const startsAtOnce = 16
 
-// standbyPause is how often an instance that stands by tries to become the owner.
+// standbyPause is how often an instance tries to stand by while it cannot find
+// out who owns it.
 const standbyPause = 2 * time.Second
 
 // host is what all instances of the process share. It is safe for concurrent
@@ -34,10 +37,41 @@ type host struct {
 	processors *fair.Processors
 	logger     *slog.Logger
 	events     *events
+	pulse      pulse
 	starts     sync.Map // of chan struct{}, by store
 	service    config.Service
 	redisCfg   config.Redis
+	clock      func(Spec) sim.Clock
 	version    string
+	// certificates are those of the instances' ports; nil where there are none.
+	certificates atomic.Pointer[tls.Config]
+
+	// assembled lets tests come between the parts of a group; nil for none.
+	assembled func(*group)
+
+	// sync adopts what other supervisors have decided meanwhile.
+	sync func(ctx context.Context) error
+}
+
+// loadTLS reads the files for TLS of the instances' ports, for new connections.
+// With an error the old ones stay in use.
+func (h *host) loadTLS(files config.PortsTLS) error {
+	loaded, err := files.Load()
+	if err == nil && loaded != nil { // else instances that drain still need the old ones
+		h.certificates.Store(loaded)
+	}
+	return err
+}
+
+// tlsOf returns how an instance speaks TLS; nil for clear text.
+func (h *host) tlsOf(spec Spec) *tls.Config {
+	if spec.TLS.Cert == "" {
+		return nil
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return h.certificates.Load(), nil },
+	}
 }
 
 // turns returns what a start holds while it is under way. Each store has its

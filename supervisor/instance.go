@@ -2,14 +2,16 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // want is what an instance is meant to do.
@@ -45,8 +47,10 @@ type instance struct {
 	failure  error  // why the last start or group ended unasked
 	attempts int    // starts that have ended, well or not
 	group    *group // the one that serves, or nil
+	cutOff   bool   // the last group that ended had to break something off
 
 	inFlight atomic.Int64
+	access   *access.Guard // whose memory of wrong keys outlives a start
 	gone     chan struct{} // closed when the keeper has ended
 
 	// The keeper's own.
@@ -55,12 +59,15 @@ type instance struct {
 	grpc     *port
 	standIn  *standIn
 	metrics  *obs.Instance
+	lease    *ownership // that standing by has brought, until the next start
+	leased   Spec       // what it is for
 }
 
 func newInstance(h *host, spec Spec, origin Origin, w want, paused bool) *instance {
 	i := &instance{
 		host: h, name: spec.Name, log: h.logger.With("instance", spec.Name), spec: spec, want: w, paused: paused,
-		wake: make(chan struct{}), changed: make(chan struct{}), gone: make(chan struct{}),
+		access: access.NewGuard("API key", "this needs an API key (Authorization: Bearer …, or X-API-Key)", nil),
+		wake:   make(chan struct{}), changed: make(chan struct{}), gone: make(chan struct{}),
 		status: Status{ManagedBy: origin, State: StatePending, Since: time.Now().UTC()},
 	}
 	i.asked, i.ask = context.WithCancel(h.abort)
@@ -72,20 +79,32 @@ func (i *instance) keep() {
 	defer close(i.gone)
 	for {
 		w, wake := i.next()
-		switch w {
-		case wantRemoved:
-			i.release()
-			i.enter(StateDrained, "")
+		err := guard.Run("keeper", func() error { i.pursue(w, wake); return nil })
+		if p, ok := errors.AsType[*guard.Panic](err); ok {
+			i.panicked(p)
+			i.setBack(p, w)
+		}
+		if w == wantRemoved {
 			return
-		case wantStopped:
-			i.release()
-			i.enter(StateDrained, "")
-			<-wake
-		default:
-			asked, err := i.life()
-			if wake, unasked := i.ended(asked, err); unasked {
-				i.rest(err, wake)
-			}
+		}
+	}
+}
+
+// pursue does what is wanted until something else is, or what is wanted has to be
+// begun again.
+func (i *instance) pursue(w want, wake <-chan struct{}) {
+	switch w {
+	case wantRemoved:
+		i.release()
+		i.enter(StateDrained, "")
+	case wantStopped:
+		i.release()
+		i.enter(StateDrained, "")
+		<-wake
+	default:
+		asked, err := i.life()
+		if wake, unasked := i.ended(asked, err); unasked {
+			i.rest(err, wake)
 		}
 	}
 }
@@ -111,9 +130,7 @@ func (i *instance) next() (w want, wake <-chan struct{}) {
 func (i *instance) rest(err error, wake <-chan struct{}) {
 	consequence := consequenceOf(err, i.host.storages.options.Standby)
 	if consequence == standBy {
-		i.closePorts() // whoever owns the instance may be on this machine
-		i.enter(StatePending, "standing by: "+summary(err))
-		pause(wake, standbyPause)
+		i.standBy(err, wake)
 		return
 	}
 	i.log.Warn("instance ended unasked", "error", err)
@@ -130,17 +147,33 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 		i.failures.forgive()
 		return
 	}
-	i.mu.Lock()
-	i.status.Restarts++
-	i.mu.Unlock()
 	if i.metrics != nil {
 		i.metrics.RecordRestart()
 	}
-	i.enter(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Lock()
+	i.status.Restarts++ // at once with the state, so that nobody takes it for running again
+	i.enterLocked(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Unlock()
 	if i.standIn == nil {
-		i.standIn = newStandIn(i.http, i.grpc)
+		i.openPorts(err)
+		i.standIn = newStandIn(i.http, i.grpc, i.host.tlsOf(i.specNow()), i.panicked)
 	}
 	pause(wake, backoff)
+}
+
+// openPorts opens the ports of an instance whose store kept it from its first
+// start, so that its callers are told. Who owns the instance may be on this
+// machine, and needs them.
+func (i *instance) openPorts(err error) {
+	if _, storage := errors.AsType[*storageError](err); !storage || isOwned(err) {
+		return
+	}
+	i.mu.Lock()
+	asked, spec := i.asked, i.spec
+	i.mu.Unlock()
+	if err := i.bindPorts(asked, spec); err != nil {
+		i.log.Warn("nobody answers in the instance's place", "error", err)
+	}
 }
 
 func pause(wake <-chan struct{}, d time.Duration) {
@@ -158,12 +191,6 @@ func (i *instance) life() (asked context.Context, err error) {
 	i.mu.Lock()
 	asked, spec := i.asked, i.spec
 	i.mu.Unlock()
-	defer func() {
-		if p := recover(); p != nil {
-			i.log.Error("panic", "part", "start", "panic", p, "stack", string(debug.Stack()))
-			err = &crash{fmt.Errorf("starting: panic: %v", p)}
-		}
-	}()
 	// Starts are rationed, so that a thousand of them don't fight over two cores.
 	turns := i.host.turns(spec)
 	select {
@@ -178,22 +205,36 @@ func (i *instance) life() (asked context.Context, err error) {
 	}
 	i.enter(StateStarting, "")
 
-	g, closeGroup, err := i.build(asked, spec)
+	var g *group
+	var closeGroup func() error
+	err = guard.Run("start", func() (err error) {
+		g, closeGroup, err = i.build(asked, spec)
+		return err
+	})
 	if err != nil {
+		if p, ok := errors.AsType[*guard.Panic](err); ok {
+			i.countPanic(p)
+		}
 		return asked, err
 	}
+	defer func() {
+		i.mu.Lock()
+		i.group, i.cutOff = nil, g.cutOff.Load()
+		i.mu.Unlock()
+		closeErr := closeGroup()
+		if p, ok := errors.AsType[*guard.Panic](closeErr); ok {
+			i.countPanic(p)
+		}
+		if closeErr != nil {
+			i.log.Warn("closing the instance's store", "error", closeErr)
+		}
+	}()
 	var started time.Time
 	err = g.run(hooks{deadline: i.drainDeadline, refuse: i.refuse, progress: i.draining, started: func() {
 		giveBack()
 		started = time.Now()
 		i.serve(g)
 	}})
-	i.mu.Lock()
-	i.group = nil
-	i.mu.Unlock()
-	if closeErr := closeGroup(); closeErr != nil {
-		i.log.Warn("closing the instance's store", "error", closeErr)
-	}
 	if !started.IsZero() {
 		i.failures.healthy(spec.Restart, time.Since(started))
 	}
@@ -209,12 +250,14 @@ func (i *instance) refuse() {
 	}
 }
 
-// release gives back what is kept over restarts: ports and metrics.
+// release gives back what is kept over restarts: ports and metrics, and an
+// ownership of which no use was made.
 func (i *instance) release() {
 	i.closePorts()
-	if i.metrics != nil {
-		i.metrics.Close()
+	i.giveBack()
+	if metrics := i.metrics; metrics != nil {
 		i.metrics = nil
+		metrics.Close()
 	}
 }
 

@@ -182,7 +182,10 @@ func (i *instance) snapshot() Status {
 	if g != nil {
 		h := g.engine.Health()
 		s.Ready = s.State == StateRunning && g.engine.Ready() == nil
-		s.Degraded = s.Ready && g.redisErr() != nil
+		if s.Ready {
+			s.DegradedBy = g.degradedBy()
+			s.Degraded = s.DegradedBy != ""
+		}
 		s.Durable, s.Projected = h.Durable, h.Projected
 		if h.Err != nil {
 			s.LastError = summary(h.Err)
@@ -247,6 +250,13 @@ func (i *instance) awaitStopped(ctx context.Context) error {
 		err = errGone
 	}
 	return err
+}
+
+// wasCutOff reports whether the last drain had to break something off.
+func (i *instance) wasCutOff() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.cutOff
 }
 
 func (i *instance) attemptsNow() int {

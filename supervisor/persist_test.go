@@ -139,7 +139,7 @@ func TestSecondSupervisorOnTheSameFilesIsToldWhoHasThem(t *testing.T) {
 	c.Storage.Driver = config.StorageSQLite
 	h := launch(t, options{config: c})
 	h.add("one")
-	journal, _, err := h.host.storages.open(h.ctx, mustFind(h, "one").specNow())
+	journal, _, err := h.host.storages.open(h.ctx, mustFind(h, "one").specNow(), nil)
 	if err == nil {
 		_ = journal.Close()
 		t.Fatal("one file was opened twice")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -40,7 +41,7 @@ func (s *Supervisor) resolve(file config.Config, d desired) (target, error) {
 	for n, entry := range merged.Instances {
 		resolved := merged.Resolve(entry)
 		resolved.HTTPPort, resolved.GRPCPort = ports[resolved.Name].HTTP, ports[resolved.Name].GRPC
-		t.specs[resolved.Name] = newSpec(resolved, merged.Ports.Host)
+		t.specs[resolved.Name] = newSpec(resolved, merged.Ports)
 		t.origins[resolved.Name] = FromFile
 		if n >= len(file.Instances) {
 			t.origins[resolved.Name] = FromAPI
@@ -129,7 +130,11 @@ func (s *Supervisor) apply(t target, d desired, changes []Change) []*instance {
 		deadline := i.deadlineFor(0)
 		switch change.Action {
 		case "drain-and-forget":
-			s.ops.Go(func() { s.removed(i, deadline, nil) })
+			s.ops.Add(1)
+			guard.Go(operations, i.panicked, func() {
+				defer s.ops.Done()
+				s.removed(i, deadline, nil)
+			})
 		case "restart":
 			i.replace(spec, origin)
 			i.setWant(wantRestarted, deadline)
@@ -159,7 +164,7 @@ func (s *Supervisor) add(spec Spec, origin Origin, d desired) *instance {
 	s.instances[spec.Name] = i
 	s.mu.Unlock()
 	s.events.add(spec.Name, string(StatePending), "")
-	go i.keep()
+	guard.Go("keeper", i.panicked, i.keep)
 	return i
 }
 
@@ -168,6 +173,7 @@ func (s *Supervisor) add(spec Spec, origin Origin, d desired) *instance {
 func (s *Supervisor) removed(i *instance, deadline time.Time, o *occupation) {
 	i.setWant(wantRemoved, deadline)
 	<-i.gone
+	s.forgetLogins(i.specNow())
 	s.mu.Lock()
 	delete(s.instances, i.name)
 	s.mu.Unlock()
@@ -214,6 +220,9 @@ func (s *Supervisor) Reload(ctx context.Context) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.host.loadTLS(file.Ports.TLS); err != nil {
+		return nil, err
+	}
 	changes := s.plan(t, s.desired)
 	s.file = file
 	s.apply(t, s.desired, changes)
@@ -229,7 +238,7 @@ func fixed(before, after config.Config) error {
 		{"data_dir", before.DataDir == after.DataDir},
 		{"storage", before.Storage == after.Storage},
 		{"redis", before.Redis == after.Redis},
-		{"admin", reflect.DeepEqual(before.Admin, after.Admin)},
+		{"admin", reflect.DeepEqual(admission(before.Admin), admission(after.Admin))},
 		{"service", before.Service == after.Service},
 	} {
 		if !f.same {
@@ -238,4 +247,11 @@ func fixed(before, after config.Config) error {
 		}
 	}
 	return nil
+}
+
+// admission returns the configuration of the admin API without what can change
+// while it runs: who is let in.
+func admission(a config.Admin) config.Admin {
+	a.Tokens, a.TLS.Clients = nil, nil
+	return a
 }

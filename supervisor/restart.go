@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/postgres"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/sqlite"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -71,7 +72,7 @@ const (
 // consequenceOf decides by the error. With standby an instance that somebody
 // else owns is waited for.
 func consequenceOf(err error, standby bool) consequence {
-	_, panicked := errors.AsType[*crash](err)
+	_, panicked := errors.AsType[*guard.Panic](err)
 	_, storage := errors.AsType[*storageError](err)
 	switch {
 	case panicked:
@@ -86,10 +87,15 @@ func consequenceOf(err error, standby bool) consequence {
 	return tryForAWhile
 }
 
+// isOwned reports that another process has the instance.
+func isOwned(err error) bool {
+	return errors.Is(err, sim.ErrLostOwnership) || errors.Is(err, postgres.ErrOwned) || errors.Is(err, sqlite.ErrOwned)
+}
+
 // unusable reports a store that is there, but not for this instance.
 func unusable(err error) bool {
 	for _, target := range []error{
-		postgres.ErrOwned, postgres.ErrNewerSchema, postgres.ErrForeignSchema,
+		postgres.ErrOwned, postgres.ErrNewerSchema, postgres.ErrForeignSchema, postgres.ErrForeignRole,
 		sqlite.ErrOwned, sqlite.ErrNewerSchema, sqlite.ErrForeignFile, sqlite.ErrDamaged,
 	} {
 		if errors.Is(err, target) {

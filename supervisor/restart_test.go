@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/postgres"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
@@ -97,7 +98,7 @@ func TestWhatBecomesOfAFailureDependsOnItsCause(t *testing.T) {
 	}{
 		{"store away", away, false, tryAgain},
 		{"store away, wrapped", fmt.Errorf("engine: %w", away), true, tryAgain},
-		{"panic in a store that is away", &crash{away}, false, tryForAWhile},
+		{"panic in a store that is away", fmt.Errorf("engine: %w", &guard.Panic{Part: "engine", Value: away}), false, tryForAWhile},
 		{"owned by another", owned, false, tryForAWhile},
 		{"owned by another, as standby", owned, true, standBy},
 		{"taken over", lost, false, giveUp},

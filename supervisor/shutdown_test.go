@@ -25,7 +25,7 @@ func TestShutdownDrainsAllAtOnce(t *testing.T) {
 	for _, s := range h.List() {
 		// Half a request on each, which holds its drain up to the deadline.
 		conn := connect(t, s.HTTPAddr)
-		if _, err := fmt.Fprintf(conn, "POST /api/v1/accounts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+		if _, err := fmt.Fprintf(conn, "POST /api/v1/accounts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
 			t.Fatal(err)
 		}
 		i := mustFind(h, s.Name)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/snapshot"
 )
@@ -180,20 +181,22 @@ func (s *Supervisor) copyBooks(ctx context.Context, b *books, i *instance) error
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		batches, done := make(chan *sim.Batch), make(chan error, 1)
-		go func() {
+		guard.Go(operations, nil, func() { // its panic is an error already
 			defer close(batches)
-			done <- b.each(ctx, func(batch *sim.Batch) error {
-				if err := batch.Decode(); err != nil {
-					return err
-				}
-				select {
-				case batches <- batch:
-					return nil
-				case <-ctx.Done():
-					return ctx.Err()
-				}
+			done <- guard.Run(operations, func() error {
+				return b.each(ctx, func(batch *sim.Batch) error {
+					if err := batch.Decode(); err != nil {
+						return err
+					}
+					select {
+					case batches <- batch:
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				})
 			})
-		}()
+		})
 		next := func() (*sim.Batch, error) {
 			if batch, more := <-batches; more {
 				return batch, nil

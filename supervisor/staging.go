@@ -18,8 +18,10 @@ import (
 const foldEvents = 4096
 
 // stagingOf returns a spec whose books are beside those of an instance, where
-// they come to be before they take the place of the old.
+// they come to be before they take the place of the old. They are written by the
+// supervisor itself; the instance's role gets its rights when it starts on them.
 func stagingOf(spec Spec) Spec {
+	spec.Storage.Postgres.Isolation = config.IsolationSchema
 	sum := sha256.Sum256([]byte(spec.Schema))
 	spec.Schema = "custodian_staging_" + hex.EncodeToString(sum[:8])
 	return spec
@@ -90,7 +92,7 @@ func (s *storages) replace(ctx context.Context, spec Spec, write func(sim.Journa
 	if err := s.drop(ctx, staging); err != nil { // of an attempt that died
 		return err
 	}
-	journal, owned, err := s.openDriver(ctx, staging)
+	journal, owned, err := s.openDriver(ctx, staging, nil)
 	if err != nil {
 		return err
 	}
@@ -125,7 +127,7 @@ func (s *storages) swap(ctx context.Context, staging, spec Spec) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(server.Replace(ctx, staging.Schema, spec.Schema), lease.Release(context.WithoutCancel(ctx)))
+		return errors.Join(server.Replace(ctx, staging.Schema, spec.Schema, lease), lease.Release(context.WithoutCancel(ctx)))
 	default:
 		return sqlite.Replace(ctx, s.path(staging), s.path(spec))
 	}
@@ -177,6 +179,20 @@ func (s *storages) stopped(ctx context.Context, spec Spec) (sim.Journal, func() 
 		}
 		return err
 	}, nil
+}
+
+// empty reports whether the books of an instance that is stopped are there but
+// have no event.
+func (s *storages) empty(ctx context.Context, spec Spec) (bool, error) {
+	journal, finish, err := s.stopped(ctx, spec)
+	if errors.Is(err, errNoBooks) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	last, err := lastOf(ctx, journal)
+	return last == 0, errors.Join(err, finish())
 }
 
 var errSourceEnd = errors.New("enough")

@@ -1,13 +1,14 @@
 package supervisor
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 )
 
@@ -17,24 +18,34 @@ import (
 type standIn struct {
 	http  *http.Server
 	grpc  net.Listener
-	ended sync.WaitGroup
+	ended guard.Group
 }
 
-// newStandIn answers on the ports that are open; either may be nil or closed.
-func newStandIn(httpPort, grpcPort *port) *standIn {
+// newStandIn answers on the ports that are open; either may be nil or closed. It
+// speaks TLS if the instance does.
+func newStandIn(httpPort, grpcPort *port, secure *tls.Config, report guard.Report) *standIn {
 	s := &standIn{http: &http.Server{
 		Handler: http.HandlerFunc(answerAway), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout,
 		WriteTimeout: headerTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+		TLSConfig: secure,
 	}}
 	// A port that cannot be leased has been closed; nobody can come then.
 	if l, err := httpPort.lease(); err == nil {
-		s.ended.Go(func() { _ = s.http.Serve(l) }) // ends with the lease
+		s.ended.Go("stand-in", report, func() { _ = serveHTTP(s.http, l) }) // ends with the lease
 	}
 	if l, err := grpcPort.lease(); err == nil {
 		s.grpc = l
-		s.ended.Go(func() { turnAway(l) })
+		s.ended.Go("stand-in", report, func() { turnAway(l) })
 	}
 	return s
+}
+
+// serveHTTP serves with TLS where the server has a configuration for it.
+func serveHTTP(server *http.Server, l net.Listener) error {
+	if server.TLSConfig == nil {
+		return server.Serve(l)
+	}
+	return server.ServeTLS(l, "", "")
 }
 
 var errAway = &sim.Error{

@@ -56,6 +56,8 @@ type Status struct {
 	// Ready and Degraded are the instance's readiness; both false unless it runs.
 	Ready    bool `json:"ready"`
 	Degraded bool `json:"degraded"`
+	// DegradedBy says what an instance that is degraded does without, and why.
+	DegradedBy string `json:"degraded_by,omitempty"`
 	// Durable is the last event that is durable, Projected the last that the
 	// tables hold; 0 while the instance is stopped.
 	Durable   uint64 `json:"durable_sequence"`

@@ -22,20 +22,6 @@ type storageError struct{ error }
 
 func (e *storageError) Unwrap() error { return e.error }
 
-// ownership guards an instance's schema against other supervisors.
-type ownership struct{ lease *postgres.Lease }
-
-// watch returns when the context ends, or with an error when the ownership is
-// lost.
-func (o *ownership) watch(ctx context.Context) error {
-	select {
-	case <-o.lease.Lost():
-		return sim.ErrLostOwnership
-	case <-ctx.Done():
-		return nil
-	}
-}
-
 // storages opens journals with whatever driver an instance uses. Servers are
 // shared by the instances that name the same one.
 type storages struct {
@@ -111,10 +97,10 @@ func (s *storages) server(ctx context.Context, url config.Secret) (*postgres.Ser
 	return server, nil
 }
 
-// open opens an instance's journal and, where several supervisors can meet,
-// takes ownership first.
-func (s *storages) open(ctx context.Context, spec Spec) (sim.Journal, *ownership, error) {
-	journal, owned, err := s.openDriver(ctx, spec)
+// open opens an instance's journal. Where several supervisors can meet, it does
+// so under the given ownership, or takes it first; when it fails it gives it up.
+func (s *storages) open(ctx context.Context, spec Spec, owned *ownership) (sim.Journal, *ownership, error) {
+	journal, owned, err := s.openDriver(ctx, spec, owned)
 	if err != nil {
 		return nil, nil, &storageError{fmt.Errorf("opening the store: %w", err)}
 	}
@@ -124,7 +110,7 @@ func (s *storages) open(ctx context.Context, spec Spec) (sim.Journal, *ownership
 	return journal, owned, nil
 }
 
-func (s *storages) openDriver(ctx context.Context, spec Spec) (sim.Journal, *ownership, error) {
+func (s *storages) openDriver(ctx context.Context, spec Spec, owned *ownership) (sim.Journal, *ownership, error) {
 	switch spec.Storage.Driver {
 	case config.StorageMemory:
 		return s.memory.Journal(spec.Schema), nil, nil
@@ -133,15 +119,20 @@ func (s *storages) openDriver(ctx context.Context, spec Spec) (sim.Journal, *own
 		if err != nil {
 			return nil, nil, err
 		}
-		lease, err := server.Own(ctx, spec.Schema)
-		if err != nil {
-			return nil, nil, err
+		if owned == nil {
+			lease, err := server.Own(ctx, spec.Schema)
+			if err != nil {
+				return nil, nil, err
+			}
+			owned = &ownership{lease}
 		}
-		journal, err := server.Journal(ctx, postgres.JournalOptions{Instance: spec.Name, Schema: spec.Schema})
+		journal, err := server.Journal(ctx, postgres.JournalOptions{
+			Instance: spec.Name, Schema: spec.Schema, Lease: owned.lease, Isolate: spec.Storage.Postgres.Isolation == config.IsolationRole,
+		})
 		if err != nil {
-			return nil, nil, errors.Join(err, lease.Release(context.WithoutCancel(ctx)))
+			return nil, nil, errors.Join(err, owned.lease.Release(context.WithoutCancel(ctx)))
 		}
-		return journal, &ownership{lease}, nil
+		return journal, owned, nil
 	default:
 		journal, err := sqlite.Open(ctx, sqlite.Options{Path: s.path(spec), Instance: spec.Name, Logger: s.logger})
 		if err != nil {
@@ -149,6 +140,16 @@ func (s *storages) openDriver(ctx context.Context, spec Spec) (sim.Journal, *own
 		}
 		return journal, nil, nil
 	}
+}
+
+// await waits until nobody else owns an instance, and takes it. Told hears who
+// does.
+func (s *storages) await(ctx context.Context, spec Spec, told func(error)) (*postgres.Lease, error) {
+	server, err := s.server(ctx, spec.Storage.Postgres.URL)
+	if err != nil {
+		return nil, err
+	}
+	return server.OwnWhenFree(ctx, spec.Schema, told)
 }
 
 func (s *storages) path(spec Spec) string { return filepath.Join(s.dataDir, spec.Schema+".db") }
@@ -168,7 +169,7 @@ func (s *storages) drop(ctx context.Context, spec Spec) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(server.Drop(ctx, spec.Schema), lease.Release(context.WithoutCancel(ctx)))
+		return errors.Join(server.Drop(ctx, spec.Schema, lease), lease.Release(context.WithoutCancel(ctx)))
 	default:
 		return sqlite.Drop(s.path(spec))
 	}
@@ -183,7 +184,27 @@ func (s *storages) check(ctx context.Context, storage config.InstanceStorage) er
 	if err != nil {
 		return err
 	}
-	return server.Check(ctx)
+	return server.Check(ctx, storage.Postgres.Isolation == config.IsolationRole)
+}
+
+// forget drops what a stopped instance logged in with, and leaves its books. One
+// that another supervisor runs by now is left alone.
+func (s *storages) forget(ctx context.Context, spec Spec) error {
+	if spec.Storage.Driver != config.StoragePostgres || spec.Storage.Postgres.Isolation != config.IsolationRole {
+		return nil
+	}
+	server, err := s.server(ctx, spec.Storage.Postgres.URL)
+	if err != nil {
+		return err
+	}
+	lease, err := server.Own(ctx, spec.Schema)
+	if errors.Is(err, postgres.ErrOwned) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(server.DropRole(ctx, spec.Schema, lease), lease.Release(context.WithoutCancel(ctx)))
 }
 
 // desiredStore keeps what the admin API decided. Save is a compare-and-swap on

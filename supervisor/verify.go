@@ -59,7 +59,7 @@ func verifyAll(ctx context.Context, stores *storages, cfg config.Config, names [
 		if len(names) > 0 && !slices.Contains(names, entry.Name) {
 			continue
 		}
-		spec := newSpec(cfg.Resolve(entry), cfg.Ports.Host)
+		spec := newSpec(cfg.Resolve(entry), cfg.Ports)
 		v := Verification{Instance: spec.Name, Schema: spec.Schema, Storage: spec.Storage.Driver}
 		report, err := stores.verify(ctx, spec)
 		switch {
@@ -129,7 +129,7 @@ func (s *storages) existing(ctx context.Context, spec Spec) (sim.Journal, *owner
 		if err != nil {
 			return nil, nil, err
 		}
-		journal, err := server.Journal(ctx, postgres.JournalOptions{Instance: spec.Name, Schema: spec.Schema, Existing: true})
+		journal, err := server.Journal(ctx, postgres.JournalOptions{Instance: spec.Name, Schema: spec.Schema, Existing: true, Lease: lease})
 		if errors.Is(err, postgres.ErrNoSchema) {
 			err = errNoBooks
 		}
@@ -141,7 +141,7 @@ func (s *storages) existing(ctx context.Context, spec Spec) (sim.Journal, *owner
 		if _, err := os.Stat(s.path(spec)); errors.Is(err, os.ErrNotExist) {
 			return nil, nil, errNoBooks
 		}
-		journal, owned, err := s.openDriver(ctx, spec)
+		journal, owned, err := s.openDriver(ctx, spec, nil)
 		if err != nil {
 			return nil, nil, fmt.Errorf("opening the books (a running instance must be drained first): %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -131,7 +132,21 @@ func freePort(t *testing.T) int {
 	return port
 }
 
+// start starts the process and waits until it is ready.
 func (s *supervised) start() {
+	s.t.Helper()
+	s.launch()
+	s.eventually("the supervisor to be ready", func() error {
+		status, body, err := s.try(http.MethodGet, s.admin+"/readyz", nil)
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("status %d: %s", status, body)
+		}
+		return err
+	})
+}
+
+// launch starts the process.
+func (s *supervised) launch() {
 	s.t.Helper()
 	path, err := program()
 	if err != nil {
@@ -153,19 +168,12 @@ func (s *supervised) start() {
 			s.t.Logf("supervisor said:\n%s", s.log)
 		}
 	})
-	s.eventually("the supervisor to be ready", func() error {
-		status, body, err := s.try(http.MethodGet, s.admin+"/readyz", nil)
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("status %d: %s", status, body)
-		}
-		return err
-	})
 }
 
 // stop sends a signal and returns the exit code.
 func (s *supervised) stop(signal os.Signal) int {
 	s.t.Helper()
-	if err := s.cmd.Process.Signal(signal); err != nil {
+	if err := s.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.t.Fatal(err)
 	}
 	_ = s.cmd.Wait() // the state tells

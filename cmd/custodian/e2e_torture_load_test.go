@@ -10,30 +10,15 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 )
-
-// asked is a request that a victim was sent, and what became of it. One that is
-// not acknowledged had no answer: it was carried out or not.
-type asked struct {
-	round int
-	path  string
-	key   string // the idempotency key, or ""
-	body  any
-	// moves are the settlements or the transfer that it asks for, by external id.
-	moves map[string]move
-	// locks is what it locks, and by how far it moves the clock; or 0.
-	locks int
-	by    time.Duration
-
-	acked bool
-}
-
-// move is a settlement or transfer that was asked for.
-type move struct {
-	quantity string
-	out      bool   // from the round's account to its other one, else into the former
-	id       string // that of the answer; empty before
-}
 
 // victim is an instance, what it was asked so far, and what it has shown.
 type victim struct {
@@ -41,28 +26,35 @@ type victim struct {
 	name   string
 	manual bool   // whether its clock is manual
 	vault  string // the position whose quantity is locked
+	sink   *sink
+	stream *streamReader
 
 	round   int
 	stop    context.CancelFunc
 	workers sync.WaitGroup
 	mu      sync.Mutex
 	asked   []*asked
+	trades  int
 	unclean []string
+	// ending is whether the instance is told to end in this round: then it may
+	// refuse requests.
+	ending bool
 	// shown are the hashes of events that readers saw in this round, by sequence.
 	shown map[uint64]string
 	last  event // the last event that was checked
 }
 
-const vaultAccount = "vault"
-
-func newVictim(s *supervised, name string, manual bool) *victim {
-	v := &victim{s: s, name: name, manual: manual}
+// newVictim makes a victim of an instance. Its events are posted to the sink.
+func newVictim(s *supervised, name string, manual bool, sink *sink) *victim {
+	v := &victim{s: s, name: name, manual: manual, sink: sink}
 	var position struct {
 		ID string `json:"position_id"`
 	}
-	s.call(http.MethodPost, v.instance().url("/api/v1/positions"),
-		map[string]any{"account_id": vaultAccount, "symbol": "BTC", "quantity": "1000000000"}, http.StatusCreated, &position)
+	i := v.instance()
+	s.call(http.MethodPost, i.url("/api/v1/positions"),
+		map[string]any{"account_id": vaultAccount, "symbol": "BTC", "quantity": endowment}, http.StatusCreated, &position)
 	v.vault = position.ID
+	v.stream = newStreamReader(s.t, i)
 	return v
 }
 
@@ -70,32 +62,36 @@ func (v *victim) instance() instance { return v.s.instance(v.name) }
 
 // load begins to send requests of all kinds from several connections, until the
 // process is gone.
-func (v *victim) load(round int, seed uint64) {
+func (v *victim) load(round int, seed uint64, ending bool) {
 	ctx, cancel := context.WithCancel(context.Background())
-	v.round, v.stop, v.shown = round, cancel, make(map[uint64]string)
+	v.round, v.stop, v.shown, v.trades, v.ending = round, cancel, make(map[uint64]string), 0, ending
 	v.s.t.Cleanup(func() { cancel(); v.workers.Wait() })
 	i := v.instance()
+	v.endow(i)
+	conn, err := grpc.NewClient("passthrough:///"+i.GRPCAddr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		v.s.t.Fatal(err)
+	}
+	v.s.t.Cleanup(func() { _ = conn.Close() }) // closed once the load has ended
 	const writers = 4
 	for w := range writers {
-		random := rand.New(rand.NewPCG(seed, uint64(w)))
+		a := &asker{victim: v, random: rand.New(rand.NewPCG(seed, uint64(w))), prefix: fmt.Sprintf("%d-%d", round, w)}
 		v.workers.Go(func() {
-			for n := 0; ctx.Err() == nil; n++ {
-				if !v.send(i, v.next(random, fmt.Sprintf("%d-%d-%d", round, w, n))) {
+			for ctx.Err() == nil {
+				r := a.ask()
+				if !v.send(i, conn, r) {
 					return
+				}
+				if r.acked {
+					a.acknowledged(r)
 				}
 			}
 		})
 	}
 	if v.manual {
-		random := rand.New(rand.NewPCG(seed, writers))
+		a := &asker{victim: v, random: rand.New(rand.NewPCG(seed, writers)), prefix: fmt.Sprint(round)}
 		v.workers.Go(func() {
-			steps := []time.Duration{time.Minute, 15 * time.Minute, time.Hour, 11 * time.Hour}
-			for n := 0; ctx.Err() == nil; n++ {
-				by := steps[random.IntN(len(steps))]
-				a := &asked{round: round, path: "/clock/advance", key: fmt.Sprintf("clock-%d-%d", round, n), body: map[string]any{"by": by.String()}, by: by}
-				if !v.send(i, a) {
-					return
-				}
+			for ctx.Err() == nil && v.send(i, conn, a.advance()) {
 			}
 		})
 	}
@@ -113,70 +109,79 @@ func (v *victim) load(round int, seed uint64) {
 			v.mu.Unlock()
 		}
 	})
+	go func() { v.workers.Wait(); _ = conn.Close() }() // whatever it says, nothing is under way
 }
 
-// account is where the deposits and transfers of a round go to, otherAccount
-// where a part of it is moved on to.
-func account(round int) string      { return fmt.Sprintf("fund-%d", round) }
-func otherAccount(round int) string { return fmt.Sprintf("other-%d", round) }
-
-// next makes up a request. Most have an idempotency key; all that move something
-// have an external id.
-func (v *victim) next(random *rand.Rand, id string) *asked {
-	a := &asked{round: v.round, path: "/api/v1/settlements", key: "key-" + id, moves: make(map[string]move)}
-	quantity := fmt.Sprint(1 + random.IntN(9))
-	switch kind := random.IntN(10); {
-	case kind < 4:
-		a.moves[id] = move{quantity: quantity}
-		a.body = deposit(account(v.round), quantity, id)
-		if kind == 0 {
-			a.key = ""
-		}
-	case kind < 6:
-		a.moves[id] = move{quantity: "1", out: true}
-		a.body = map[string]any{
-			"settlement_type": "TRANSFER", "source_account": account(v.round), "destination_account": otherAccount(v.round),
-			"symbol": "BTC", "quantity": "1", "external_id": id,
-		}
-	case kind < 7:
-		a.path += "/bulk"
-		var list []any
-		for n := range 3 {
-			each := fmt.Sprintf("%s.%d", id, n)
-			a.moves[each] = move{quantity: quantity}
-			list = append(list, deposit(account(v.round), quantity, each))
-		}
-		a.body = map[string]any{"settlements": list}
-	case kind < 9:
-		a.path = "/api/v1/transfers"
-		a.moves[id] = move{quantity: quantity}
-		a.body = map[string]any{
-			"rail": "wire_domestic", "direction": "IN", "account_id": account(v.round), "symbol": "USD", "quantity": quantity, "external_id": id,
-		}
-	default:
-		a.path = "/api/v1/positions/" + v.vault + "/lock"
-		a.locks = 1
-		a.body = map[string]any{"quantity": "1"}
+// endow gives the round's payer and the sides of its trades what they need.
+func (v *victim) endow(i instance) {
+	v.s.t.Helper()
+	for _, side := range []string{payer(v.round), buyer(v.round)} {
+		v.s.call(http.MethodPost, i.url("/api/v1/balances"),
+			map[string]any{"account_id": side, "currency": "USD", "available_balance": endowment}, http.StatusCreated, nil)
 	}
-	return a
+	v.s.call(http.MethodPost, i.url("/api/v1/positions"),
+		map[string]any{"account_id": seller(v.round), "symbol": "AAPL", "quantity": endowment}, http.StatusCreated, nil)
 }
 
 // send sends a request and keeps it. It returns false where there was no answer.
-func (v *victim) send(i instance, a *asked) bool {
-	status, body, err := v.s.tryKey(http.MethodPost, i.url(a.path), a.body, a.key)
+func (v *victim) send(i instance, conn *grpc.ClientConn, a *asked) bool {
+	var code int
+	var body []byte
+	var err error
+	if a.method != "" {
+		code, body, err = call(conn, a)
+	} else {
+		code, body, err = v.s.tryKey(http.MethodPost, i.url(a.path), a.content(), a.key)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.asked = append(v.asked, a)
-	if err != nil {
+	if err != nil || v.ending && code == http.StatusServiceUnavailable {
 		return false
 	}
-	v.acknowledge(a, status, body)
+	v.acknowledge(a, code, body)
 	return true
+}
+
+// content is the body of a request, nil for none.
+func (a *asked) content() any {
+	if a.body == nil {
+		return nil
+	}
+	return a.body
+}
+
+// call sends a request over gRPC. The answer is shown as that of HTTP would be.
+func call(conn *grpc.ClientConn, a *asked) (code int, body []byte, err error) {
+	text, err := json.Marshal(a.body)
+	if err != nil {
+		return 0, nil, err
+	}
+	request := proto.Clone(a.request)
+	if err := protojson.Unmarshal(text, request); err != nil {
+		return 0, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if a.key != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "idempotency-key", a.key)
+	}
+	answer := proto.Clone(a.answer)
+	err = conn.Invoke(ctx, a.method, request, answer)
+	switch status.Code(err) {
+	case codes.OK:
+		body, err = protojson.MarshalOptions{UseProtoNames: true}.Marshal(answer)
+		return http.StatusCreated, body, err
+	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded:
+		return 0, nil, err
+	default:
+		return http.StatusInternalServerError, fmt.Appendf(nil, "%s: %v", a.method, err), nil
+	}
 }
 
 // acknowledge notes what an answer says. When it is not the first one, it has to
 // name the records that the first one named.
-func (v *victim) acknowledge(a *asked, status int, body []byte) {
+func (v *victim) acknowledge(a *asked, code int, body []byte) {
 	type record struct {
 		SettlementID string `json:"settlement_id"`
 		TransferID   string `json:"transfer_id"`
@@ -184,13 +189,18 @@ func (v *victim) acknowledge(a *asked, status int, body []byte) {
 	}
 	var answer struct {
 		record
+		Code    string
 		Results []struct {
-			Status     int
 			Settlement record
 		}
 	}
-	if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusOK && status != http.StatusCreated {
-		v.unclean = append(v.unclean, fmt.Sprintf("%s %v: %d %s (%v)", a.path, a.body, status, body, err))
+	err := json.Unmarshal(body, &answer)
+	if err == nil && a.on != "" && code == http.StatusConflict && answer.Code == "wrong_state" {
+		a.refused = true // the clock has taken it on meanwhile
+		return
+	}
+	if err != nil || code != http.StatusOK && code != http.StatusCreated {
+		v.unclean = append(v.unclean, fmt.Sprintf("%s %v: %d %s (%v)", a.path, a.body, code, body, err))
 		return
 	}
 	records := []record{answer.record}
@@ -222,9 +232,10 @@ func (v *victim) end() (acked, unknown int) {
 	v.stop()
 	v.workers.Wait()
 	for _, a := range v.ofRound(v.round) {
-		if a.acked {
+		switch {
+		case a.acked:
 			acked++
-		} else {
+		case !a.refused:
 			unknown++
 		}
 	}

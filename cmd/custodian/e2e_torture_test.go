@@ -17,25 +17,32 @@ var (
 )
 
 const (
-	// earliestKill and latestKill bound the moment of a kill, counted from the
-	// first request of its round.
+	// earliestKill and latestKill bound the moment of a kill, or of what is to be
+	// killed, counted from the first request of its round.
 	earliestKill, latestKill = 50 * time.Millisecond, 800 * time.Millisecond
 	// serveWithin is how long all instances may take to serve after a kill. The
 	// program runs with the race detector here, on machines that are busy.
 	serveWithin = 15 * time.Second
+	// bankOpens is where the manual clocks begin.
+	bankOpens = "2026-11-23T14:00:00Z"
+	// openingEvents is how many events the opening of the spares has.
+	openingEvents = 2
 )
 
-// tortured are the custodians under torture: both kinds of durable books, each
-// with a profile that settles at once and with one that takes days.
-var tortured = []entry{
-	{"quick-file", "profile: instant, storage: {driver: sqlite}"},
-	{"quick-server", "profile: instant"},
-	{"bank-file", "profile: global-custodian, storage: {driver: sqlite}, clock: {mode: manual, now: '" + bankOpens + "'}"},
-	{"bank-server", "profile: global-custodian, clock: {mode: manual, now: '" + bankOpens + "'}"},
+// torturedBy are the custodians under torture, both kinds of durable books, each
+// with a profile that settles at once and with one that takes days; and the
+// spares, whose books are replaced.
+func torturedBy(sink *sink) (victims, spares []entry) {
+	const file, opening = "storage: {driver: sqlite}, ", "opening: {positions: [{account_id: fund, symbol: BTC, quantity: 1}]}"
+	bank := "profile: global-custodian, clock: {mode: manual, now: '" + bankOpens + "'}, "
+	victims = []entry{
+		{"quick-file", file}, {"quick-server", ""}, {"bank-file", bank + file}, {"bank-server", bank},
+	}
+	for n := range victims {
+		victims[n].settings += sink.settings(victims[n].name)
+	}
+	return victims, []entry{{"spare-file", file + opening}, {"spare-server", opening}}
 }
-
-// bankOpens is where the manual clocks begin.
-const bankOpens = "2026-11-23T14:00:00Z"
 
 func TestBooksSurviveKillsAtRandomMoments(t *testing.T) {
 	t.Parallel()
@@ -44,34 +51,48 @@ func TestBooksSurviveKillsAtRandomMoments(t *testing.T) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d (the load of a round is the same again, what a kill meets depends on the machine)", seed)
-	moments := rand.New(rand.NewPCG(seed, 0))
-	s := superviseAll(t, tortured)
-	victims := make([]*victim, len(tortured))
-	for n, e := range tortured {
-		victims[n] = newVictim(s, e.name, strings.HasPrefix(e.name, "bank"))
+	sink := newSink(t)
+	entries, spares := torturedBy(sink)
+	s := superviseAll(t, append(entries, spares...))
+	m := &moments{s: s, random: rand.New(rand.NewPCG(seed, 0)), sink: sink}
+	for _, e := range entries {
+		m.victims = append(m.victims, newVictim(s, e.name, strings.HasPrefix(e.name, "bank"), sink))
+	}
+	for _, e := range spares {
+		m.spares = append(m.spares, &spare{name: e.name})
 	}
 
 	// Verification reads all of history, which grows: it has ten turns at most.
 	verifyEvery := max(5, *tortureRounds/10)
 	var slowest time.Duration
+	requests := 0
 	for round := 1; round <= *tortureRounds; round++ {
-		moment := earliestKill + time.Duration(moments.Int64N(int64(latestKill-earliestKill)))
-		for n, v := range victims {
-			v.load(round, rand.New(rand.NewPCG(seed, uint64(round*len(victims)+n))).Uint64())
+		now := m.choose(round)
+		if now.prepare != nil {
+			now.prepare()
 		}
-		<-time.After(moment)
-		s.stop(syscall.SIGKILL)
+		after := earliestKill + time.Duration(m.random.Int64N(int64(latestKill-earliestKill)))
+		for n, v := range m.victims {
+			v.load(round, rand.New(rand.NewPCG(seed, uint64(round*len(m.victims)+n))).Uint64(), now.endsAll || now.ends == v)
+		}
+		<-time.After(after)
+		m.kill(now)
 		var acked, unknown int
-		for _, v := range victims {
+		for _, v := range m.victims {
 			a, u := v.end()
 			acked, unknown = acked+a, unknown+u
 		}
+		requests += acked
 		verified := ""
 		if round%verifyEvery == 0 {
 			s.verify() // as the kill has left them
 			verified = ", verified"
 		}
 
+		if now.launched != nil {
+			now.launched()
+		}
+		sink.reborn()
 		began := time.Now()
 		s.start()
 		took := time.Since(began)
@@ -79,23 +100,27 @@ func TestBooksSurviveKillsAtRandomMoments(t *testing.T) {
 		if took > serveWithin {
 			t.Errorf("the instances served %v after the start, want %v", took, serveWithin)
 		}
+		if now.check != nil {
+			now.check()
+		}
 		present := 0
-		for _, v := range victims {
+		for _, v := range m.victims {
 			present += v.check()
 		}
 		if t.Failed() {
-			t.Fatalf("round %d failed; seed %d", round, seed)
+			t.Fatalf("round %d failed, killed while %s; seed %d", round, now.name, seed)
 		}
-		t.Logf("round %d/%d: killed after %v, %d requests acknowledged, %d without an answer of which %d were carried out; serving after %v%s",
-			round, *tortureRounds, moment.Round(time.Millisecond), acked, unknown, present, took.Round(time.Millisecond), verified)
+		t.Logf("round %d/%d: killed while %s after %v, %d requests acknowledged, %d without an answer of which %d were carried out; serving after %v%s",
+			round, *tortureRounds, now.name, after.Round(time.Millisecond), acked, unknown, present, took.Round(time.Millisecond), verified)
 	}
 
-	for _, v := range victims {
+	for _, v := range m.victims {
 		v.checkAll()
 	}
 	if code := s.stop(syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code %d after SIGTERM, want 0", code)
 	}
 	s.verify()
-	t.Logf("%d kills, the slowest start took %v; seed %d", *tortureRounds, slowest.Round(time.Millisecond), seed)
+	t.Logf("%d kills, %d requests acknowledged before them, the slowest start took %v; seed %d",
+		m.kills, requests, slowest.Round(time.Millisecond), seed)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type reloader struct {
 	files      []string
 	level      interface{ Set(string) error }
 	server     *admin.Server
+	api        interface{ Reload(config.Admin) }
 	supervisor *supervisor.Supervisor
 	logger     *slog.Logger
 	asked      chan string // room for one request; more are the same one
@@ -89,6 +91,13 @@ func (r *reloader) apply(ctx context.Context, reason string) {
 	}
 	if r.last.Log.Format != r.now.Log.Format {
 		r.logger.Warn("log.format takes effect with the next start of the process")
+	}
+	if !reflect.DeepEqual(r.last.Admin, r.now.Admin) { // tokens or clients: all else is refused
+		if err := r.server.Reload(r.last.Admin); err != nil {
+			r.logger.Error("the certificates of the admin API stay as they are", "reason", reason, "error", err)
+		}
+		r.api.Reload(r.last.Admin)
+		r.logger.Info("who is let in at the admin API changed")
 	}
 	r.now = r.last
 	list := make([]string, len(changes))

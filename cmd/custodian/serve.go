@@ -3,7 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -21,9 +23,15 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the supervisor and its custodians", Args: exactly(),
 		Long: `Run the supervisor and the custodians of its configuration until SIGTERM or
-SIGINT, which drains them all; a second one cuts off what is left. SIGHUP, or a
-change of a file, adds, drains and restarts just what changed; a file with
-mistakes changes nothing.
+SIGINT, which drains them all, each within its drain_grace (and up to five seconds
+more to close what it holds at its store); a second one cuts off what is left, a
+third ends the process at once. SIGHUP, or a change of a file, adds, drains and
+restarts just what changed; a file with mistakes changes nothing.
+
+The exit code is 0 if everything was finished, 2 if nothing was started (mistakes
+in the configuration, a store or a port that cannot be used), 3 if requests were
+cut off when the grace period ended, 4 if a second signal cut the drain short, and
+1 after any other failure. Whatever it is, what was acknowledged is durable.
 
 Any key can be set by a variable too: storage.driver is CUSTODIAN_STORAGE_DRIVER.
 With no --config the environment describes a single custodian:
@@ -62,7 +70,8 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 		return inputError(err)
 	}
 	metrics := obs.NewRegistry()
-	files = append(files[:len(files):len(files)], tlsFiles(cfg.Admin)...)
+	warnOfClearText(logger, cfg)
+	files = append(files[:len(files):len(files)], tlsFiles(cfg)...)
 	reload := &reloader{load: load, files: files, now: cfg, level: level, server: server, logger: logger, asked: make(chan string, 1)}
 	opening, stopOpening := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	sup, err := supervisor.Open(opening, supervisor.Options{
@@ -84,6 +93,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 		Config: cfg.Admin, Supervisor: sup, Level: level, Logger: logger, Version: a.build,
 		Metrics: metrics.Handler(), Middleware: metrics.AdminMiddleware, Context: server.Context(),
 	})
+	reload.api = api
 	p := &process{
 		supervisor: sup, server: server, api: api, reload: reload, signals: signals, logger: logger,
 		reporter: newReporter(sup, a.out, logger, server.URL()),
@@ -91,9 +101,26 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	return p.run(ctx)
 }
 
-func tlsFiles(c config.Admin) []string {
+// warnOfClearText tells what the operator may not have thought of: secrets that
+// travel where others can read them.
+func warnOfClearText(logger *slog.Logger, cfg config.Config) {
+	if host, _, err := net.SplitHostPort(cfg.Admin.Listen); err == nil && !access.Loopback(host) && cfg.Admin.TLS.Cert == "" {
+		logger.Warn("tokens of the admin API travel in clear text: without admin.tls whoever is on the way can read them", "listen", cfg.Admin.Listen)
+	}
+	if access.Loopback(cfg.Ports.Host) || cfg.Ports.TLS.Cert != "" {
+		return
+	}
+	for _, i := range cfg.Instances {
+		if len(cfg.Resolve(i).APIKeys) > 0 {
+			logger.Warn("API keys travel in clear text: without ports.tls whoever is on the way can read them", "host", cfg.Ports.Host)
+			return
+		}
+	}
+}
+
+func tlsFiles(c config.Config) []string {
 	var files []string
-	for _, file := range []string{c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA} {
+	for _, file := range []string{c.Admin.TLS.Cert, c.Admin.TLS.Key, c.Admin.TLS.ClientCA, c.Ports.TLS.Cert, c.Ports.TLS.Key, c.Ports.TLS.ClientCA} {
 		if file != "" {
 			files = append(files, file)
 		}
@@ -102,4 +129,4 @@ func tlsFiles(c config.Admin) []string {
 }
 
 // errForced says that a second signal cut the drain short.
-var errForced = fmt.Errorf("cut off by a second signal; what was acknowledged is durable all the same")
+var errForced = errors.New("cut off by a second signal; what was acknowledged is durable all the same")

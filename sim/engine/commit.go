@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -15,7 +16,7 @@ func (s *session) commit() error {
 	var failed error
 	for g := range s.commits {
 		if failed == nil && len(g.events) > 0 {
-			if failed = guard(func() error { return s.append(g) }); failed != nil {
+			if failed = guarded("committer", func() error { return s.append(g) }); failed != nil {
 				s.fail(failed)
 			}
 		}
@@ -37,7 +38,7 @@ func (s *session) append(g *group) error {
 	if err := s.projector.room(s.abort); err != nil {
 		return err
 	}
-	ctx, done := context.WithTimeout(s.abort, s.cfg.Limits.Store)
+	ctx, done := context.WithTimeout(s.abort, cmp.Or(s.cfg.Limits.Append, s.cfg.Limits.Store))
 	defer done()
 	start := time.Now()
 	if err := s.cfg.Journal.Append(ctx, b); err != nil {

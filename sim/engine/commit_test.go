@@ -163,7 +163,7 @@ func TestAFullQueueIsRefused(t *testing.T) {
 
 func TestCallersWhoLeaveOrWaitTooLongAreAnswered(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := start(t, memory.NewStore(), func(c *engine.Config) { c.Limits.Store = time.Hour })
+		b := start(t, memory.NewStore(), func(c *engine.Config) { c.Limits.Store, c.Limits.Append = time.Hour, time.Hour })
 		g := b.gate()
 		patient := b.doLater(deposit("a"))
 		<-g.entered

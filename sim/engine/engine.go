@@ -22,15 +22,14 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Limits bound what an engine takes on. [DefaultLimits] has reasonable values.
@@ -49,18 +48,20 @@ type Limits struct {
 	Request time.Duration
 	// Store is the longest that one call of the journal may take.
 	Store time.Duration
+	// Append is the same for an append, for which callers wait; 0 is Store.
+	Append time.Duration
 }
 
 // DefaultLimits returns the limits of an instance that sets none.
 func DefaultLimits() Limits {
 	return Limits{
 		Queue: 4096, Batch: 512, RecentKeys: 16384, Lag: 50_000,
-		Request: 30 * time.Second, Store: 15 * time.Second,
+		Request: 30 * time.Second, Store: 15 * time.Second, Append: 5 * time.Second,
 	}
 }
 
-// Config is what an engine needs. Everything is required but Domain, Lane and
-// Opening.
+// Config is what an engine needs. Everything is required but Domain, Lane, Opening
+// and Owned.
 type Config struct {
 	// Instance names the instance; it takes part in the generation of ids.
 	Instance string
@@ -82,6 +83,11 @@ type Config struct {
 	// become one batch: all of them or none. Commands that set the clock get the
 	// real time at which that happens.
 	Opening []sim.Command
+	// Owned reports whether nobody else can have taken the journal over. While it
+	// does not hold, requests are refused as while the store is away: what is in
+	// memory may be of the past. Nil means that nobody else can. It is asked with
+	// every request.
+	Owned func() bool
 }
 
 // Phase says what an engine is doing.
@@ -119,29 +125,38 @@ type Health struct {
 // Engine is the single writer of one instance. [Engine.Run] runs it; all other
 // methods are safe for concurrent use at any time.
 type Engine struct {
-	cfg   Config
-	queue chan *call
-	calls sync.Pool // of *call
+	cfg     Config
+	queue   chan *call
+	waiting atomic.Int64 // calls that are in the queue or wait for room in it
+	calls   sync.Pool    // of *call
 
 	serving chan struct{} // closed when the engine first serves
-	phase   atomic.Int32
-	paused  atomic.Bool
-	reason  atomic.Pointer[error] // why the store is not available
+	// broken is closed when the session fails that serves, or served last.
+	broken atomic.Pointer[chan struct{}]
+	phase  atomic.Int32
+	paused atomic.Bool
+	reason atomic.Pointer[error] // why the store is not available
 
 	durable   mark
 	projected mark
 	reading   chan struct{} // held by the longer read of a server that is under way
+	began     atomic.Uint64 // what was durable when the engine first served
 	nudge     chan struct{} // asks the projector not to wait for more
 	resumed   chan struct{} // asks the loop to look at the clock again
 	tail      tail
 	faults    faceFaults
 }
 
+// queueRoom is for how many calls the queue has room of its own. Those beyond wait
+// for it in their goroutines, in order: room for all that [Limits.Queue] allows
+// would be the largest part of an engine with nothing to do.
+const queueRoom = 256
+
 // New returns an engine that is not running yet.
 func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:     cfg,
-		queue:   make(chan *call, cfg.Limits.Queue),
+		queue:   make(chan *call, min(cfg.Limits.Queue, queueRoom)),
 		serving: make(chan struct{}),
 		reading: make(chan struct{}, 1),
 		nudge:   make(chan struct{}, 1),
@@ -174,6 +189,9 @@ func (e *Engine) Ready() error {
 // for the first time.
 func (e *Engine) Serving() <-chan struct{} { return e.serving }
 
+// Began returns what was durable before the engine answered its first request.
+func (e *Engine) Began() uint64 { return e.began.Load() }
+
 // SetPaused makes the engine refuse every request with [sim.CodePaused], or
 // answer again. Requests that were accepted before are answered. No work that is
 // due is done meanwhile, and a scaled clock stands still.
@@ -190,6 +208,9 @@ func (e *Engine) refusal() *sim.Error {
 		return e.unavailable()
 	default:
 		return &sim.Error{Code: sim.CodeDraining, Message: "this custodian is shutting down", RetryAfter: 5 * time.Second}
+	}
+	if e.cfg.Owned != nil && !e.cfg.Owned() {
+		return e.unavailable()
 	}
 	if e.paused.Load() {
 		return &sim.Error{Code: sim.CodePaused, Message: "this custodian is paused", RetryAfter: 5 * time.Second}
@@ -216,7 +237,7 @@ const (
 // acknowledged is durable all the same. It returns an error that wraps
 // [sim.ErrLostOwnership] or [sim.ErrBrokenInvariant], or another one if the
 // engine cannot go on: the first load failed, the opening was refused, or a
-// goroutine panicked; [Fatal] tells which of them trying again cannot mend. Run
+// goroutine panicked, which is a [guard.Panic]; [Fatal] tells which of them trying again cannot mend. Run
 // may be called once.
 func (e *Engine) Run(stop, abort context.Context) error {
 	defer func() {
@@ -261,15 +282,14 @@ func Fatal(err error) bool {
 	return fatal || errors.Is(err, sim.ErrLostOwnership) || errors.Is(err, sim.ErrBrokenInvariant)
 }
 
-// guard runs fn and turns a panic into a fatal error, so that a defect ends
-// this instance alone.
-func guard(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fatalError{fmt.Errorf("panic in engine: %v\n%s", p, debug.Stack())}
-		}
-	}()
-	return fn()
+// guarded runs a part of the engine and turns a panic into a fatal error, so
+// that a defect ends this instance alone.
+func guarded(part string, fn func() error) error {
+	err := guard.Run(part, fn)
+	if _, panicked := errors.AsType[*guard.Panic](err); panicked {
+		return fatalError{err}
+	}
+	return err
 }
 
 func (e *Engine) hasServed() bool {
@@ -289,6 +309,7 @@ func (e *Engine) rejectFor(stop, abort context.Context, d time.Duration) bool {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		case <-timer.C:
 			return true
@@ -304,6 +325,7 @@ func (e *Engine) rejectQueue() {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		default:
 			return
@@ -330,8 +352,11 @@ func (m *mark) set(v uint64) {
 	}
 }
 
-// wait returns once the mark has reached v, or with the context's error.
-func (m *mark) wait(ctx context.Context, v uint64) error {
+var errBroken = errors.New("what was waited for does not come")
+
+// wait returns once the mark has reached v, or with the context's error, or with
+// errBroken once that channel is closed; nil never is.
+func (m *mark) wait(ctx context.Context, v uint64, broken <-chan struct{}) error {
 	for {
 		m.mu.Lock()
 		if m.at.Load() >= v {
@@ -345,6 +370,8 @@ func (m *mark) wait(ctx context.Context, v uint64) error {
 		m.mu.Unlock()
 		select {
 		case <-changed:
+		case <-broken:
+			return errBroken
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -292,3 +292,45 @@ func TestAPanicWhileOpeningEndsTheEngine(t *testing.T) {
 		b.abort()
 	})
 }
+
+// A store that says nothing costs callers a few seconds, however long it may take
+// to load and they are ready to wait.
+func TestCallersOfASilentStoreAreAnsweredInSeconds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, memory.NewStore())
+		silent := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		b.must(deposit("a"))
+		b.journal.hook(func(j *journal) {
+			j.onProject = func(ctx context.Context, _ *sim.Projection, _ func() error) error { return silent(ctx) }
+			j.onLoad = func(ctx context.Context, _ func() (*sim.Snapshot, error)) (*sim.Snapshot, error) {
+				return nil, silent(ctx)
+			}
+		})
+		b.must(deposit("b"))
+		b.journal.hook(func(j *journal) {
+			j.onAppend = func(ctx context.Context, _ *sim.Batch, _ func() error) error { return silent(ctx) }
+		})
+		begin := time.Now()
+		appending, listing := make(chan error, 1), make(chan error, 1)
+		go func() {
+			_, err := b.do(deposit("c"))
+			appending <- err
+		}()
+		go func() {
+			_, err := b.ListHoldings(t.Context(), sim.HoldingFilter{}, sim.Page{Limit: 10})
+			listing <- err
+		}()
+		for what, answer := range map[string]chan error{"an append": appending, "a list": listing} {
+			b.wantCode(<-answer, sim.CodeUnavailable)
+			if waited := time.Since(begin); waited > 8*time.Second {
+				t.Errorf("%s was answered after %s", what, waited)
+			}
+		}
+		b.journal.hook(func(j *journal) { j.onLoad, j.onProject, j.onAppend = nil, nil, nil })
+		time.Sleep(time.Minute)
+		if got := b.held("b"); got != "1" {
+			t.Errorf("b has %s", got)
+		}
+		b.wantFinish()
+	})
+}

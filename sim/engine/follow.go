@@ -63,7 +63,7 @@ func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) e
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		if err := e.durable.wait(ctx, after+1); err != nil {
+		if err := e.durable.wait(ctx, after+1, nil); err != nil {
 			return err
 		}
 		if batches, complete := e.tail.behind(after); complete {

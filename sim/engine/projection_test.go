@@ -96,7 +96,9 @@ func TestTablesFollowWithin100Milliseconds(t *testing.T) {
 
 func TestCommitsWaitForAProjectorThatLagsTooFar(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := start(t, memory.NewStore(), func(c *engine.Config) { c.Limits.Lag, c.Limits.Store, c.Limits.Request = 5, time.Hour, time.Hour })
+		b := start(t, memory.NewStore(), func(c *engine.Config) {
+			c.Limits.Lag, c.Limits.Store, c.Limits.Append, c.Limits.Request = 5, time.Hour, time.Hour, time.Hour
+		})
 		leave := b.holdProjections()
 		b.must(sim.OpenAccount{AccountID: "a"})
 		for range 4 {
@@ -142,7 +144,7 @@ func TestALagThatDoesNotEndIsGivenUpWithTheStore(t *testing.T) {
 
 func TestAListWaitsNoLongerThanARequestMay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := start(t, memory.NewStore(), func(c *engine.Config) { c.Limits.Store = time.Hour })
+		b := start(t, memory.NewStore(), func(c *engine.Config) { c.Limits.Store, c.Limits.Append = time.Hour, time.Hour })
 		leave := b.holdProjections()
 		b.must(deposit("a"))
 		_, err := b.ListAccounts(context.Background(), sim.AccountFilter{}, sim.Page{Limit: 1})

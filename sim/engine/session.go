@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // projectEvents is how many events one projection covers at most, in replay and
@@ -29,6 +30,10 @@ type session struct {
 	stopAt    time.Time          // when the clock was to stop or run again; the loop's
 	commits   chan *group
 	projector *projector
+	// launch runs a part of the session on a goroutine of its own; its error ends
+	// the session.
+	launch     func(part string, fn func() error)
+	committing bool // whether the committer was started; the loop's
 	// history brings the filter of the keys from before the load.
 	history chan *sim.KeyFilter
 
@@ -63,7 +68,7 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	defer done()
 	defer context.AfterFunc(stop, done)()
 	var keyed bool
-	err = guard(func() (err error) {
+	err = guarded("loading", func() (err error) {
 		keyed, err = s.load(reading)
 		return err
 	})
@@ -74,26 +79,29 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	s.state.Watch(&s.changes)
 	s.tell(s.open)
 	s.projector = newProjector(s)
-	var workers sync.WaitGroup
-	work := func(fn func() error) {
-		workers.Go(func() {
-			if err := guard(fn); err != nil {
+	var workers guard.Group
+	s.launch = func(part string, fn func() error) {
+		workers.Go(part, nil, func() { // fn's panic is an error already
+			if err := guarded(part, fn); err != nil {
 				s.fail(err)
 			}
 		})
 	}
-	work(s.commit)
-	work(s.projector.run)
 	if keyed {
-		work(func() error { return s.readHistory(reading) })
+		s.launch("key history", func() error { return s.readHistory(reading) })
+	}
+	if !e.hasServed() {
+		e.began.Store(e.durable.value())
 	}
 	e.reason.Store(nil)
+	broken := s.failure.ch // of its own, as a pointer into the session would keep its state
+	e.broken.Store(&broken)
 	e.faults.rules.Store(s.state.FaceFaults())
 	e.phase.Store(int32(PhaseServing))
 	if !e.hasServed() {
 		close(e.serving)
 	}
-	err = guard(func() error { return s.loop(stop) })
+	err = guarded("engine loop", func() error { return s.loop(stop) })
 	if err != nil {
 		s.fail(err)
 		s.open.fail(s.unavailable())
@@ -108,6 +116,15 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 		return true, s.failure.err
 	}
 	return true, nil
+}
+
+// startCommitter starts the committer once there is something for it: most
+// instances of a crowd have nothing to do, and a goroutine is kilobytes.
+func (s *session) startCommitter() {
+	if !s.committing {
+		s.committing = true
+		s.launch("committer", s.commit)
+	}
 }
 
 // load brings the state to the end of the journal and the tables to the state.

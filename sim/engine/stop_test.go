@@ -93,7 +93,7 @@ func TestAbortingEndsAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				b := start(t, memory.NewStore(), func(c *engine.Config) { c.Limits.Batch = 2; c.Limits.Store = time.Hour })
+				b := start(t, memory.NewStore(), func(c *engine.Config) { c.Limits.Batch = 2; c.Limits.Store, c.Limits.Append = time.Hour, time.Hour })
 				arrange(b)
 				synctest.Wait()
 				began := time.Now()

@@ -5,7 +5,12 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
+
+// part is what this package is called where it panics.
+const part = "turns"
 
 const (
 	// promptly is how soon something that arrives is to be looked at.
@@ -41,7 +46,7 @@ func (p *pressure) of(turn time.Duration) time.Duration {
 func (p *pressure) noteTurn(now time.Time) {
 	p.lastTurn.Store(now.UnixNano())
 	if !p.watching.Load() && p.watching.CompareAndSwap(false, true) {
-		go p.watch()
+		guard.Go(part, nil, p.watch)
 	}
 }
 
@@ -55,7 +60,7 @@ func (p *pressure) watch() {
 	defer func() { _ = out.Close() }()
 	arrived := make(chan struct{})
 	var waits atomic.Int64 // since when a byte is under way, 0 for none
-	go func() {
+	guard.Go(part, nil, func() {
 		defer close(arrived)
 		var sent [8]byte
 		for {
@@ -65,7 +70,7 @@ func (p *pressure) watch() {
 			waits.Store(0)
 			p.adjust(time.Since(time.Unix(0, int64(binary.NativeEndian.Uint64(sent[:]))))) //nolint:gosec // a time
 		}
-	}()
+	})
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for now := range tick.C {

@@ -16,7 +16,7 @@ import (
 // steady begins the methods that go on whatever goes wrong on purpose: by some
 // of them faults are taken away again.
 var steady = []string{
-	healthPrefix, "/grpc.reflection.",
+	healthPrefix, reflectionPrefix,
 	"/" + pb.ClockService_ServiceDesc.ServiceName + "/", "/" + pb.ChaosService_ServiceDesc.ServiceName + "/",
 }
 

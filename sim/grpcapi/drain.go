@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // errDraining is what streams end with. Clients find the server, or its
@@ -16,11 +17,14 @@ var errDraining = &sim.Error{
 }
 
 const (
-	// lingerTicks times lingerTick is how long a drain waits for peers once no
-	// unary call is under way any more. What is left then are streams whose
-	// clients do not read and connections whose peers do not answer.
+	// lingerTicks times lingerTick is how long a drain waits for streams to end
+	// once no unary call is under way and nothing moves on any connection. What is
+	// left then are streams whose clients do not read.
 	lingerTicks = 20
 	lingerTick  = 100 * time.Millisecond
+	// silentTicks is how many where there are no streams either: what is left are
+	// connections whose peers do not answer.
+	silentTicks = 3
 	// stopGrace is how long handlers get to notice that they were cut off.
 	stopGrace = time.Second
 )
@@ -34,21 +38,23 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.health.Shutdown()
 	s.end(errDraining)
 	s.drain.Do(func() {
-		go func() {
+		guard.Go(part, s.report, func() {
+			defer close(s.drained)
 			s.grpc.GracefulStop()
-			close(s.drained)
-		}()
+		})
 	})
 	tick := time.NewTicker(lingerTick)
 	defer tick.Stop()
-	for quiet := 0; quiet < lingerTicks; {
+	moved := s.moved()
+	for quiet := 0; quiet < s.patience(); {
 		select {
 		case <-s.drained:
 			return nil
 		case <-tick.C:
 			quiet++
-			if s.calls.Load() > 0 {
-				quiet = 0
+			// What moves is a large request or answer at a slow client.
+			if now := s.moved(); s.calls.Load() > 0 || now != moved {
+				quiet, moved = 0, now
 			}
 		case <-ctx.Done():
 			err := fmt.Errorf("gRPC calls cut off at the drain's deadline: %d requests, %d event streams: %w",
@@ -61,6 +67,24 @@ func (s *Server) Drain(ctx context.Context) error {
 	return nil
 }
 
+// patience is for how many quiet ticks a drain goes on.
+func (s *Server) patience() int {
+	if s.watchers.Load() > 0 || s.others.Load() > 0 {
+		return lingerTicks
+	}
+	return silentTicks
+}
+
+// moved returns how many bytes have moved on the server's connections.
+func (s *Server) moved() (bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.listeners {
+		bytes += l.moved.Load()
+	}
+	return bytes
+}
+
 // stop closes every connection and waits a moment for the handlers.
 func (s *Server) stop() {
 	s.mu.Lock()
@@ -69,7 +93,7 @@ func (s *Server) stop() {
 	for _, l := range listeners {
 		l.abort()
 	}
-	go s.grpc.Stop() // returns with GracefulStop, when the last handler has
+	guard.Go(part, s.report, s.grpc.Stop) // returns with GracefulStop, when the last handler has
 	select {
 	case <-s.drained:
 	case <-time.After(stopGrace):

@@ -37,6 +37,9 @@ var statusCodes = map[sim.Code]codes.Code{
 	sim.CodeDraining:             codes.Unavailable,
 	sim.CodeTooLarge:             codes.ResourceExhausted,
 	sim.CodeInternal:             codes.Internal,
+	sim.CodeUnauthorized:         codes.Unauthenticated,
+	sim.CodeForbidden:            codes.PermissionDenied,
+	sim.CodeTooManyFailures:      codes.ResourceExhausted,
 }
 
 // fieldNames are the fields that are called otherwise here than in the core and

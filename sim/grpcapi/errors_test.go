@@ -118,28 +118,6 @@ func TestOtherErrorsAreTheContextsOrInternal(t *testing.T) {
 	}
 }
 
-func TestAPanicAnswersItsOwnCallAlone(t *testing.T) {
-	t.Parallel()
-	var log lockedText
-	panicked := make(chan any, 1)
-	b := setup(t, func(o *grpcapi.Options) {
-		o.Custodian = scripted{o.Custodian, func(context.Context) (*sim.Account, error) { panic("broken") }}
-		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		o.OnPanic = func(v any) { panicked <- v }
-	})
-	_, err := b.custody.GetAccount(t.Context(), &pb.GetAccountRequest{AccountId: "a"})
-	if r := refused(t, err); r.code != codes.Internal || strings.Contains(r.message, "broken") {
-		t.Errorf("answered %s %q", r.code, r.message)
-	}
-	if v := <-panicked; v != "broken" {
-		t.Errorf("told of %v", v)
-	}
-	if text := log.String(); !strings.Contains(text, "broken") || !strings.Contains(text, "errors_test.go") {
-		t.Errorf("the log lacks the panic or its stack: %s", text)
-	}
-	must[*pb.Settlement](t)(b.settlements.CreateSettlement(t.Context(), deposit("a", "BTC", "1")))
-}
-
 func TestAPausedCustodianAsksToComeBack(t *testing.T) {
 	t.Parallel()
 	custodian := newCustodian(t)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -14,15 +13,37 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // healthPrefix begins the methods that are answered however busy the server
 // is: a saturated server is alive.
 const healthPrefix = "/grpc.health.v1.Health/"
 
-// guardUnary bounds the calls under way, contains panics and gives errors their
-// status.
+// reflectionPrefix begins those of reflection, of all its versions.
+const reflectionPrefix = "/grpc.reflection."
+
+// part is what the face is called where it panics.
+const part = "gRPC face"
+
+// containUnary turns a panic into an INTERNAL status and reports it. It is the
+// outermost interceptor: grpc-go recovers nothing.
+func (s *Server) containUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	defer s.contain(info.FullMethod, &err)
+	return handler(ctx, req)
+}
+
+// containStream does the same for streams.
+func (s *Server) containStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	defer s.contain(info.FullMethod, &err)
+	return handler(srv, stream)
+}
+
+// guardUnary bounds the calls under way and gives errors their status.
 func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	if err := refusalIn(ctx); err != nil {
+		return nil, s.statusOf(info.FullMethod, err)
+	}
 	if !strings.HasPrefix(info.FullMethod, healthPrefix) {
 		if err := s.options.Bounds.Request(); err != nil {
 			return nil, refusalStatus(err).Err()
@@ -31,7 +52,6 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 		s.calls.Add(1)
 		defer s.calls.Add(-1)
 	}
-	defer s.contain(info.FullMethod, &err)
 	if err := s.disturb(ctx, info.FullMethod); err != nil {
 		return nil, err
 	}
@@ -41,6 +61,9 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 
 // guardStream does the same for streams, which it ends when the server drains.
 func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	if err := s.admit(stream.Context(), info.FullMethod); err != nil {
+		return s.statusOf(info.FullMethod, err)
+	}
 	if info.FullMethod == custodianpb.ReportingService_WatchEvents_FullMethodName {
 		if err := s.options.Bounds.Stream(); err != nil {
 			return refusalStatus(err).Err()
@@ -55,7 +78,6 @@ func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.Strea
 				Message: fmt.Sprintf("%d streams of health checks and reflection are open already; close some", s.options.Limits.MaxOthers)}).Err()
 		}
 	}
-	defer s.contain(info.FullMethod, &err)
 	if err := s.disturb(stream.Context(), info.FullMethod); err != nil {
 		return err
 	}
@@ -63,7 +85,7 @@ func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.Strea
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(s.ending, func() { cancel(errDraining) })()
-	err = handler(srv, &endingStream{ServerStream: stream, ctx: ctx, receives: info.IsClientStream})
+	err = handler(srv, &endingStream{ServerStream: stream, ctx: ctx, receives: info.IsClientStream, within: s.options.Limits.CallTimeout})
 	if err != nil && errors.Is(context.Cause(ctx), errDraining) {
 		err = errDraining
 	}
@@ -72,15 +94,36 @@ func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.Strea
 
 // contain turns a panic into an INTERNAL status.
 func (s *Server) contain(method string, err *error) {
-	p := recover()
-	if p == nil {
+	value := recover()
+	if value == nil {
 		return
 	}
-	s.options.Logger.Error("panic in gRPC handler", "method", method, "panic", p, "stack", string(debug.Stack()))
 	*err = status.Error(codes.Internal, internalMessage)
+	guard.Do(part, nil, func() { s.panicked(guard.Recovered(part, value), "method", method) })
+}
+
+// panicked logs a panic and passes it on.
+func (s *Server) panicked(p *guard.Panic, more ...any) {
 	if s.options.OnPanic != nil {
-		s.options.OnPanic(p)
+		defer s.options.OnPanic(p)
 	}
+	if p.Tell() {
+		s.options.Logger.Error("panic in the gRPC face", append(more, "panic", p.Value, "stack", p.Stack)...)
+	}
+}
+
+// report is [Server.panicked] for goroutines.
+func (s *Server) report(p *guard.Panic) { s.panicked(p) }
+
+// contained calls what grpc-go calls on goroutines of its own. Its error is a
+// panic's, if there was one.
+func (s *Server) contained(fn func() error) error {
+	err := guard.Run(part, fn)
+	if p, ok := errors.AsType[*guard.Panic](err); ok {
+		guard.Do(part, nil, func() { s.panicked(p) })
+		return status.Error(codes.Internal, internalMessage)
+	}
+	return err
 }
 
 // endingStream is a stream whose context ends with the server's streams.
@@ -88,6 +131,8 @@ type endingStream struct {
 	grpc.ServerStream
 	ctx      context.Context
 	receives bool // the client goes on sending
+	// within is how long the one message of another client may take to arrive.
+	within time.Duration
 }
 
 // Context returns the stream's context.
@@ -95,16 +140,27 @@ func (e *endingStream) Context() context.Context { return e.ctx }
 
 // RecvMsg receives a message. A handler that waits for its client's next
 // message, as reflection does, would not notice that the context has ended, so
-// the wait is left to a goroutine, which ends with the call.
+// the wait is left to a goroutine, which ends with the call. Its panic goes on
+// here.
 func (e *endingStream) RecvMsg(m any) error {
+	var late <-chan time.Time
 	if !e.receives {
-		return e.ServerStream.RecvMsg(m)
+		timer := time.NewTimer(e.within)
+		defer timer.Stop()
+		late = timer.C
 	}
 	received := make(chan error, 1)
-	go func() { received <- e.ServerStream.RecvMsg(m) }()
+	guard.Go(part, nil, func() {
+		received <- guard.Run(part, func() error { return e.ServerStream.RecvMsg(m) })
+	})
 	select {
 	case err := <-received:
+		if p, ok := errors.AsType[*guard.Panic](err); ok {
+			panic(p)
+		}
 		return err
+	case <-late:
+		return errSlow
 	case <-e.ctx.Done():
 		return e.ctx.Err()
 	}

@@ -21,6 +21,9 @@ type Limits struct {
 	// StreamPatience is how long an event stream waits for its client to read
 	// before it is ended; default 30 s.
 	StreamPatience time.Duration
+	// CallTimeout bounds a unary call, from its first byte to its answer, and the
+	// arrival of the request of an event stream; default 1 min.
+	CallTimeout time.Duration
 	// PageMax bounds page_size; default 1000.
 	PageMax int
 	// BulkMax bounds the instructions of one CreateSettlements; default 1000.
@@ -45,6 +48,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.StreamPatience <= 0 {
 		l.StreamPatience = 30 * time.Second
+	}
+	if l.CallTimeout <= 0 {
+		l.CallTimeout = time.Minute
 	}
 	return l
 }

@@ -17,6 +17,9 @@ import (
 type listener struct {
 	net.Listener
 	bounds *bounds.Bounds
+	// contained calls what grpc-go calls on goroutines of its own.
+	contained func(func() error) error
+	moved     atomic.Int64 // bytes, both ways
 
 	mu     sync.Mutex
 	open   map[*connection]struct{}
@@ -24,7 +27,7 @@ type listener struct {
 }
 
 func newListener(l net.Listener, b *bounds.Bounds) *listener {
-	return &listener{Listener: l, bounds: b, open: make(map[*connection]struct{})}
+	return &listener{Listener: l, bounds: b, contained: func(fn func() error) error { return fn() }, open: make(map[*connection]struct{})}
 }
 
 // Accept returns the next connection within the limit; those beyond it are
@@ -93,10 +96,27 @@ type connection struct {
 
 // Read reads from the peer.
 func (c *connection) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 && !c.spoke.Load() {
-		c.spoke.Store(true)
+	var n int
+	err := c.owner.contained(func() (err error) {
+		n, err = c.Conn.Read(p)
+		return err
+	})
+	if n > 0 {
+		c.owner.moved.Add(int64(n))
+		if !c.spoke.Load() {
+			c.spoke.Store(true)
+		}
 	}
+	return n, err
+}
+
+// Write writes to the peer.
+func (c *connection) Write(p []byte) (n int, err error) {
+	err = c.owner.contained(func() error {
+		n, err = c.Conn.Write(p)
+		return err
+	})
+	c.owner.moved.Add(int64(n))
 	return n, err
 }
 
@@ -108,5 +128,5 @@ func (c *connection) Close() error {
 		c.owner.bounds.ConnectionDone(bounds.GRPC)
 	}
 	c.owner.mu.Unlock()
-	return c.Conn.Close()
+	return c.owner.contained(c.Conn.Close)
 }

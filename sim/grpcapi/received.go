@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -21,6 +22,7 @@ type incoming struct {
 	message  any
 	err      error      // why it cannot be read
 	over     *sim.Error // why it is not read: there is no room for it
+	refused  error      // why it was not read
 	reserved int        // bytes, of the instance's bound
 }
 
@@ -47,20 +49,27 @@ func (in *incoming) refusal() error {
 //
 // Large messages count as bytes of the instance: requests until they are answered,
 // answers until their readers have taken them.
+//
+// Messages are read and written around the interceptors, so panics are contained
+// here.
 type codec struct {
 	encoding.CodecV2
-	ctx    context.Context // the instance's
-	bounds *bounds.Bounds
-	lane   *fair.Lane
+	ctx       context.Context // the instance's
+	bounds    *bounds.Bounds
+	lane      *fair.Lane
+	contained func(func() error) error
 }
 
-func newCodec(ctx context.Context, b *bounds.Bounds, l *fair.Lane) codec {
-	return codec{encoding.GetCodecV2(proto.Name), ctx, b, l}
+func newCodec(ctx context.Context, b *bounds.Bounds, l *fair.Lane, contained func(func() error) error) codec {
+	return codec{encoding.GetCodecV2(proto.Name), ctx, b, l, contained}
 }
 
 // Marshal writes a message.
-func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	out, err := c.CodecV2.Marshal(v)
+func (c codec) Marshal(v any) (out mem.BufferSlice, err error) {
+	err = c.contained(func() (err error) {
+		out, err = c.CodecV2.Marshal(v)
+		return err
+	})
 	if n := out.Len(); err == nil && n > heavyBytes {
 		data := out.Materialize()
 		out.Free()
@@ -102,29 +111,33 @@ func (s *sent) Put(*[]byte) { s.release() }
 
 // Unmarshal reads a message.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	in, ok := v.(*incoming)
-	if !ok {
-		return c.CodecV2.Unmarshal(data, v)
-	}
-	if n := data.Len(); n > heavyBytes {
-		if in.over = c.bounds.Reserve(n); in.over != nil {
-			return nil
+	return c.contained(func() error {
+		in, ok := v.(*incoming)
+		if !ok {
+			return c.CodecV2.Unmarshal(data, v)
 		}
-		in.reserved = n
-		turn, err := c.lane.Take(c.ctx)
-		if err != nil {
-			return err
+		if n := data.Len(); n > heavyBytes {
+			if in.over = c.bounds.Reserve(n); in.over != nil {
+				return nil
+			}
+			in.reserved = n
+			turn, err := c.lane.Take(c.ctx)
+			if err != nil {
+				return err
+			}
+			defer turn.End()
 		}
-		defer turn.End()
-	}
-	in.err = c.CodecV2.Unmarshal(data, in.message)
-	return nil
+		in.err = c.CodecV2.Unmarshal(data, in.message)
+		return nil
+	})
 }
 
 // registrar registers services so that interceptors see every request, and one
 // that cannot be read is refused as the caller's fault.
 type registrar struct {
-	grpc.ServiceRegistrar
+	*grpc.Server
+	// admit returns why a call of a method is refused before its request is read.
+	admit  func(ctx context.Context, method string) error
 	bounds *bounds.Bounds
 }
 
@@ -134,7 +147,7 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, service any) {
 	d := *desc
 	d.Methods, d.Streams = slices.Clone(desc.Methods), slices.Clone(desc.Streams)
 	for i := range d.Methods {
-		d.Methods[i].Handler = receiveUnary(d.Methods[i].Handler, r.bounds)
+		d.Methods[i].Handler = receiveUnary("/"+d.ServiceName+"/"+d.Methods[i].MethodName, r.admit, d.Methods[i].Handler, r.bounds)
 	}
 	for i := range d.Streams {
 		handle := d.Streams[i].Handler
@@ -142,19 +155,30 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, service any) {
 			return handle(service, receivingStream{stream, r.bounds})
 		}
 	}
-	r.ServiceRegistrar.RegisterService(&d, service)
+	r.Server.RegisterService(&d, service)
 }
 
 // receiveUnary has the interceptors around the refusal of a request. The server
-// has interceptors at all times.
-func receiveUnary(handle grpc.MethodHandler, b *bounds.Bounds) grpc.MethodHandler {
+// has interceptors at all times. What a caller who is not let in sends is not
+// even read.
+func receiveUnary(method string, admit func(context.Context, string) error, handle grpc.MethodHandler, b *bounds.Bounds) grpc.MethodHandler {
 	return func(service any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 		var in incoming
 		defer in.release(b)
 		return handle(service, ctx, func(m any) error {
+			if in.refused = admit(ctx, method); in.refused != nil {
+				return nil
+			}
 			in.message = m
-			return decode(&in)
+			err := decode(&in)
+			if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				in.refused, err = errSlow, nil
+			}
+			return err
 		}, func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			if in.refused != nil {
+				ctx = refuse(ctx, in.refused)
+			}
 			if refusal := in.refusal(); refusal != nil {
 				next = func(context.Context, any) (any, error) { return nil, refusal }
 			}

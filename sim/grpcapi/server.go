@@ -2,26 +2,32 @@ package grpcapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
 
@@ -64,7 +70,7 @@ type Options struct {
 	// Webhooks manages webhooks; without it WebhookService is UNIMPLEMENTED.
 	Webhooks Webhooks
 	// Unary and Stream interceptors see every call first, the first of them
-	// outermost, and its final status.
+	// outermost, and its final status. They see panics go by.
 	Unary  []grpc.UnaryServerInterceptor
 	Stream []grpc.StreamServerInterceptor
 	// Limits bound what callers can make grow; zero fields take defaults.
@@ -77,13 +83,17 @@ type Options struct {
 	OnSlowStream func()
 	// Lane is where the instance's heavy work takes its turns; nil for none.
 	Lane *fair.Lane
+	// Access knows the API keys; without it, or without keys, everybody is let in.
+	Access *access.Guard
+	// TLS is nil for clear text.
+	TLS *tls.Config
 	// Context is the instance's: streams end with it, with UNAVAILABLE.
 	// Required.
 	Context context.Context
 	// Logger takes defects: panics and errors without a code. Required.
 	Logger *slog.Logger
-	// OnPanic is called after a panic was answered and logged; may be nil.
-	OnPanic func(value any)
+	// OnPanic is called after a panic was logged; may be nil.
+	OnPanic guard.Report
 }
 
 // Server is the gRPC face of one instance. Its methods are safe for concurrent
@@ -137,10 +147,16 @@ func New(o Options) *Server {
 	}
 	s := &Server{options: o, health: health.NewServer(), drained: make(chan struct{})}
 	s.ending, s.end = context.WithCancelCause(o.Context)
+	transport := insecure.NewCredentials()
+	if o.TLS != nil {
+		transport = credentials.NewTLS(o.TLS)
+	}
 	s.grpc = grpc.NewServer(
-		grpc.ForceServerCodecV2(newCodec(o.Context, o.Bounds, o.Lane)),
-		grpc.ChainUnaryInterceptor(append(o.Unary[:len(o.Unary):len(o.Unary)], s.guardUnary)...),
-		grpc.ChainStreamInterceptor(append(o.Stream[:len(o.Stream):len(o.Stream)], s.guardStream)...),
+		grpc.Creds(transport),
+		grpc.InTapHandle(s.bound),
+		grpc.ForceServerCodecV2(newCodec(o.Context, o.Bounds, o.Lane, s.contained)),
+		grpc.ChainUnaryInterceptor(slices.Concat([]grpc.UnaryServerInterceptor{s.containUnary}, o.Unary, []grpc.UnaryServerInterceptor{s.guardUnary})...),
+		grpc.ChainStreamInterceptor(slices.Concat([]grpc.StreamServerInterceptor{s.containStream}, o.Stream, []grpc.StreamServerInterceptor{s.guardStream})...),
 		grpc.MaxRecvMsgSize(o.Limits.MaxRecvBytes),
 		grpc.MaxConcurrentStreams(o.Limits.MaxConcurrentStreams),
 		grpc.MaxHeaderListSize(16<<10),
@@ -149,12 +165,16 @@ func New(o Options) *Server {
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.WaitForHandlers(true),
 		// Peers that vanished are found within two and a half minutes; clients
-		// may ping every ten seconds, also without calls under way.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 30 * time.Second}),
+		// may ping every ten seconds, also without calls under way. Connections
+		// without calls are closed, and old ones are replaced once their calls are
+		// over, streams included: so who was let in by a certificate is asked again.
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: time.Hour, Time: 2 * time.Minute, Timeout: 30 * time.Second,
+		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
 	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, bounds: o.Bounds, lane: o.Lane, onSlow: o.OnSlowStream, logger: o.Logger}
-	services := registrar{s.grpc, o.Bounds}
+	services := registrar{s.grpc, s.admit, o.Bounds}
 	custodianpb.RegisterCustodianServiceServer(services, &custodianService{face: f})
 	custodianpb.RegisterSettlementServiceServer(services, &settlementService{face: f})
 	custodianpb.RegisterTransferServiceServer(services, &transferService{face: f})
@@ -163,8 +183,8 @@ func New(o Options) *Server {
 	custodianpb.RegisterWebhookServiceServer(services, &webhookService{face: f, webhooks: o.Webhooks})
 	custodianpb.RegisterClockServiceServer(services, &clockService{face: f})
 	custodianpb.RegisterChaosServiceServer(services, &chaosService{face: f})
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
-	reflection.Register(s.grpc)
+	grpc_health_v1.RegisterHealthServer(services, s.health)
+	reflection.Register(services)
 	s.SetServing(false)
 	return s
 }
@@ -185,6 +205,7 @@ func (s *Server) SetServing(serving bool) {
 // closes l. It returns nil after a drain and the listener's error otherwise.
 func (s *Server) Serve(l net.Listener) error {
 	tracked := newListener(l, s.options.Bounds)
+	tracked.contained = s.contained
 	s.mu.Lock()
 	s.listeners = append(s.listeners, tracked)
 	s.mu.Unlock()

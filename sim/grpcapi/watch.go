@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // watchChunk is how many events a stream has ready to be sent.
@@ -44,21 +44,15 @@ func (s *reportingService) WatchEvents(req *pb.WatchEventsRequest, stream grpc.S
 	// stream.
 	w := &watch{face: s.face, stream: stream, after: after}
 	ended := make(chan error, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				ended <- &panicked{p, debug.Stack()}
-			}
-		}()
-		ended <- w.run(stream.Context())
-	}()
+	ctx := stream.Context()
+	go func() { ended <- guard.Run(part, func() error { return w.run(ctx) }) }()
 	look := time.NewTicker(s.limits.StreamPatience / 4)
 	defer look.Stop()
 	for {
 		select {
 		case err := <-ended:
-			if p, ok := errors.AsType[*panicked](err); ok {
-				panic(p)
+			if p, ok := errors.AsType[*guard.Panic](err); ok {
+				panic(p) // where panics of handlers are dealt with
 			}
 			return err
 		case <-look.C:
@@ -75,14 +69,6 @@ func (s *reportingService) WatchEvents(req *pb.WatchEventsRequest, stream grpc.S
 		}
 	}
 }
-
-// panicked carries a panic to the goroutine of the handler.
-type panicked struct {
-	value any
-	stack []byte
-}
-
-func (p *panicked) Error() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
 
 // run follows the events until ctx ends or sending fails.
 func (w *watch) run(ctx context.Context) error {

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
@@ -10,24 +12,32 @@ import (
 // apiVersion is the version of the interface, which is not that of the program.
 const apiVersion = "1.0.0"
 
-// document is the OpenAPI document that all instances of the process share. It
-// is built when it is first asked for.
-var document struct {
+// document is an OpenAPI document that instances of the process share. It is
+// built when it is first asked for.
+type document struct {
 	once sync.Once
 	text []byte
 	err  error
 }
 
-func buildDocument() {
+// openDocument is that of instances which let in everybody, keyedDocument that of
+// those which ask for a key.
+var openDocument, keyedDocument document
+
+func (d *document) build(keyed bool) {
 	all := operations()
 	described := make([]openapi.Operation, len(all))
 	for i := range all {
+		if keyed && !all[i].Open {
+			all[i].needsKey()
+		}
 		described[i] = all[i].Operation
 	}
-	document.text, document.err = openapi.Build(openapi.Info{
-		Title: "Custodian simulator", Version: apiVersion,
+	d.text, d.err = openapi.Build(openapi.Info{
+		Title: "Custodian simulator", Version: apiVersion, APIKeys: keyed,
 		Description: "Holds the assets of a trading firm and settles its trades, as a custodian does. " +
-			"Decimals are strings (numbers are accepted), times RFC 3339 in UTC, errors RFC 9457 problems with a stable code.",
+			"Decimals are strings (numbers are accepted), times RFC 3339 in UTC, errors RFC 9457 problems with a stable code. " +
+			"While a fault rule has http_error, any operation but those of clock and faults may answer a problem with the code fault and the status that the rule names.",
 		Tags: []openapi.Tag{
 			{Name: "settlements", Description: "Instructions and what becomes of them."},
 			{Name: "positions", Description: "What accounts hold of assets other than cash."},
@@ -45,11 +55,24 @@ func buildDocument() {
 	}, described)
 }
 
-func getDocument(c *call) error {
-	document.once.Do(buildDocument)
-	if document.err != nil {
-		return sim.Errorf(sim.CodeInternal, "building the OpenAPI document: %v", document.err)
+// needsKey documents how requests without a key are refused.
+func (o *operation) needsKey() {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusTooManyRequests} {
+		if !slices.Contains(o.Problems, status) {
+			o.Problems = append(o.Problems, status)
+		}
 	}
-	c.out = append(c.out, document.text...)
+}
+
+func getDocument(c *call) error {
+	d, keyed := &openDocument, c.keyed()
+	if keyed {
+		d = &keyedDocument
+	}
+	d.once.Do(func() { d.build(keyed) })
+	if d.err != nil {
+		return sim.Errorf(sim.CodeInternal, "building the OpenAPI document: %v", d.err)
+	}
+	c.out = append(c.out, d.text...)
 	return c.send(200)
 }

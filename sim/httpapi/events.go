@@ -11,6 +11,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/sse"
 )
@@ -78,6 +79,8 @@ func streamEvents(c *call) error {
 	out, err := sse.Start(c.w)
 	if err == nil {
 		out.Patience = c.Limits.StreamPatience
+		report := c.OnPanic // the call may be another one's by then
+		defer context.AfterFunc(c.Context, func() { guard.Do(part, report, out.Hurry) })()
 	}
 	for err == nil && ctx.Err() == nil {
 		beat, endBeat := context.WithTimeout(ctx, heartbeat)

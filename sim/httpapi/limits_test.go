@@ -13,6 +13,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 )
 
@@ -124,23 +125,38 @@ func TestUnservedBulksAreRefusedAsAWhole(t *testing.T) {
 func TestPanicsCostOneRequest(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	var seen any
+	var seen *guard.Panic
 	f := &faulty{do: func(context.Context) (sim.Result, error) { panic("boom") }}
 	b := setup(t, func(o *httpapi.Options) {
 		f.Engine = o.Custodian.(*engine.Engine)
-		o.Custodian, o.OnPanic, o.Logger = f, func(p any) { seen = p }, slog.New(slog.NewTextHandler(&log, nil))
+		o.Custodian, o.OnPanic, o.Logger = f, func(p *guard.Panic) { seen = p }, slog.New(slog.NewTextHandler(&log, nil))
 	})
 	a := b.must(500, "POST", "/api/v1/accounts", openAccount)
 	a.expect(t, "code", "internal")
-	if strings.Contains(a.text, "boom") || seen != "boom" {
+	if strings.Contains(a.text, "boom") || seen == nil || seen.Value != "boom" {
 		t.Errorf("answered %s, hook saw %v", a.text, seen)
 	}
-	for _, part := range []string{"boom", "recover.go", a.header.Get("X-Request-Id")} {
+	for _, part := range []string{"boom", "limits_test.go", a.header.Get("X-Request-Id")} {
 		if !strings.Contains(log.String(), part) {
 			t.Errorf("the log lacks %q: %s", part, log.String())
 		}
 	}
 	b.must(200, "GET", "/api/v1/accounts", "")
+}
+
+func TestPanicsOfAMiddlewareAreAnsweredAsWell(t *testing.T) {
+	t.Parallel()
+	var seen *guard.Panic
+	b := setup(t, func(o *httpapi.Options) {
+		o.OnPanic = func(p *guard.Panic) { seen = p }
+		o.Middleware = func(http.Handler) http.Handler {
+			return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })
+		}
+	})
+	b.must(500, "GET", "/api/v1/accounts", "").expect(t, "code", "internal")
+	if seen == nil || seen.Value != "boom" {
+		t.Errorf("the hook saw %v", seen)
+	}
 }
 
 func TestPanicsInTheMiddleOfAnAnswerCutTheConnection(t *testing.T) {

@@ -40,6 +40,10 @@ func operations() []operation {
 // the problems that it may answer with.
 func describe(o *operation) {
 	problems := []int{}
+	o.Open = o.Path == healthPath || o.Path == readyPath
+	if !o.Open {
+		problems = append(problems, http.StatusForbidden)
+	}
 	if !o.exempt {
 		problems = append(problems, http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
 			http.StatusInternalServerError, http.StatusServiceUnavailable)
@@ -58,7 +62,7 @@ func describe(o *operation) {
 		}
 	}
 	if o.Body != nil {
-		problems = append(problems, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		problems = append(problems, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	o.Problems = append(o.Problems, problems...)
 }
@@ -84,10 +88,10 @@ func created(description string, body any) []openapi.Answer {
 
 func instanceOperations() []operation {
 	return []operation{
-		{Operation: openapi.Operation{Method: http.MethodGet, Path: "/api/v1/health", ID: "getHealth", Tag: "instance",
+		{Operation: openapi.Operation{Method: http.MethodGet, Path: healthPath, ID: "getHealth", Tag: "instance",
 			Summary: "Health", Description: "Answers 200 for as long as the process can answer, and says how the instance's parts are.",
 			Answers: ok("The process answers.", Health{})}, serve: getHealth, exempt: true},
-		{Operation: openapi.Operation{Method: http.MethodGet, Path: "/api/v1/ready", ID: "getReady", Tag: "instance",
+		{Operation: openapi.Operation{Method: http.MethodGet, Path: readyPath, ID: "getReady", Tag: "instance",
 			Summary: "Readiness", Description: "Answers 200 while requests are taken: ready, or degraded where a part is away that is not needed to settle.",
 			Answers: append(ok("Requests are taken.", Health{}), openapi.Answer{Status: http.StatusServiceUnavailable, Description: "Requests are refused.", Body: Health{}})},
 			serve: getReady, exempt: true},

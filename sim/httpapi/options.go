@@ -9,10 +9,12 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/sse"
 )
 
@@ -66,11 +68,15 @@ type Options struct {
 	Webhooks Webhooks
 	// Middleware sees every request and its final status; may be nil.
 	Middleware func(http.Handler) http.Handler
+	// Access knows the API keys; without it, or without keys, everybody is let in.
+	Access *access.Guard
+	// Sites refuses what web pages have a browser send; nil refuses nothing.
+	Sites *access.Sites
 	// Components tells how the instance's parts are, at every call anew. Nil
 	// means the custodian alone.
 	Components func() []Component
-	// OnPanic is called after a panic was answered and logged; may be nil.
-	OnPanic func(value any)
+	// OnPanic is called after a panic was logged and answered; may be nil.
+	OnPanic guard.Report
 	// Instance and Version are what health reports say of the program.
 	Instance, Version string
 	// Limits bound what callers can make grow; zero fields take defaults.

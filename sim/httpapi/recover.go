@@ -3,35 +3,48 @@ package httpapi
 import (
 	"errors"
 	"net/http"
-	"runtime/debug"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/requestid"
 )
 
-// recoverPanics turns a panic into an answer, so that a defect costs one
-// request. Where the answer has begun already the connection is cut instead:
-// the caller must not take half an answer for a whole one.
+// part is what the face is called where it panics.
+const part = "HTTP face"
+
+// recoverPanics turns a panic into an answer, and reports it. It is within the
+// middleware, which is to see the answer, and around it, so that nothing of ours
+// is left to net/http, which would tell nobody. Where the answer has begun already
+// the connection is cut instead: the caller must not take half an answer for a
+// whole one.
 func (a *api) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		tracked := &trackingWriter{ResponseWriter: w}
 		defer func() {
-			p := recover()
-			if p == nil {
+			value := recover()
+			if value == nil {
 				return
 			}
-			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(p) // a handler that wants the connection cut
+			if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(value) // a handler that wants the connection cut
 			}
-			a.Logger.Error("panic in a request handler", "method", r.Method, "path", r.URL.Path,
-				"request_id", requestid.Of(w), "panic", p, "stack", string(debug.Stack()))
+			p := guard.Recovered(part, value)
+			guard.Do(part, nil, func() {
+				if p.Tell() {
+					a.Logger.Error("panic in a request handler", "method", r.Method, "path", r.URL.Path,
+						"request_id", requestid.Of(w), "panic", p.Value, "stack", p.Stack)
+				}
+			})
+			if !tracked.begun {
+				problem.Write(w, errPanic)
+				_ = http.NewResponseController(w).Flush() // before the report, which may end the server
+			}
 			if a.OnPanic != nil {
-				a.OnPanic(p)
+				guard.Do(part, nil, func() { a.OnPanic(p) })
 			}
 			if tracked.begun {
 				panic(http.ErrAbortHandler)
 			}
-			problem.Write(w, errPanic)
 		}()
 		next.ServeHTTP(tracked, r)
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/simulation/auditor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/verify"
 )
@@ -63,7 +64,9 @@ func (s *Served) start() error {
 	stop, stopNow := context.WithCancel(context.Background())
 	abort, abortNow := context.WithCancel(context.Background())
 	s.stop, s.abort, s.done = stopNow, abortNow, make(chan error, 1)
-	go func() { s.done <- s.engine.Run(stop, abort) }()
+	guard.Go("engine", nil, func() { // its panic is an error already
+		s.done <- guard.Run("engine", func() error { return s.engine.Run(stop, abort) })
+	})
 	select {
 	case <-s.engine.Serving():
 		return nil

@@ -19,10 +19,11 @@ func (m *Manager) bringBack(stop context.Context) bool {
 	}
 	for wait := minTrouble; ; wait = min(2*wait, maxTrouble) {
 		var kept []Endpoint
-		err := guard(func() (err error) {
+		err := guarded(func() (err error) {
 			kept, err = m.opts.Added.Load(stop)
 			return err
 		})
+		m.opts.reportPanic(err)
 		if err == nil {
 			m.take(kept)
 			return true
@@ -88,7 +89,8 @@ func (m *Manager) keep(ctx context.Context, e Endpoint, state *State) error {
 	if m.opts.Added == nil || m.configured[e.ID] {
 		return nil
 	}
-	if err := guard(func() error { return m.opts.Added.Save(ctx, e, state) }); err != nil {
+	if err := guarded(func() error { return m.opts.Added.Save(ctx, e, state) }); err != nil {
+		m.opts.reportPanic(err)
 		return fmt.Errorf("saving the settings: %w", err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 const connectTimeout = 10 * time.Second
@@ -102,11 +103,14 @@ func (r *TargetRules) dial(ctx context.Context, network, address string) (net.Co
 	dialer := net.Dialer{Timeout: connectTimeout}
 	if !r.allowsName(host) {
 		dialer.Control = func(_, resolved string, _ syscall.RawConn) error {
-			to, err := netip.ParseAddrPort(resolved)
-			if err != nil {
-				return sim.Invalid("url", "leads to what is no address")
-			}
-			return r.checkAddr(to.Addr())
+			// The dialer calls this on goroutines of its own.
+			return guard.Run(part, func() error {
+				to, err := netip.ParseAddrPort(resolved)
+				if err != nil {
+					return sim.Invalid("url", "leads to what is no address")
+				}
+				return r.checkAddr(to.Addr())
+			})
 		}
 	}
 	return dialer.DialContext(ctx, network, address)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // deliver sends an event until it is delivered or given up. Live tells a due
@@ -15,6 +16,9 @@ import (
 func (d *deliverer) deliver(r engine.Recorded, duplicate, live bool) error {
 	m, err := newMessage(d.opts.Instance, d.endpoint.ID, r, d.opts.Render)
 	if err != nil {
+		if p, ok := errors.AsType[*guard.Panic](err); ok {
+			d.opts.OnContained(p)
+		}
 		d.giveUp(m, 0, outcome{err: err}, live)
 		return nil
 	}
@@ -120,7 +124,7 @@ func (d *deliverer) runResends() {
 func (d *deliverer) resendSpan(s span) {
 	after, wait := s.from-1, minTrouble
 	for after < s.until {
-		err := guard(func() error { return d.resendSome(&after, s.until) })
+		err := guarded(func() error { return d.resendSome(&after, s.until) })
 		switch {
 		case err == nil:
 			wait = minTrouble
@@ -130,8 +134,9 @@ func (d *deliverer) resendSpan(s span) {
 			d.log.Warn("webhook resend ended, the endpoint is disabled", "after", after, "until", s.until)
 			return
 		default:
+			d.opts.reportPanic(err)
 			d.trouble(err)
-			d.warn("webhook resend is interrupted, trying again", err)
+			d.log.Warn("webhook resend is interrupted, trying again", "error", err)
 			if !d.idle(wait) {
 				return
 			}
@@ -162,8 +167,8 @@ func (d *deliverer) launch(stop, abort context.Context) {
 	stop, end := context.WithCancel(stop)
 	d.stop, d.abort = stop, abort
 	d.cut = func() { end(); cut() }
-	d.running.Go(d.run)
-	d.running.Go(d.runResends)
+	d.running.Go(part, d.opts.OnPanic, d.run)
+	d.running.Go(part, d.opts.OnPanic, d.runResends)
 }
 
 // close cuts it off and waits until it has ended.

@@ -8,13 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"runtime/debug"
-	"sync"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 const (
@@ -54,7 +53,7 @@ type deliverer struct {
 	// stop ends it in good order, abort cuts off the attempts under way.
 	stop, abort context.Context
 	cut         context.CancelFunc
-	running     sync.WaitGroup
+	running     guard.Group
 	resends     chan resend
 	startAt     uint64 // where it begins without a cursor
 	// keep saves the settings together with the cursor when it is opened; nil where
@@ -71,7 +70,7 @@ func (d *deliverer) run() {
 	wait, reported := minTrouble, false
 	for d.stop.Err() == nil {
 		before := d.position
-		err := guard(d.session)
+		err := guarded(d.session)
 		if errors.Is(err, errInactive) {
 			d.opts.Metrics.SetWebhookLag(d.endpoint.ID, 0)
 			return
@@ -82,9 +81,10 @@ func (d *deliverer) run() {
 		if d.position != before {
 			wait, reported = minTrouble, false
 		}
+		d.opts.reportPanic(err)
 		d.trouble(err)
 		if !reported {
-			d.warn("webhook deliveries are interrupted, trying again", err)
+			d.log.Warn("webhook deliveries are interrupted, trying again", "error", err)
 			reported = true
 		}
 		d.idle(wait)
@@ -130,7 +130,7 @@ func (d *deliverer) open(ctx context.Context) error {
 	}
 	var state State
 	var found bool
-	err := guard(func() (err error) {
+	err := guarded(func() (err error) {
 		state, found, err = d.opts.Cursors.Load(ctx, d.endpoint.ID)
 		return err
 	})
@@ -153,7 +153,7 @@ func (d *deliverer) open(ctx context.Context) error {
 		}
 		d.keep = nil
 	} else if !found {
-		if err := guard(func() error { return d.opts.Cursors.Save(ctx, d.endpoint.ID, state) }); err != nil {
+		if err := guarded(func() error { return d.opts.Cursors.Save(ctx, d.endpoint.ID, state) }); err != nil {
 			return fmt.Errorf("saving the cursor: %w", err)
 		}
 	}
@@ -255,14 +255,10 @@ func (d *deliverer) pass(sequence uint64) {
 }
 
 func (d *deliverer) effect(r engine.Recorded) (effect Effect) {
-	err := guard(func() error {
+	// After a restart it would panic at the same event again, so it is no reason for one.
+	guard.Do("deciding a fault on purpose", d.opts.OnContained, func() {
 		effect = d.opts.Fault.Webhook(r.Event.Sequence, string(r.Event.Type), d.endpoint.ID)
-		return nil
 	})
-	if err != nil {
-		d.log.Error("a fault on purpose could not be decided", "sequence", r.Event.Sequence, "error", err)
-		return Effect{}
-	}
 	return effect
 }
 
@@ -288,19 +284,11 @@ func (d *deliverer) lag() uint64 {
 
 func (d *deliverer) tellLag() { d.opts.Metrics.SetWebhookLag(d.endpoint.ID, d.lag()) }
 
-// warn logs a trouble, and where it was a panic what led to it.
-func (d *deliverer) warn(text string, err error) {
-	if p, ok := errors.AsType[*panicError](err); ok {
-		d.log.Error(text, "error", err, "stack", string(p.stack))
-		return
-	}
-	d.log.Warn(text, "error", err)
-}
-
 // saveFailed reports that the cursor could not be saved, once.
 func (d *deliverer) saveFailed(err error) {
+	d.opts.reportPanic(err)
 	if !d.unsavedReported.Swap(true) {
-		d.warn("webhook cursor could not be saved, trying again", err)
+		d.log.Warn("webhook cursor could not be saved, trying again", "error", err)
 	}
 }
 
@@ -322,20 +310,15 @@ func (d *deliverer) idle(wait time.Duration) bool {
 	}
 }
 
-// panicError is a panic as an error.
-type panicError struct {
-	value any
-	stack []byte
-}
+// part is what the deliveries are called where they panic.
+const part = "webhooks"
 
-func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+// guarded turns a panic of fn into an error.
+func guarded(fn func() error) error { return guard.Run(part, fn) }
 
-// guard turns a panic of fn into an error.
-func guard(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{p, debug.Stack()}
-		}
-	}()
-	return fn()
+// reportPanic passes an error on if it is a panic.
+func (o *Options) reportPanic(err error) {
+	if p, ok := errors.AsType[*guard.Panic](err); ok {
+		o.OnPanic(p)
+	}
 }

@@ -140,6 +140,7 @@ func (m *Manager) Remove(ctx context.Context, id string) error {
 	}
 	d.close()
 	if err := d.remove(ctx, m.opts.Cursors, id); err != nil {
+		m.opts.reportPanic(err)
 		m.opts.Logger.Warn("webhook endpoint could not be removed", "endpoint", id, "error", err)
 		if again, err := m.deliverer(d.endpoint, d.progress); err == nil {
 			again.startAt = d.startAt
@@ -164,6 +165,7 @@ func (m *Manager) isShelved(id string) bool {
 // removeShelved forgets an endpoint that is kept but not served.
 func (m *Manager) removeShelved(ctx context.Context, id string) error {
 	if err := new(progress).remove(ctx, m.opts.Cursors, id); err != nil {
+		m.opts.reportPanic(err)
 		m.opts.Logger.Warn("webhook endpoint could not be removed", "endpoint", id, "error", err)
 		return unavailable("the endpoint could not be deleted; it stays")
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view/jsontext"
 )
 
@@ -43,12 +44,14 @@ func messageID(instance, endpoint string, r engine.Recorded) string {
 // newMessage renders an event. It turns a panic of render into an error.
 func newMessage(instance, endpoint string, r engine.Recorded, render func(engine.Recorded) ([]byte, error)) (m message, err error) {
 	m = message{id: messageID(instance, endpoint, r), sequence: r.Event.Sequence, eventType: string(r.Event.Type)}
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("rendering the event: panic: %v", p)
-		}
-	}()
-	data, err := render(r)
+	var data []byte
+	err = guard.Run("rendering the event", func() (err error) {
+		data, err = render(r)
+		return err
+	})
+	if _, panicked := errors.AsType[*guard.Panic](err); panicked {
+		return m, err
+	}
 	if err != nil {
 		return m, fmt.Errorf("rendering the event: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Defaults of [Options].
@@ -30,6 +31,9 @@ type Options struct {
 	Source Source
 	// Cursors keep how far each endpoint has come.
 	Cursors Cursors
+	// Begin returns the last event that is not for endpoints without a cursor. Nil:
+	// the last that is durable when [Manager.Run] is called.
+	Begin func() uint64
 	// Render returns the payload's member data for an event, as JSON. It is
 	// called by several goroutines. An event for which it fails or panics is
 	// given up without an attempt.
@@ -53,6 +57,11 @@ type Options struct {
 	Metrics Metrics
 	// Logger hears of troubles, once each. Nil discards.
 	Logger *slog.Logger
+	// OnPanic is told of panics that are a reason to end the instance, OnContained
+	// of those that cost one event alone: in Render and in Fault, which would meet
+	// the same event again after a restart. Deliveries go on after either as after
+	// any other trouble. Nil: they are logged.
+	OnPanic, OnContained guard.Report
 	// RootCAs verify the receivers' certificates. Nil: the system's.
 	RootCAs *x509.CertPool
 
@@ -100,6 +109,20 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Begin == nil && o.Source != nil {
+		o.Begin = o.Source.Durable
+	}
+	logged := func(p *guard.Panic) {
+		if p.Tell() {
+			o.Logger.Error("panic", "part", p.Part, "panic", p.Value, "stack", p.Stack)
+		}
+	}
+	if o.OnPanic == nil {
+		o.OnPanic = logged
+	}
+	if o.OnContained == nil {
+		o.OnContained = logged
 	}
 	o.Retry = o.Retry.withDefaults()
 	return o

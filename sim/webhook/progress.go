@@ -70,7 +70,7 @@ func (p *progress) save(ctx context.Context, cursors Cursors, id string) error {
 	if !changed || p.removed {
 		return nil
 	}
-	err := guard(func() error { return cursors.Save(ctx, id, state) })
+	err := guarded(func() error { return cursors.Save(ctx, id, state) })
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *progress) save(ctx context.Context, cursors Cursors, id string) error {
 func (p *progress) remove(ctx context.Context, cursors Cursors, id string) error {
 	p.saving.Lock()
 	defer p.saving.Unlock()
-	if err := guard(func() error { return cursors.Delete(ctx, id) }); err != nil {
+	if err := guarded(func() error { return cursors.Delete(ctx, id) }); err != nil {
 		return err
 	}
 	p.removed = true

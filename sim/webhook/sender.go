@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -53,16 +52,17 @@ type sender struct {
 	slots   chan struct{} // one per attempt under way
 }
 
-func newSender(rules *TargetRules, roots *x509.CertPool, timeout time.Duration, concurrent int) *sender {
+func newSender(o *Options) *sender {
+	concurrent := max(1, o.MaxConcurrent)
 	return &sender{
-		timeout: timeout,
+		timeout: o.Timeout,
 		slots:   make(chan struct{}, concurrent),
 		client: &http.Client{
 			// No proxy: it would resolve the names in our place.
 			Transport: &http.Transport{
-				DialContext:            rules.dial,
+				DialContext:            o.guardedDial(o.Targets.dial),
 				ForceAttemptHTTP2:      true,
-				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 				TLSHandshakeTimeout:    connectTimeout,
 				MaxIdleConns:           concurrent,
 				MaxIdleConnsPerHost:    2,
@@ -72,6 +72,20 @@ func newSender(rules *TargetRules, roots *x509.CertPool, timeout time.Duration, 
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+	}
+}
+
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// guardedDial guards what the transport calls on goroutines of its own.
+func (o *Options) guardedDial(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		err = guarded(func() error {
+			conn, err = dial(ctx, network, address)
+			return err
+		})
+		o.reportPanic(err)
+		return conn, err
 	}
 }
 

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Metrics observes the connections of a server. Its methods are called by many
@@ -27,8 +31,10 @@ func (noMetrics) RecordConnectionWait(time.Duration, bool) {}
 
 // Budget bounds the connections of several servers together, so that a process
 // whose instances are spread over them still has one bound. Besides what the
-// instances need, every server takes one connection for ownership. It is safe
-// for concurrent use and has nothing to close.
+// instances need, every server takes one connection for ownership. Each server
+// is sure of a share, which the others cannot take even while they are in
+// trouble and all of theirs hang. It is safe for concurrent use and has nothing
+// to close.
 type Budget struct{ *budget }
 
 // NewBudget returns a budget of so many connections, 0 meaning 80. A new
@@ -61,17 +67,31 @@ type budget struct {
 
 	mu      sync.Mutex
 	inUse   int
-	waiters []chan struct{}
+	waiters []waiter
 	// closing counts connections that are being closed for the sake of waiters.
 	closing int
+	parties map[*party]struct{}
 	members map[*pool]struct{}
 	// missing is len(waiters)-closing, readable without the lock: it is looked
 	// at whenever a connection is released.
 	missing atomic.Int64
 }
 
+// party is one of the servers that share a budget.
+type party struct {
+	inUse int // guarded by the budget's lock
+}
+
+type waiter struct {
+	party   *party
+	granted chan struct{}
+}
+
 func newBudget(limit int, wait time.Duration, metrics Metrics) *budget {
-	return &budget{limit: limit, wait: wait, metrics: metrics, members: make(map[*pool]struct{})}
+	return &budget{
+		limit: limit, wait: wait, metrics: metrics,
+		parties: make(map[*party]struct{}), members: make(map[*pool]struct{}),
+	}
 }
 
 // budgetError is [ErrBudget] with the particulars. It has a type so that it
@@ -95,19 +115,77 @@ func (e *budgetError) Unwrap() error { return ErrBudget }
 // when it looked first.
 const reclaimEvery = 200 * time.Millisecond
 
-// acquire takes a place, waiting until deadline at the latest.
-func (b *budget) acquire(ctx context.Context, deadline time.Time) error {
+// enter makes a server one of those that share the budget.
+func (b *budget) enter() *party {
 	b.mu.Lock()
-	if b.inUse < b.limit {
-		b.inUse++
-		b.metrics.SetConnections(b.inUse, b.limit)
-		b.mu.Unlock()
+	defer b.mu.Unlock()
+	p := &party{}
+	b.parties[p] = struct{}{}
+	return p
+}
+
+// exit is the end of a server. What it still has open counts until it closes.
+func (b *budget) exit(p *party) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.parties, p)
+	b.grant()
+}
+
+// share is how many places each server is sure of: half of the budget is divided
+// up, the other half is for whoever needs it. Less than two, one of which is for
+// ownership, would be of no use.
+func (b *budget) share() int {
+	n := max(1, len(b.parties))
+	if b.limit/n < 2 {
+		return 0
+	}
+	return max(2, b.limit/(2*n))
+}
+
+// free reports whether a server may take a place now.
+func (b *budget) free(p *party) bool {
+	if b.inUse >= b.limit {
+		return false
+	}
+	share := b.share()
+	if p.inUse < share {
+		return true
+	}
+	reserved := 0
+	for other := range b.parties {
+		if other != p {
+			reserved += max(0, share-other.inUse)
+		}
+	}
+	return b.inUse+reserved < b.limit
+}
+
+func (b *budget) take(p *party) {
+	b.metrics.SetConnections(b.inUse+1, b.limit)
+	b.inUse++
+	p.inUse++
+}
+
+// grant gives places to the waiters that may have one, in order.
+func (b *budget) grant() {
+	b.waiters = slices.DeleteFunc(b.waiters, func(w waiter) bool {
+		if !b.free(w.party) {
+			return false
+		}
+		b.take(w.party)
+		close(w.granted)
+		return true
+	})
+	b.changed()
+}
+
+// acquire takes a place, waiting until deadline at the latest.
+func (b *budget) acquire(ctx context.Context, p *party, deadline time.Time) error {
+	w, free := b.queue(p)
+	if free {
 		return nil
 	}
-	granted := make(chan struct{})
-	b.waiters = append(b.waiters, granted)
-	b.changed()
-	b.mu.Unlock()
 
 	start := time.Now()
 	timeout := time.NewTimer(time.Until(deadline))
@@ -117,7 +195,7 @@ func (b *budget) acquire(ctx context.Context, deadline time.Time) error {
 	for {
 		b.reclaim()
 		select {
-		case <-granted:
+		case <-w.granted:
 			b.metrics.RecordConnectionWait(time.Since(start), true)
 			return nil
 		case <-again.C:
@@ -125,7 +203,7 @@ func (b *budget) acquire(ctx context.Context, deadline time.Time) error {
 		case <-timeout.C:
 		case <-ctx.Done():
 		}
-		if b.withdraw(granted) {
+		if b.withdraw(w) {
 			b.metrics.RecordConnectionWait(time.Since(start), false)
 			return &budgetError{b.limit, time.Since(start)}
 		}
@@ -133,45 +211,58 @@ func (b *budget) acquire(ctx context.Context, deadline time.Time) error {
 	}
 }
 
-// withdraw takes a waiter out of the queue and reports whether it was in it.
-func (b *budget) withdraw(granted chan struct{}) bool {
+// queue takes a place and reports true, or queues for one.
+func (b *budget) queue(p *party) (waiter, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, w := range b.waiters {
-		if w == granted {
-			b.waiters = append(b.waiters[:i], b.waiters[i+1:]...)
-			b.changed()
-			return true
-		}
+	if b.free(p) {
+		b.take(p)
+		return waiter{}, true
 	}
-	return false
+	w := waiter{p, make(chan struct{})}
+	b.waiters = append(b.waiters, w)
+	b.changed()
+	return w, false
 }
 
-// release gives a place back, to the first waiter if there is one.
-func (b *budget) release() {
+// withdraw takes a waiter out of the queue and reports whether it was in it.
+func (b *budget) withdraw(w waiter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.waiters) > 0 {
-		close(b.waiters[0])
-		b.waiters = b.waiters[1:]
-		b.changed()
-		return
+	i := slices.Index(b.waiters, w)
+	if i < 0 {
+		return false
 	}
+	b.waiters = slices.Delete(b.waiters, i, i+1)
+	b.changed()
+	return true
+}
+
+// release gives a place back, to the first waiter that may have it.
+func (b *budget) release(p *party) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.inUse--
+	p.inUse--
+	b.grant()
 	b.metrics.SetConnections(b.inUse, b.limit)
 }
 
 func (b *budget) changed() { b.missing.Store(int64(len(b.waiters) - b.closing)) }
 
-// claim reports whether a connection should be closed for a waiter. The caller
-// then closes one and calls done.
-func (b *budget) claim() bool {
+// claim reports whether a connection of a server should be closed for a waiter.
+// The caller then closes one and calls done.
+func (b *budget) claim(p *party) bool {
 	if b.missing.Load() <= 0 {
 		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.waiters) <= b.closing {
+		return false
+	}
+	// A place within the server's share is of use to nobody else.
+	if p.inUse <= b.share() && !slices.ContainsFunc(b.waiters, func(w waiter) bool { return w.party == p }) {
 		return false
 	}
 	b.closing++
@@ -188,22 +279,20 @@ func (b *budget) done() {
 
 // reclaim takes an idle connection away from some pool, if one has any.
 func (b *budget) reclaim() {
+	for _, p := range b.pools() {
+		if b.missing.Load() <= 0 {
+			return
+		}
+		if b.claim(p.server.party) && p.giveUpIdle(b.done) {
+			return
+		}
+	}
+}
+
+func (b *budget) pools() []*pool {
 	b.mu.Lock()
-	pools := make([]*pool, 0, len(b.members))
-	for p := range b.members {
-		pools = append(pools, p)
-	}
-	b.mu.Unlock()
-	for _, p := range pools {
-		if !b.claim() {
-			return
-		}
-		gave := p.giveUpIdle()
-		b.done()
-		if gave {
-			return
-		}
-	}
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.members))
 }
 
 func (b *budget) join(p *pool) {
@@ -220,29 +309,50 @@ func (b *budget) leave(p *pool) {
 
 // dialer returns the dial function of one connection. It may dial several
 // times in turn (other hosts, without encryption), for which it waits once.
-func (b *budget) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
+func (b *budget) dialer(p *party) func(ctx context.Context, network, address string) (net.Conn, error) {
 	deadline := time.Now().Add(b.wait)
 	var open atomic.Bool
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialer := net.Dialer{KeepAlive: 15 * time.Second}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialer := net.Dialer{KeepAliveConfig: keepAlive}
 		if open.Load() {
 			// While the connection lives, the driver dials only to cancel its
 			// statement. The server does not count that as a connection, and it
 			// must not wait for the very place that it would set free.
-			return dialer.DialContext(ctx, network, address)
+			ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
+			defer cancel()
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err == nil {
+				err = conn.SetDeadline(time.Now().Add(cancelTimeout))
+			}
+			return conn, err
 		}
-		if err := b.acquire(ctx, deadline); err != nil {
+		if err := b.acquire(ctx, p, deadline); err != nil {
 			return nil, err
 		}
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
-			b.release()
+			b.release(p)
 			return nil, err
 		}
 		open.Store(true)
-		return &countedConn{Conn: conn, closed: func() { open.Store(false); b.release() }}, nil
+		return &countedConn{Conn: conn, closed: func() { open.Store(false); b.release(p) }}, nil
+	}
+	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		err = guard.Run(part, func() error {
+			conn, err = dial(ctx, network, address)
+			return err
+		})
+		return conn, err
 	}
 }
+
+// keepAlive finds out within half a minute that the other end has vanished,
+// where nobody waits for an answer in less.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 4}
+
+// cancelTimeout bounds the request to cancel a statement. The connection that it
+// is for waits for it before it closes.
+const cancelTimeout = 3 * time.Second
 
 // countedConn gives its place in the budget back when it is closed.
 type countedConn struct {

@@ -30,7 +30,7 @@ func (s *Server) Desired(ctx context.Context, supervisor string) (*Desired, erro
 	_, _, err := d.Load(ctx)
 	if state := sqlState(err); state == codeNoSchema || state == codeNoTable {
 		err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-			return execScript(ctx, c, fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d);
+			return s.runScript(ctx, c, fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d);
 				DO $make$ BEGIN
 					IF to_regnamespace('%[2]s') IS NULL THEN CREATE SCHEMA %[2]s; END IF;
 				END $make$;

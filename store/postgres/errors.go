@@ -33,6 +33,8 @@ var (
 	ErrNoSchema = errors.New("schema does not exist")
 	// ErrForeignSchema reports a schema that exists and is not a journal.
 	ErrForeignSchema = errors.New("schema belongs to something else")
+	// ErrForeignRole reports a role that has the name of an instance's and is not.
+	ErrForeignRole = errors.New("role belongs to something else")
 	// ErrRevision reports that a document was changed by somebody else.
 	ErrRevision = errors.New("document has changed meanwhile")
 	// ErrClosed reports a call after Close.
@@ -57,8 +59,10 @@ const (
 	codeTooManyConnections   = "53300"
 	codeDiskFull             = "53100"
 	codeStarting             = "57P03"
+	codeCancelled            = "57014"
 	codeNoStatement          = "26000"
 	codeDuplicateStatement   = "42P05"
+	codeDivisionByZero       = "22012"
 )
 
 // sqlState returns the SQLSTATE in err's chain, or "".
@@ -71,7 +75,10 @@ func sqlState(err error) string {
 
 // explain turns an error of the driver into one that says what to do. Errors
 // that need no explanation are returned as they are.
-func (s *Server) explain(err error) error {
+func (s *Server) explain(err error) error { return s.explainTo(s.role, err) }
+
+// explainTo is explain for what was done as that role.
+func (s *Server) explainTo(role string, err error) error {
 	if err == nil || errors.Is(err, ErrPermission) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRefused) {
 		return err
 	}
@@ -79,17 +86,22 @@ func (s *Server) explain(err error) error {
 		return e
 	}
 	if e, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return s.explainConnect(e)
+		return s.explainConnect(role, e)
 	}
 	switch sqlState(err) {
 	case codeNoPrivilege:
-		return fmt.Errorf("%w: role %s: %w%s", ErrPermission, s.role, err, s.grant(err))
+		return fmt.Errorf("%w: role %s: %w%s", ErrPermission, role, err, grant(role, err))
 	case codeReadOnly:
 		return fmt.Errorf("%w: the server at %s is read-only; is it a standby? %w", ErrUnreachable, s.where, err)
 	case codeNoStatement, codeDuplicateStatement:
 		return fmt.Errorf("prepared statements do not survive at %s; behind a pooler that shares sessions add default_query_exec_mode=exec to the URL: %w", s.where, err)
 	case codeDiskFull:
 		return fmt.Errorf("the server at %s is out of disk space: %w", s.where, err)
+	case codeNoTable, codeNoColumn, codeNoSchema:
+		return fmt.Errorf("something is missing that this program has made; restore the schema from a backup: %w", err)
+	case codeCancelled:
+		return fmt.Errorf("the server ended a statement; if that was its statement_timeout, raise it: ALTER ROLE %s SET statement_timeout = '30s': %w",
+			quoteName(s.role), err)
 	case codeLockTimeout:
 		return fmt.Errorf("another connection keeps the instance's rows locked: %w", err)
 	}
@@ -97,17 +109,20 @@ func (s *Server) explain(err error) error {
 }
 
 // explainConnect words why no connection could be made.
-func (s *Server) explainConnect(err *pgconn.ConnectError) error {
+func (s *Server) explainConnect(role string, err *pgconn.ConnectError) error {
 	switch sqlState(err) {
 	case codeInvalidPassword, codeInvalidAuthorization:
-		return fmt.Errorf("%w: the server at %s does not accept role %q with this password: %w", ErrRefused, s.where, s.role, rootCause(err))
+		return fmt.Errorf("%w: the server at %s does not accept role %q with this password: %w", ErrRefused, s.where, role, rootCause(err))
 	case codeNoDatabase:
 		return fmt.Errorf("%w: the server at %s has no database %q; create it with CREATE DATABASE %s OWNER %s",
-			ErrRefused, s.where, s.database, quoteName(s.database), quoteName(s.role))
+			ErrRefused, s.where, s.database, quoteName(s.database), quoteName(role))
 	case codeNoPrivilege:
 		return fmt.Errorf("%w: role %s lacks CONNECT on database %s: GRANT CONNECT ON DATABASE %s TO %s",
-			ErrPermission, s.role, s.database, quoteName(s.database), quoteName(s.role))
+			ErrPermission, role, s.database, quoteName(s.database), quoteName(role))
 	case codeTooManyConnections:
+		if e, ok := errors.AsType[*pgconn.PgError](err); ok && isRoleLimit(e) {
+			return fmt.Errorf("%w: role %q has as many connections to %s as it may; raise its CONNECTION LIMIT: %w", ErrUnreachable, role, s.where, e)
+		}
 		return fmt.Errorf("%w: the server at %s has no connection left; raise its max_connections or lower storage.postgres.max_connections: %w",
 			ErrUnreachable, s.where, rootCause(err))
 	case codeStarting:
@@ -156,7 +171,7 @@ var deniedObject = regexp.MustCompile(`permission denied (?:for|to create extens
 
 // grant returns the statement that would give the missing right, as far as the
 // server's message tells.
-func (s *Server) grant(err error) string {
+func grant(to string, err error) string {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return ""
@@ -165,16 +180,16 @@ func (s *Server) grant(err error) string {
 	if found == nil {
 		return ""
 	}
-	object, role := found[2], quoteName(s.role)
+	object, role := found[2], quoteName(to)
 	switch found[1] {
 	case "database":
-		return fmt.Sprintf(": role %s lacks CREATE on database %s: GRANT CREATE ON DATABASE %s TO %s", s.role, object, quoteName(object), role)
+		return fmt.Sprintf(": role %s lacks CREATE on database %s: GRANT CREATE ON DATABASE %s TO %s", to, object, quoteName(object), role)
 	case "schema":
-		return fmt.Sprintf(": role %s lacks USAGE or CREATE on schema %s: GRANT USAGE, CREATE ON SCHEMA %s TO %s", s.role, object, quoteName(object), role)
+		return fmt.Sprintf(": role %s lacks USAGE or CREATE on schema %s: GRANT USAGE, CREATE ON SCHEMA %s TO %s", to, object, quoteName(object), role)
 	default:
 		if e.SchemaName != "" {
 			object = e.SchemaName + "." + object
 		}
-		return fmt.Sprintf(": role %s lacks rights on table %s: GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s", s.role, object, object, role)
+		return fmt.Sprintf(": role %s lacks rights on table %s: GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s", to, object, object, role)
 	}
 }

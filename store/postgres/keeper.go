@@ -4,42 +4,78 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Times of the connection that holds the locks.
 const (
 	lockPing    = 3 * time.Second
-	lockTimeout = 10 * time.Second
+	lockAnswer  = 5 * time.Second // of one statement
+	lockTimeout = 3 * lockAnswer  // of what may need several
+	// lockSilence is how many pings in a row may be missing before the server
+	// ends the session, and with it the ownership of a process that is stopped,
+	// stuck or cut off without a word.
+	lockSilence = 6
 )
 
 // keeper holds the advisory locks of all leases on one connection of its own.
 // One goroutine owns the connection and the set of leases; it takes what is
-// asked of it in batches. While there is no lease there is no connection.
+// asked of it in batches. While there is no lease and nobody waits for one,
+// there is no connection.
 type keeper struct {
 	server *Server
 	name   string
 	every  time.Duration
+	answer time.Duration
 
 	requests chan *lockRequest
 	life     context.Context // the keeper's own lifetime
 	end      context.CancelFunc
 	start    sync.Once
 	done     chan struct{}
+	session  atomic.Int32 // the backend of the connection, 0 while there is none
+
+	// heard is when the last exchange with the server began that confirmed all
+	// leases. It is there once a lease is.
+	heard atomic.Pointer[time.Time]
 
 	// Owned by the goroutine.
-	conn   *pgx.Conn
-	pid    uint32 // of the last connection's backend
-	leases map[int64]*Lease
+	conn    *pgx.Conn
+	pid     uint32 // of the last connection's backend
+	since   time.Time
+	anew    bool // the connection took the place of one that was lost
+	leases  map[int64]*Lease
+	waiting map[int64]*lockRequest
 }
 
+// lockWish is what is asked of a keeper.
+type lockWish int
+
+const (
+	wishTake    lockWish = iota
+	wishWait             // take as soon as nobody else holds it
+	wishConfirm          // say whether it is held, now
+	wishRelease
+)
+
 type lockRequest struct {
-	lease   *Lease
-	release bool
-	reply   chan error
+	lease *Lease
+	wish  lockWish
+	reply chan error
+	// answered is the goroutine's.
+	answered bool
+}
+
+func (r *lockRequest) answer(err error) {
+	r.answered = true
+	r.reply <- err
 }
 
 func newKeeper(s *Server, every time.Duration) *keeper {
@@ -47,8 +83,9 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 		every = lockPing
 	}
 	k := &keeper{
-		server: s, name: processName(), every: every,
-		requests: make(chan *lockRequest), done: make(chan struct{}), leases: make(map[int64]*Lease),
+		server: s, name: processName(), every: every, answer: min(lockAnswer, s.answer),
+		requests: make(chan *lockRequest), done: make(chan struct{}),
+		leases: make(map[int64]*Lease), waiting: make(map[int64]*lockRequest),
 	}
 	k.life, k.end = context.WithCancel(context.Background())
 	return k
@@ -56,9 +93,9 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 
 // ask hands a request to the goroutine and waits for the answer. A caller who
 // leaves early leaves no lock behind.
-func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
-	k.start.Do(func() { go k.run() })
-	r := &lockRequest{lease: l, release: release, reply: make(chan error, 1)}
+func (k *keeper) ask(ctx context.Context, l *Lease, wish lockWish) error {
+	k.start.Do(func() { guard.Go(part, k.server.report, k.run) })
+	r := &lockRequest{lease: l, wish: wish, reply: make(chan error, 1)}
 	select {
 	case k.requests <- r:
 	case <-ctx.Done():
@@ -71,12 +108,15 @@ func (k *keeper) ask(ctx context.Context, l *Lease, release bool) error {
 		return err
 	case <-ctx.Done():
 	}
-	if !release {
-		go func() {
+	switch wish {
+	case wishTake:
+		guard.Go(part, k.server.report, func() {
 			if <-r.reply == nil {
-				_ = k.ask(k.life, l, true)
+				_ = k.ask(k.life, l, wishRelease)
 			}
-		}()
+		})
+	case wishWait: // of what it got, or of its place in the queue
+		guard.Go(part, k.server.report, func() { _ = k.ask(k.life, l, wishRelease) })
 	}
 	return ctx.Err()
 }
@@ -95,22 +135,53 @@ func (k *keeper) close(ctx context.Context) error {
 
 func (k *keeper) run() {
 	defer close(k.done)
-	ticker := time.NewTicker(k.every)
+	ticker, retry := time.NewTicker(k.every), time.NewTicker(waitRetry)
 	defer ticker.Stop()
+	defer retry.Stop()
 	for {
 		select {
 		case <-k.life.Done():
 			k.disconnect()
+			k.turnAway()
 			return
 		case r := <-k.requests:
-			k.serve(k.gather(r))
+			k.attend(k.gather(r))
 		case <-ticker.C:
-			k.tend()
+			guard.Do(part, k.panicked, k.tend)
+		case <-retry.C:
+			guard.Do(part, k.panicked, k.takeFree)
 		}
-		if len(k.leases) == 0 {
+		if len(k.leases) == 0 && len(k.waiting) == 0 {
 			k.disconnect()
+			k.pid = 0 // the next one restores nothing
 		}
 	}
+}
+
+// attend serves requests. Should that panic, those that have no answer get one,
+// and the locks that are held are taken again on a new connection.
+func (k *keeper) attend(batch []*lockRequest) {
+	guard.Do(part, func(p *guard.Panic) {
+		k.panicked(p)
+		for _, r := range batch {
+			if r.answered {
+				continue
+			}
+			key := lockKey("ownership", r.lease.schema)
+			if k.leases[key] == r.lease {
+				delete(k.leases, key)
+			}
+			if k.waiting[key] == r {
+				delete(k.waiting, key)
+			}
+			r.answer(p)
+		}
+	}, func() { k.serve(batch) })
+}
+
+func (k *keeper) panicked(p *guard.Panic) {
+	k.server.report(p)
+	k.disconnect()
 }
 
 // gatherAtMost bounds the requests of one round trip.
@@ -131,11 +202,15 @@ func (k *keeper) gather(first *lockRequest) []*lockRequest {
 }
 
 func (k *keeper) disconnect() {
+	k.session.Store(0)
 	if k.conn != nil {
 		closeConn(k.conn)
 		k.conn = nil
 	}
 }
+
+// bound is for what may need a new connection.
+func (k *keeper) bound() time.Duration { return lockTimeout + connectBound(k.server.locks) }
 
 // connect makes sure of the connection, and of all locks on a new one.
 func (k *keeper) connect(ctx context.Context) error {
@@ -147,17 +222,42 @@ func (k *keeper) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	previous := k.pid
-	k.conn, k.pid = conn, conn.PgConn().PID()
-	if len(k.leases) == 0 {
-		return nil
-	}
-	if err := k.restore(ctx, previous); err != nil {
-		k.disconnect()
-		k.pid = previous
+	return k.adopt(ctx, conn)
+}
+
+// adopt makes a new connection the one that holds all locks.
+func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
+	began := time.Now()
+	session, err := k.prepare(ctx, conn)
+	if err != nil {
+		closeConn(conn)
 		return err
 	}
+	k.disconnect()
+	previous := k.pid
+	k.conn, k.pid = conn, conn.PgConn().PID()
+	if len(k.leases) > 0 {
+		if err := k.restore(ctx, previous); err != nil {
+			k.disconnect()
+			k.pid = previous
+			return err
+		}
+	}
+	k.since, k.anew = time.Now(), previous != 0
+	k.session.Store(session)
+	k.heard.Store(&began)
 	return nil
+}
+
+// prepare has the server end the session when nothing is heard of it for a
+// while: a process that is stopped keeps its connections, and would keep the
+// locks for ever. It finds out as soon that the machine has vanished. It returns
+// the backend as the server's own tables name it.
+func (k *keeper) prepare(ctx context.Context, conn *pgx.Conn) (session int32, err error) {
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
+	defer cancel()
+	err = conn.QueryRow(ctx, lockSettings, strconv.FormatInt((lockSilence*k.every).Milliseconds(), 10)).Scan(&session)
+	return session, err
 }
 
 // restore takes the locks again after a connection was lost. The server may
@@ -166,7 +266,7 @@ func (k *keeper) connect(ctx context.Context) error {
 func (k *keeper) restore(ctx context.Context, previous uint32) error {
 	const endOld = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE pid = $1::int4 AND application_name = $2::text AND usename = current_user AND pid <> pg_backend_pid()`
-	if _, err := k.conn.Exec(ctx, endOld, int32(previous), k.name); err != nil {
+	if err := k.exec(ctx, endOld, int32(previous), k.name); err != nil {
 		return fmt.Errorf("ending the old session: %w", err)
 	}
 	keys := make([]int64, 0, len(k.leases))
@@ -191,7 +291,7 @@ func (k *keeper) restore(ctx context.Context, previous uint32) error {
 		l := k.leases[key]
 		k.server.log.Error("ownership of an instance was lost", "schema", l.schema, "holder", holders[key].String())
 		delete(k.leases, key)
-		close(l.lost)
+		l.lose(holders[key])
 	}
 	k.server.log.Info("ownership restored on a new connection", "instances", len(k.leases))
 	return nil
@@ -199,39 +299,77 @@ func (k *keeper) restore(ctx context.Context, previous uint32) error {
 
 // tend looks after the connection.
 func (k *keeper) tend() {
-	if len(k.leases) == 0 {
+	if len(k.leases) == 0 && len(k.waiting) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
-	if k.conn != nil {
-		if err := k.conn.Ping(ctx); err == nil {
-			return
-		}
-		k.disconnect()
-	}
-	if err := k.connect(ctx); err != nil && k.life.Err() == nil {
+	if err := k.hold(ctx); err != nil && k.life.Err() == nil {
 		k.server.log.Warn("the connection that holds ownership is lost, trying again", "error", err)
 	}
 }
 
-// serve answers requests in one round trip each for releases and for new locks.
+// hold makes sure that the connection is there and holds the locks of all
+// leases that are left when it returns nil.
+func (k *keeper) hold(ctx context.Context) error {
+	if k.conn != nil {
+		began := time.Now()
+		writable, err := k.isWritable(ctx, k.conn)
+		if err == nil {
+			if writable {
+				k.heard.Store(&began)
+			} else {
+				k.move(ctx)
+			}
+			return nil
+		}
+		k.disconnect()
+	}
+	return k.connect(ctx)
+}
+
+// move takes the locks to the server that can be written to, if there is one now:
+// after a failover the old one may still answer. Until then they stay where they
+// are.
+func (k *keeper) move(ctx context.Context) {
+	conn, err := k.server.connect(ctx, k.server.locks, k.name)
+	if err != nil {
+		return
+	}
+	if writable, err := k.isWritable(ctx, conn); err != nil || !writable {
+		closeConn(conn)
+		return
+	}
+	if err := k.adopt(ctx, conn); err != nil {
+		k.server.log.Warn("the connection that holds ownership led to a server that is read-only, trying again", "error", err)
+	}
+}
+
+// serve answers requests in one round trip each for releases, confirmations and
+// new locks.
 func (k *keeper) serve(batch []*lockRequest) {
-	ctx, cancel := context.WithTimeout(k.life, lockTimeout)
+	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
-	var taking, dropping []*lockRequest
+	var taking, dropping, confirming []*lockRequest
 	var taken, dropped []int64
 	for _, r := range batch {
 		key := lockKey("ownership", r.lease.schema)
 		switch held := k.leases[key]; {
-		case r.release:
+		case r.wish == wishRelease:
 			if held == r.lease {
 				delete(k.leases, key)
 				dropped = append(dropped, key)
 			}
+			if w := k.waiting[key]; w != nil && w.lease == r.lease {
+				delete(k.waiting, key)
+			}
 			dropping = append(dropping, r)
+		case r.wish == wishConfirm:
+			confirming = append(confirming, r)
+		case r.wish == wishWait && k.waiting[key] == nil:
+			k.waiting[key] = r // its turn comes
 		case held != nil:
-			r.reply <- fmt.Errorf("%w: this process runs it already", ErrOwned)
+			r.answer(fmt.Errorf("%w: this process runs it already", ErrOwned))
 		default:
 			// Marked at once, so that a second request in this batch is refused.
 			k.leases[key] = r.lease
@@ -240,8 +378,9 @@ func (k *keeper) serve(batch []*lockRequest) {
 	}
 	k.unlock(ctx, dropped)
 	for _, r := range dropping {
-		r.reply <- nil
+		r.answer(nil)
 	}
+	k.confirm(ctx, confirming)
 	if len(taking) == 0 {
 		return
 	}
@@ -249,25 +388,24 @@ func (k *keeper) serve(batch []*lockRequest) {
 	for i, r := range taking {
 		if err := answers[taken[i]]; err != nil {
 			delete(k.leases, taken[i])
-			r.reply <- err
+			r.answer(err)
 			continue
 		}
-		r.reply <- nil
+		r.answer(nil)
 	}
 }
 
-// unlock gives locks up, with the connection if it holds no other.
+// unlock gives locks up. They are free when it returns, unless the connection is
+// lost, whose end frees them. Closing it is not enough even where it holds no
+// other: the server notices that later, and who asks for the lock at once, as to
+// drop a schema, would find it taken.
 func (k *keeper) unlock(ctx context.Context, keys []int64) {
 	if len(keys) == 0 || k.conn == nil {
 		return
 	}
-	if len(k.leases) > 0 {
-		_, err := k.conn.Exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys)
-		if err == nil {
-			return
-		}
+	if k.exec(ctx, `SELECT count(pg_advisory_unlock(k)) FROM unnest($1::int8[]) AS k`, keys) != nil {
+		k.disconnect() // the next round restores the others
 	}
-	k.disconnect() // which unlocks as well; the next round restores the others
 }
 
 // take locks keys and returns why for those that it could not.

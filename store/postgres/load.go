@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,9 +14,10 @@ import (
 
 // transactionLimits bound what a transaction waits for and how long its locks
 // outlive a process that vanished. They are set for the transaction alone, so
-// they work through a pooler.
+// they work through a pooler. A statement_timeout of the role is for others: books
+// that take longer to read must be read all the same, and this process bounds it.
 const transactionLimits = `SELECT set_config('lock_timeout', '10s', true),
-	set_config('idle_in_transaction_session_timeout', '30s', true)`
+	set_config('idle_in_transaction_session_timeout', '10s', true), set_config('statement_timeout', '0', true)`
 
 // openTransfers is the condition of those that are not done, spelled as in the
 // index on them.
@@ -24,17 +26,58 @@ const openTransfers = `(status IN ('PENDING', 'IN_PROGRESS') OR return_due)`
 // Load claims the journal and reads the tables, in one transaction and one
 // round trip. It holds the rows that guard appends and projections while it
 // reads: a writer under way finishes before, every other finds the new epoch
-// after. See [sim.Journal].
+// after. It fails with [ErrNotHeld] where the journal's lease is not held at that
+// moment, and with sim.ErrLostOwnership where it is lost. See [sim.Journal].
 func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
+	j.endFormerWriters(ctx)
+	snap, err := j.load(ctx)
+	if errors.Is(err, ErrNotHeld) {
+		// The connection that holds the lease may have been lost with the others.
+		// To ask makes it anew, and finds out who was quicker.
+		switch held := j.lease.Confirm(ctx); {
+		case held == nil:
+			snap, err = j.load(ctx)
+		case errors.Is(held, ErrOwned):
+			err = held
+		}
+	}
+	if errors.Is(err, ErrOwned) {
+		err = fmt.Errorf("%w: %w", sim.ErrLostOwnership, err)
+	}
+	return snap, err
+}
+
+// endFormerWriters ends, before the first claim, what a former owner has left
+// under way. A process that was stopped in the middle of a projection would keep
+// its rows locked until it goes on. Whoever is in the midst of writing while this
+// process holds the lease, and has not begun to, is a writer of the past.
+func (j *Journal) endFormerWriters(ctx context.Context) {
+	if epoch, _ := j.claimed(); j.lease == nil || epoch > 0 {
+		return
+	}
+	const end = `SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+		WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			AND relation IN ('{schema}.meta'::regclass, '{schema}.projection'::regclass)`
+	// Where it fails, the claim waits and says what is wrong.
+	_ = j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return execScript(ctx, c, j.lease.guard()+fill(end, j.schema))
+	})
+}
+
+func (j *Journal) load(ctx context.Context) (*sim.Snapshot, error) {
 	var snap sim.Snapshot
 	var epoch int64
-	err := j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+	err := j.pool.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error {
 		var batch pgx.Batch
 		// Statements between two synchronisations are one transaction. The
 		// tables are stable under the locks, so the weakest isolation does, and
 		// only that one waits for a writer instead of failing.
 		batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
 		batch.Queue(transactionLimits)
+		if guard := j.lease.guard(); guard != "" {
+			batch.Queue(guard)
+		}
 		batch.Queue(j.sql.claim)
 		batch.Queue(j.sql.claimTables)
 		batch.Queue(j.sql.keyed)
@@ -54,7 +97,7 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 		return results.Close()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("loading schema %q: %w", j.schema, err)
+		return nil, fmt.Errorf("loading schema %q: %w", j.schema, j.lease.guarded(err))
 	}
 	j.place.Lock()
 	defer j.place.Unlock()
@@ -63,7 +106,11 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 }
 
 func (j *Journal) readSnapshot(results pgx.BatchResults, snap *sim.Snapshot, epoch *int64) error {
-	for range 2 { // BEGIN, limits
+	before := 2 // BEGIN, limits
+	if j.lease != nil {
+		before++ // the guard
+	}
+	for range before {
 		if _, err := results.Exec(); err != nil {
 			return err
 		}

@@ -45,7 +45,9 @@ type schemaState struct {
 }
 
 // probe looks at a schema without changing it.
-func probe(ctx context.Context, c *pgx.Conn, schema string) (schemaState, error) {
+func (s *Server) probe(ctx context.Context, c *pgx.Conn, schema string) (schemaState, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.answer)
+	defer cancel()
 	var st schemaState
 	var tables, ours int
 	err := c.QueryRow(ctx, `
@@ -72,13 +74,14 @@ func probe(ctx context.Context, c *pgx.Conn, schema string) (schemaState, error)
 // migrate brings a schema to the version of steps, creating it if need be. Any
 // number of processes may do so at once: each schema has a lock of its own,
 // held until the transaction that changes it ends.
-func migrate(ctx context.Context, c *pgx.Conn, o JournalOptions, steps []string) error {
+func (s *Server) migrate(ctx context.Context, c *pgx.Conn, o JournalOptions, steps []string) error {
 	schema := o.Schema
 	// A step may find that another process has just done it; then one more
 	// look is due. More rounds than steps mean that something else is wrong.
+	var err error
 	for range len(steps) + 2 {
-		st, err := probe(ctx, c, schema)
-		if err != nil {
+		var st schemaState
+		if st, err = s.probe(ctx, c, schema); err != nil {
 			return err
 		}
 		switch {
@@ -91,9 +94,9 @@ func migrate(ctx context.Context, c *pgx.Conn, o JournalOptions, steps []string)
 		case st.empty && o.Existing:
 			return fmt.Errorf("%w: %q holds no journal", ErrNoSchema, schema)
 		case st.empty:
-			err = execScript(ctx, c, createScript(schema, o.Instance, steps, !st.exists))
+			err = s.runScript(ctx, c, createScript(schema, o.Instance, steps, !st.exists))
 		default:
-			err = execScript(ctx, c, stepScript(schema, steps, st.version))
+			err = s.runScript(ctx, c, stepScript(schema, steps, st.version))
 		}
 		switch sqlState(err) {
 		case codeDuplicateTable, codeDuplicateSchema, codeUnique, codeMoved:
@@ -106,7 +109,7 @@ func migrate(ctx context.Context, c *pgx.Conn, o JournalOptions, steps []string)
 			return nil
 		}
 	}
-	return fmt.Errorf("migrating schema %q: another process keeps changing it", schema)
+	return fmt.Errorf("migrating schema %q: another process keeps changing it, or it is not as its version says: %w", schema, err)
 }
 
 // codeMoved is raised by a step that finds the version changed meanwhile.
@@ -154,7 +157,16 @@ func quoteLiteral(s string) string {
 	return "E'" + strings.ReplaceAll(s, "'", "''") + "'"
 }
 
-// execScript runs several statements as one transaction in one round trip.
+// scriptLimits bound what a script waits for, not how long it works. Others wait
+// behind a statement that waits for a table's lock, so that must end.
+const scriptLimits = "SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = 0;\n"
+
+// runScript runs several statements as one transaction in one round trip. They
+// may take as long as they need, while the server is seen to be at it.
+func (s *Server) runScript(ctx context.Context, c *pgx.Conn, script string) error {
+	return s.attended(ctx, c, func(ctx context.Context) error { return execScript(ctx, c, scriptLimits+script) })
+}
+
 func execScript(ctx context.Context, c *pgx.Conn, script string) error {
 	_, err := c.PgConn().Exec(ctx, script).ReadAll()
 	return err

@@ -14,7 +14,7 @@ import (
 
 func fastPing(o *Options) { o.lockPing = 50 * time.Millisecond }
 
-func own(t *testing.T, s *Server, schema string) *Lease {
+func own(t testing.TB, s *Server, schema string) *Lease {
 	t.Helper()
 	l, err := s.Own(t.Context(), schema)
 	if err != nil {
@@ -149,5 +149,16 @@ func TestLeaseTellsThatSomebodyElseTookOver(t *testing.T) {
 	}
 	if err := taken.Release(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAReleasedLeaseCanBeTakenAtOnce(t *testing.T) {
+	t.Parallel()
+	schema := newName()
+	servers := []*Server{openServer(t), openServer(t)}
+	for n := range 40 {
+		if err := own(t, servers[n%2], schema).Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

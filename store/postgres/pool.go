@@ -2,12 +2,15 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Times after which a pool lets go of what it does not use. Every statement of
@@ -15,7 +18,8 @@ import (
 const (
 	connectionIdle   = 10 * time.Second
 	connectionCheck  = 5 * time.Second
-	connectionClose  = 5 * time.Second
+	connectionClose  = 2 * time.Second
+	connectionPing   = 3 * time.Second
 	poolConnections  = 4
 	statementsCached = 64
 )
@@ -25,6 +29,7 @@ const (
 type pool struct {
 	server *Server
 	pgx    *pgxpool.Pool
+	login  *login // of the instance, nil for the server's own role
 	// life ends when the pool is closed, and with it all that is under way.
 	life context.Context // it is the pool's own lifetime
 	end  context.CancelFunc
@@ -33,8 +38,9 @@ type pool struct {
 }
 
 // newPool makes a pool of at most so many connections, which dials nothing
-// yet. Name tells its connections from others in pg_stat_activity.
-func (s *Server) newPool(name string, connections int32) (*pool, error) {
+// yet. Name tells its connections from others in pg_stat_activity. They log in
+// with what the login has at that time, nil meaning the server's own role.
+func (s *Server) newPool(name string, connections int32, as *login) (*pool, error) {
 	config := s.config.Copy()
 	config.MaxConns = connections
 	config.MinConns, config.MinIdleConns = 0, 0
@@ -42,15 +48,18 @@ func (s *Server) newPool(name string, connections int32) (*pool, error) {
 	if s.idle > 0 {
 		config.MaxConnIdleTime, config.HealthCheckPeriod = s.idle, s.idle/2
 	}
-	config.PingTimeout = connectionClose
+	config.PingTimeout = connectionPing
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = cut("custodian "+name, maxNameBytes)
 	}
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
-		c.DialFunc = s.budget.dialer()
+		c.DialFunc = s.budget.dialer(s.party) // called on goroutines of the driver
+		if as != nil {
+			c.User, c.Password = as.credentials()
+		}
 		return nil
 	}
-	p := &pool{server: s}
+	p := &pool{server: s, login: as}
 	p.life, p.end = context.WithCancel(context.Background())
 	var err error
 	if p.pgx, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
@@ -68,53 +77,163 @@ func cut(s string, n int) string {
 	return s
 }
 
-// use calls fn with a connection. A connection that fn leaves within a
-// transaction is thrown away, which rolls the transaction back.
+// Bounds of what is asked of a server. One that cannot be reached any more may
+// say nothing at all, not even that.
+const (
+	// answerTimeout is for statements of the normal work, which all walk an index.
+	answerTimeout = 10 * time.Second
+	// bulkTimeout is for those whose work depends on how much there is.
+	bulkTimeout = 2 * time.Minute
+)
+
+// use calls fn with a connection, for no longer than [answerTimeout]. A
+// connection that fn leaves within a transaction is thrown away, which rolls the
+// transaction back.
 func (p *pool) use(ctx context.Context, fn func(context.Context, *pgx.Conn) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+	return p.useFor(ctx, p.server.answer, fn)
+}
+
+// useFor is use with another bound; none if that is 0.
+func (p *pool) useFor(ctx context.Context, bound time.Duration, fn func(context.Context, *pgx.Conn) error) error {
+	bounded, cancel := context.WithCancel(ctx)
+	if bound > 0 {
+		bounded, cancel = context.WithTimeout(ctx, bound)
+	}
 	defer cancel()
 	defer context.AfterFunc(p.life, cancel)()
-	c, err := p.pgx.Acquire(ctx)
+	c, err := p.acquire(bounded)
 	if err == nil {
 		defer p.release(c)
-		err = fn(ctx, c.Conn())
+		err = fn(bounded, c.Conn())
 	}
-	if err != nil && p.life.Err() != nil {
+	if panicked, ok := errors.AsType[*guard.Panic](err); ok {
+		panic(panicked) // on a goroutine of the driver; it goes on where it was waited for
+	}
+	switch {
+	case err == nil:
+		return nil
+	case p.life.Err() != nil:
 		return ErrClosed
+	case bounded.Err() != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("%w: no answer from %s within %s: %w", ErrUnreachable, p.server.where, bound, err)
+	case sqlState(err) == codeReadOnly:
+		// The server is not, or no longer, the one to write to. Where the URL
+		// names several, new connections find it.
+		p.pgx.Reset()
+	}
+	if p.login != nil {
+		return p.server.explainTo(p.login.role, err)
 	}
 	return p.server.explain(err)
 }
 
-// release returns a connection, or closes it for a pool that is waiting for one.
+// acquire returns a connection. Where the server does not know the password of an
+// instance's role any more, that gets another, once.
+func (p *pool) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	if p.login == nil {
+		return p.admitted(ctx)
+	}
+	_, used := p.login.credentials()
+	c, err := p.admitted(ctx)
+	if sqlState(err) != codeInvalidPassword {
+		return c, err
+	}
+	if renewErr := p.login.renew(ctx, used); renewErr != nil {
+		return nil, fmt.Errorf("giving role %q a password that the server takes: %w", p.login.role, renewErr)
+	}
+	return p.admitted(ctx)
+}
+
+// admitted returns a connection. Where the server lets no more in, the pool makes
+// do with those that it has, or waits for one that another pool can do without.
+func (p *pool) admitted(ctx context.Context) (*pgxpool.Conn, error) {
+	start := time.Now()
+	for {
+		c, err := p.pgx.Acquire(ctx)
+		waited := time.Since(start)
+		if sqlState(err) != codeTooManyConnections || waited > p.server.budget.wait {
+			if waited > connectionAgain {
+				p.server.budget.metrics.RecordConnectionWait(waited, err == nil)
+			}
+			return c, err
+		}
+		if p.pgx.Stat().TotalConns() == 0 {
+			p.server.want()
+		}
+		if !p.awaitIdle(ctx) {
+			return nil, err
+		}
+	}
+}
+
+// connectionAgain is after how long a server that let no more connections in is
+// asked again.
+const connectionAgain = 200 * time.Millisecond
+
+// awaitIdle waits until the pool has an idle connection or it is time to try for
+// a new one. It reports whether ctx still lasts.
+func (p *pool) awaitIdle(ctx context.Context) bool {
+	again := time.NewTimer(connectionAgain)
+	defer again.Stop()
+	look := time.NewTicker(connectionAgain / 20)
+	defer look.Stop()
+	for p.pgx.Stat().IdleConns() == 0 {
+		select {
+		case <-look.C:
+		case <-again.C:
+			return true
+		case <-p.server.passed:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// release returns a connection, or closes it for somebody who is waiting for one.
 func (p *pool) release(c *pgxpool.Conn) {
 	conn := c.Conn()
-	if conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' || !p.server.budget.claim() {
+	if conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' {
 		c.Release()
 		return
 	}
-	p.closing.Add(1) // while the pool still counts the connection, see close
-	conn = c.Hijack()
-	go func() {
-		defer p.closing.Done()
-		defer p.server.budget.done()
-		closeConn(conn)
-	}()
+	switch {
+	case p.server.budget.claim(p.server.party):
+		p.giveUp(c, p.server.budget.done)
+	case p.server.wanted():
+		p.giveUp(c, p.server.pass)
+	default:
+		c.Release()
+	}
 }
 
-// giveUpIdle closes one idle connection and reports whether there was one.
-func (p *pool) giveUpIdle() bool {
-	if p.pgx.Stat().IdleConns() == 0 {
-		return false
+// giveUp closes a connection in the background and then calls done.
+func (p *pool) giveUp(c *pgxpool.Conn, done func()) {
+	p.closing.Add(1) // while the pool still counts the connection, see close
+	conn := c.Hijack()
+	guard.Go(part, p.server.report, func() {
+		defer p.closing.Done()
+		defer done()
+		closeConn(conn)
+	})
+}
+
+// giveUpIdle closes one idle connection in the background and calls done, in any
+// case. It reports whether there was one.
+func (p *pool) giveUpIdle(done func()) bool {
+	var idle []*pgxpool.Conn
+	if p.pgx.Stat().IdleConns() > 0 {
+		idle = p.pgx.AcquireAllIdle(p.life)
 	}
-	idle := p.pgx.AcquireAllIdle(p.life)
 	if len(idle) == 0 {
+		done()
 		return false
 	}
-	conn := idle[0].Hijack()
+	p.giveUp(idle[0], done)
 	for _, c := range idle[1:] {
 		p.release(c)
 	}
-	closeConn(conn)
 	return true
 }
 
@@ -130,11 +249,11 @@ func (p *pool) close(ctx context.Context) error {
 	p.end()
 	p.server.budget.leave(p)
 	done := make(chan struct{})
-	go func() {
+	guard.Go(part, p.server.report, func() {
 		defer close(done)
 		p.pgx.Close()
 		p.closing.Wait()
-	}()
+	})
 	select {
 	case <-done:
 		return nil

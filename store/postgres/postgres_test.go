@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,7 +70,7 @@ func newSchema(t testing.TB, s *Server) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		if err := s.Drop(ctx, schema); err != nil {
+		if err := s.Drop(ctx, schema, nil); err != nil {
 			t.Error(err)
 		}
 	})
@@ -130,4 +131,8 @@ func eventually(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("timed out waiting: %s", what)
 		}
 	}
+}
+
+func errorSays(err error, text string) bool {
+	return err != nil && strings.Contains(err.Error(), text)
 }

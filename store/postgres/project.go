@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -18,8 +17,7 @@ import (
 // the disk has it. That loses nothing: a projection can be made again from the
 // journal, and what the server forgot in a crash is noticed by the next one,
 // which does not find the place it expects.
-const projectionLimits = `SELECT set_config('lock_timeout', '10s', true),
-	set_config('idle_in_transaction_session_timeout', '30s', true), set_config('synchronous_commit', 'off', true)`
+const projectionLimits = transactionLimits + `, set_config('synchronous_commit', 'off', true)`
 
 // Project writes table changes in one transaction. See [sim.Journal].
 //
@@ -32,7 +30,7 @@ func (j *Journal) Project(ctx context.Context, p *sim.Projection) error {
 	if err != nil {
 		return err
 	}
-	err = j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+	err = j.pool.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error {
 		if err := j.guardAndUpsert(ctx, c, epoch, from, p, w); err != nil {
 			return err
 		}
@@ -237,7 +235,8 @@ func (j *Journal) guardAndUpsert(ctx context.Context, c *pgx.Conn, epoch int64, 
 	results := c.SendBatch(ctx, &batch)
 	for range 2 { // BEGIN, limits
 		if _, err := results.Exec(); err != nil {
-			return errors.Join(err, results.Close())
+			_ = results.Close() // which says the same
+			return err
 		}
 	}
 	moved, err := results.Exec()

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,13 +10,18 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Options are the settings of a [Server].
@@ -39,15 +45,15 @@ type Options struct {
 	Logger  *slog.Logger
 	Metrics Metrics
 
-	// idle and lockPing shorten the times of tests.
-	idle, lockPing time.Duration
+	// idle, lockPing, attend and answer shorten the times of tests.
+	idle, lockPing, attend, answer time.Duration
 }
 
 // Defaults of [Options].
 const (
 	defaultConnections    = 80
 	defaultConnectionWait = 5 * time.Second
-	defaultConnectTimeout = 10 * time.Second
+	defaultConnectTimeout = 5 * time.Second
 	oldestServer          = 140000
 )
 
@@ -57,8 +63,15 @@ type Server struct {
 	config *pgxpool.Config
 	locks  *pgx.ConnConfig
 	budget *budget
+	party  *party
+	// demand is 1 while somebody waits for a connection to be passed on, and passed
+	// is told when that has been done.
+	demand atomic.Int32
+	passed chan struct{}
 	log    *slog.Logger
 	idle   time.Duration
+	attend time.Duration
+	answer time.Duration
 
 	// role, database and where are for messages; where is host:port.
 	role, database, where string
@@ -69,6 +82,8 @@ type Server struct {
 
 	admin  *pool
 	keeper *keeper
+
+	exposed sync.Once // reported, what everybody may do
 }
 
 // maxOpenings keeps the server's processors busy with migrations and leaves
@@ -101,12 +116,13 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	connections := o.Budget.limit
 	c := config.ConnConfig
 	s := &Server{
-		config: config, locks: locks.Copy(), log: o.Logger, idle: o.idle,
+		config: config, locks: locks.Copy(), log: o.Logger, idle: o.idle, attend: cmp.Or(o.attend, attendEvery), answer: cmp.Or(o.answer, answerTimeout),
 		budget: o.Budget.budget,
-		role:   c.User, database: c.Database, where: net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))),
-		openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
+		role:   c.User, database: c.Database, where: strings.Join(addresses(c), ","),
+		passed: make(chan struct{}, 1), openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
 	}
-	if s.admin, err = s.newPool("administration", maxOpenings); err != nil {
+	s.party = s.budget.enter()
+	if s.admin, err = s.newPool("administration", maxOpenings, nil); err != nil {
 		return nil, err
 	}
 	s.keeper = newKeeper(s, o.lockPing)
@@ -132,10 +148,33 @@ func parse(text string) (*pgxpool.Config, error) {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = defaultConnectTimeout
 	}
+	if several(config.ConnConfig) && config.ConnConfig.ValidateConnect == nil {
+		// The others are standbys, and after a failover the first of them may be one.
+		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	// Statements name the schema, so each connection sees one instance's few.
 	config.ConnConfig.StatementCacheCapacity = statementsCached
 	config.ConnConfig.DescriptionCacheCapacity = statementsCached
 	return config, nil
+}
+
+// addresses returns the servers that a URL names, in the order in which they are
+// tried.
+func addresses(c *pgx.ConnConfig) []string {
+	list := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
+	for _, f := range c.Fallbacks {
+		if a := net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))); !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+func several(c *pgx.ConnConfig) bool { return len(addresses(c)) > 1 }
+
+// connectBound is the longest that it takes to find the server that can be used.
+func connectBound(c *pgx.ConnConfig) time.Duration {
+	return time.Duration(len(addresses(c))) * c.ConnectTimeout
 }
 
 func quotesSecret(message string, parsed *url.URL) bool {
@@ -168,8 +207,9 @@ func (s *Server) inspect(ctx context.Context, connections int, separateLocks boo
 			}
 		}
 		return c.QueryRow(ctx, `SELECT current_setting('server_version_num')::int4, current_setting('max_connections')::int4
-			- current_setting('superuser_reserved_connections')::int4, current_setting('fsync'), current_setting('synchronous_commit')`).
-			Scan(&version, &allowed, &fsync, &commit)
+			- current_setting('superuser_reserved_connections')::int4, current_setting('fsync'), current_setting('synchronous_commit'),
+			current_database()::text`).
+			Scan(&version, &allowed, &fsync, &commit, &s.database) // which a pooler may know by another name
 	})
 	if err != nil {
 		return err
@@ -201,8 +241,8 @@ func (s *Server) Ping(ctx context.Context) error {
 }
 
 // Check is [Server.Ping], and checks that the role may create the schemas of
-// new instances.
-func (s *Server) Check(ctx context.Context) error {
+// new instances, and their roles if they are to have any.
+func (s *Server) Check(ctx context.Context, roles bool) error {
 	if err := s.Ping(ctx); err != nil {
 		return err
 	}
@@ -216,26 +256,37 @@ func (s *Server) Check(ctx context.Context) error {
 		err = fmt.Errorf("%w: role %s lacks CREATE on database %s: GRANT CREATE ON DATABASE %s TO %s",
 			ErrPermission, role, database, quoteName(database), quoteName(role))
 	}
-	return err
-}
-
-// Drop removes a journal's schema and all that is in it. A schema that does
-// not exist is no error; one that is no journal is [ErrForeignSchema].
-func (s *Server) Drop(ctx context.Context, schema string) error {
-	if err := checkSchema(schema); err != nil {
+	if err != nil || !roles {
 		return err
 	}
 	return s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		found, err := probe(ctx, c, schema)
-		if err != nil || !found.exists {
+		_, err := s.lookAtRole(ctx, c, supervisorSchema) // which has no role
+		return err
+	})
+}
+
+// Drop removes a journal's schema and all that is in it, and the instance's role
+// if it has one. A schema that does not exist is no error; one that is no journal
+// is [ErrForeignSchema]. With a lease it is done only while that is held, else
+// fails with [ErrNotHeld].
+func (s *Server) Drop(ctx context.Context, schema string, owner *Lease) error {
+	if err := checkSchema(schema); err != nil {
+		return err
+	}
+	return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
+		found, err := s.probe(ctx, c, schema)
+		if err != nil {
 			return err
 		}
 		if found.foreign {
 			return fmt.Errorf("%w: %q is not dropped", ErrForeignSchema, schema)
 		}
-		_, err = c.PgConn().Exec(ctx, `SET LOCAL lock_timeout = '10s'; DROP SCHEMA `+quoteName(schema)+` CASCADE`).ReadAll()
-		if err != nil {
-			return fmt.Errorf("dropping schema %q: %w", schema, err)
+		// First the role: what its sessions have locked could not be dropped.
+		if err := s.dropRole(ctx, c, schema, owner); err != nil || !found.exists {
+			return err
+		}
+		if err := s.runScript(ctx, c, owner.guard()+`DROP SCHEMA `+quoteName(schema)+` CASCADE`); err != nil {
+			return fmt.Errorf("dropping schema %q: %w", schema, owner.guarded(err))
 		}
 		return nil
 	})
@@ -245,16 +296,42 @@ func (s *Server) Drop(ctx context.Context, schema string) error {
 // journals are to be closed before. It returns when they are closed or ctx
 // ends, whichever is first.
 func (s *Server) Close(ctx context.Context) error {
+	defer s.budget.exit(s.party)
 	return errors.Join(s.keeper.close(ctx), s.admin.close(ctx))
 }
 
-// connect opens a connection outside of any pool.
+// connect opens a connection outside of any pool. Where the server lets no more
+// in, it has one of the pools' closed.
 func (s *Server) connect(ctx context.Context, config *pgx.ConnConfig, name string) (*pgx.Conn, error) {
 	config = config.Copy()
 	config.RuntimeParams["application_name"] = name
-	config.DialFunc = pgconn.DialFunc(s.budget.dialer())
-	conn, err := pgx.ConnectConfig(ctx, config)
-	return conn, s.explain(err)
+	start := time.Now()
+	for {
+		config.DialFunc = pgconn.DialFunc(s.budget.dialer(s.party))
+		conn, err := pgx.ConnectConfig(ctx, config)
+		if sqlState(err) != codeTooManyConnections || time.Since(start) > s.budget.wait {
+			return conn, s.explain(err)
+		}
+		s.want()
+		again := time.NewTimer(connectionAgain)
+		select {
+		case <-again.C:
+		case <-s.passed:
+		case <-ctx.Done():
+			again.Stop()
+			return nil, s.explain(err)
+		}
+	}
+}
+
+// part is what the store is called where it panics.
+const part = "PostgreSQL"
+
+// report logs a panic of a goroutine that several instances share.
+func (s *Server) report(p *guard.Panic) {
+	if p.Tell() {
+		s.log.Error("panic", "part", p.Part, "panic", p.Value, "stack", p.Stack)
+	}
 }
 
 // processName tells this process from others in pg_stat_activity.

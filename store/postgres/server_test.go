@@ -100,7 +100,7 @@ func TestMissingGrantsAreNamed(t *testing.T) {
 	role, url := newRole(t)
 	s := openServer(t, func(o *Options) { o.URL = url })
 	want := fmt.Sprintf(`role %s lacks CREATE on database trading_ecosystem: GRANT CREATE ON DATABASE "trading_ecosystem" TO "%s"`, role, role)
-	if err := s.Check(t.Context()); !errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), want) {
+	if err := s.Check(t.Context(), false); !errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), want) {
 		t.Errorf("check: %v", err)
 	}
 	_, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: newName()})
@@ -112,7 +112,7 @@ func TestMissingGrantsAreNamed(t *testing.T) {
 	if !errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), want) {
 		t.Errorf("existing schema: %v", err)
 	}
-	if err := owner.Check(t.Context()); err != nil {
+	if err := owner.Check(t.Context(), false); err != nil {
 		t.Errorf("the owner: %v", err)
 	}
 }
@@ -162,7 +162,7 @@ func TestSchemasThatCannotBeUsedAreRefused(t *testing.T) {
 	if _, err = s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: foreign}); !errors.Is(err, ErrForeignSchema) {
 		t.Errorf("foreign: %v", err)
 	}
-	if err := s.Drop(t.Context(), foreign); !errors.Is(err, ErrForeignSchema) {
+	if err := s.Drop(t.Context(), foreign, nil); !errors.Is(err, ErrForeignSchema) {
 		t.Errorf("dropping foreign: %v", err)
 	}
 	if _, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: newName(), Existing: true}); !errors.Is(err, ErrNoSchema) {

@@ -24,16 +24,18 @@ const (
 // bounded time when Redis is away.
 type Discovery struct {
 	server *Server
+	// do carries out what touches one service.
+	do func(context.Context, func(context.Context, *goredis.Client) error) error
 }
 
 // NewDiscovery returns the discovery on that server.
-func NewDiscovery(server *Server) *Discovery { return &Discovery{server: server} }
+func NewDiscovery(server *Server) *Discovery { return &Discovery{server: server, do: server.do} }
 
 // Register announces svc for [ServiceTTL], in place of what was announced
 // under its name. RegisteredAt is now unless svc says otherwise;
 // LastHeartbeat is now.
 func (d *Discovery) Register(ctx context.Context, svc Service) error {
-	return d.announce(ctx, svc, ServiceTTL, false)
+	return d.announce(ctx, svc, ServiceTTL, always)
 }
 
 // Heartbeat renews the announcement of svc for another [ServiceTTL]. It
@@ -60,12 +62,18 @@ func (d *Discovery) heartbeat(ctx context.Context, svc Service, ttl time.Duratio
 	if svc.RegisteredAt.IsZero() {
 		svc.RegisteredAt = current.RegisteredAt
 	}
-	return d.announce(ctx, svc, ttl, true)
+	return d.announce(ctx, svc, ttl, ifThere)
 }
 
-// announce writes both keys of svc. With renew it does so only if the record
-// still exists.
-func (d *Discovery) announce(ctx context.Context, svc Service, ttl time.Duration, renew bool) error {
+// When a record is written.
+const (
+	always  = ""
+	ifThere = "XX"
+	ifNone  = "NX"
+)
+
+// announce writes both keys of svc, if the condition holds for its record.
+func (d *Discovery) announce(ctx context.Context, svc Service, ttl time.Duration, condition string) error {
 	if err := svc.validate(); err != nil {
 		return err
 	}
@@ -74,14 +82,10 @@ func (d *Discovery) announce(ctx context.Context, svc Service, ttl time.Duration
 	if err != nil {
 		return err
 	}
-	args := goredis.SetArgs{TTL: ttl}
-	if renew {
-		args.Mode = "XX"
-	}
-	err = d.server.do(ctx, func(ctx context.Context, c *goredis.Client) error {
+	err = d.do(ctx, func(ctx context.Context, c *goredis.Client) error {
 		pipe := c.Pipeline()
-		pipe.SetArgs(ctx, serviceKey(svc.ServiceName), record, args)
-		pipe.SetArgs(ctx, heartbeatKey(svc.ServiceName), svc.LastHeartbeat.Unix(), args)
+		pipe.SetArgs(ctx, serviceKey(svc.ServiceName), record, goredis.SetArgs{TTL: ttl, Mode: condition})
+		pipe.SetArgs(ctx, heartbeatKey(svc.ServiceName), svc.LastHeartbeat.Unix(), goredis.SetArgs{TTL: ttl})
 		_, err := pipe.Exec(ctx)
 		return err
 	})
@@ -106,7 +110,9 @@ func (d *Discovery) Deregister(ctx context.Context, svc Service) error {
 		return nil
 	}
 	if err == nil {
-		_, err = d.server.unlink(ctx, serviceKey(svc.ServiceName), heartbeatKey(svc.ServiceName))
+		err = d.do(ctx, func(ctx context.Context, c *goredis.Client) error {
+			return c.Unlink(ctx, serviceKey(svc.ServiceName), heartbeatKey(svc.ServiceName)).Err()
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("deregistering service %q: %w", svc.ServiceName, err)
@@ -182,7 +188,7 @@ func (d *Discovery) read(ctx context.Context, names []string) ([]foundService, e
 		keys = append(keys, serviceKey(name), heartbeatKey(name))
 	}
 	var values []any
-	err := d.server.do(ctx, func(ctx context.Context, c *goredis.Client) (err error) {
+	err := d.do(ctx, func(ctx context.Context, c *goredis.Client) (err error) {
 		values, err = c.MGet(ctx, keys...).Result()
 		return err
 	})

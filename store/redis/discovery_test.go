@@ -145,7 +145,7 @@ func TestMalformedServicesAreRefused(t *testing.T) {
 		t.Errorf("Discover of a malformed name returned %v", err)
 	}
 	bad := testService("")
-	if err := d.Run(ctx, bad, 0); err == nil {
+	if err := d.Run(ctx, bad, 0, nil); err == nil {
 		t.Error("Run accepted a service without a name")
 	}
 }
@@ -221,7 +221,7 @@ func TestTheLoopKeepsAServiceAnnouncedAndWithdrawsIt(t *testing.T) {
 		t.Run(interval.String(), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *Server, _ *wire) {
 				d := NewDiscovery(s)
-				loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), interval) })
+				loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), interval, nil) })
 				synctest.Wait()
 				var last time.Time
 				for range 20 {
@@ -247,7 +247,7 @@ func TestTheLoopKeepsAServiceAnnouncedAndWithdrawsIt(t *testing.T) {
 func TestTheLoopAnnouncesAnewAfterAnOutageAndAfterAFlush(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *Server, w *wire) {
 		d := NewDiscovery(s)
-		loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), 0) })
+		loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), 0, nil) })
 		synctest.Wait()
 		first, err := d.Discover(t.Context(), "sim")
 		if err != nil {
@@ -294,7 +294,7 @@ func TestTheLoopReportsAMissingRightAndRecovers(t *testing.T) {
 		s, _, mini := openOnWire(t)
 		d := NewDiscovery(s)
 		deny(mini, "SET")
-		loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), 0) })
+		loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), 0, nil) })
 		time.Sleep(time.Minute)
 		deny(mini)
 		time.Sleep(maxBeatBackoff)
@@ -310,7 +310,7 @@ func TestHeartbeatsOfManyServicesDoNotFallTogether(t *testing.T) {
 		d := NewDiscovery(s)
 		const many = 50
 		for i := range many {
-			start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim-"+strconv.Itoa(i)), 0) })
+			start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim-"+strconv.Itoa(i)), 0, nil) })
 		}
 		time.Sleep(5 * time.Minute)
 		list, err := d.List(t.Context())

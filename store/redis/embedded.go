@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // embeddedTick is how often the embedded server's keys grow older: its expiry
@@ -44,7 +46,7 @@ func OpenEmbedded(logger *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	go e.age()
+	guard.Go(part, s.report, e.age)
 	s.awaitFirstProbe(context.Background())
 	return s, nil
 }
@@ -107,7 +109,10 @@ type queuedConn struct {
 
 func newQueuedConn(conn net.Conn) *queuedConn {
 	c := &queuedConn{Conn: conn, ready: make(chan struct{}, 1), closed: make(chan struct{})}
-	go c.pump()
+	guard.Go(part, nil, func() {
+		defer func() { _ = c.Close() }() // also after a panic: nothing would move any more
+		c.pump()
+	})
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -54,7 +55,52 @@ func (e *PermissionError) Error() string {
 // themselves: the server is there but can't serve now.
 var transientReplies = []string{
 	"LOADING", "BUSY", "READONLY", "OOM", "MISCONF", "MASTERDOWN", "CLUSTERDOWN",
-	"TRYAGAIN", "NOREPLICAS", "ERR max number of clients",
+	"TRYAGAIN", "NOREPLICAS", "ERR max number of clients", "MOVED", "ASK ",
+}
+
+// reasons say in a few words what an error reply means.
+var reasons = []struct{ word, reason string }{
+	{"OOM", "it is out of memory"},
+	{"LOADING", "it is loading its data"},
+	{"READONLY", "it is a replica that takes no writes"},
+	{"MISCONF", "it cannot save its data and takes no writes"},
+	{"NOREPLICAS", "it lacks the replicas that it must have to take writes"},
+	{"BUSY", "it is busy with a script"},
+	{"MASTERDOWN", "its master is away"},
+	{"CLUSTERDOWN", "its cluster is down"},
+	{"MOVED", "it is a member of a cluster that keeps the keys elsewhere"},
+	{"ASK ", "it is a member of a cluster that keeps the keys elsewhere"},
+	{"ERR max number of clients", "it has no connection left"},
+}
+
+// Reason says in a few words why Redis cannot be used, or nothing for no error.
+// It names no host, user or key, so it may be shown to anybody.
+func Reason(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, ErrAuth):
+		return "it refuses the user name or password"
+	case errors.Is(err, ErrClosed):
+		return "the connection was closed"
+	case errors.Is(err, errNotProbed):
+		return "it has not answered yet"
+	}
+	if _, denied := errors.AsType[*PermissionError](err); denied {
+		return "its user lacks a right"
+	}
+	if reply, ok := errors.AsType[goredis.Error](err); ok {
+		for _, r := range reasons {
+			if strings.HasPrefix(reply.Error(), r.word) {
+				return r.reason
+			}
+		}
+		return "it answers with an error"
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return "it does not answer in time"
+	}
+	return "no connection can be made"
 }
 
 // classify turns an error of the client library into one of this package's.
@@ -84,7 +130,7 @@ func (s *Server) classify(ctx context.Context, err error) error {
 	}
 	for _, word := range transientReplies {
 		if strings.HasPrefix(text, word) {
-			return fmt.Errorf("%w: %s", ErrUnavailable, text)
+			return fmt.Errorf("%w: %w", ErrUnavailable, reply)
 		}
 	}
 	return err

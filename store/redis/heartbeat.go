@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -22,9 +23,13 @@ const (
 // away or lost the record. An interval over a third of [ServiceTTL] lengthens
 // the time that the record lives to three intervals.
 //
+// Where another process is announced under the name, confirm is asked whether
+// this one may take its place; nil means that it always may. So a process that
+// has lost the instance to the other one leaves the announcement alone.
+//
 // It returns nil after ctx has ended, and an error at once if svc can't be
 // announced, or when the Server was closed.
-func (d *Discovery) Run(ctx context.Context, svc Service, interval time.Duration) error {
+func (d *Discovery) Run(ctx context.Context, svc Service, interval time.Duration, confirm func(context.Context) error) error {
 	if err := svc.validate(); err != nil {
 		return err
 	}
@@ -32,7 +37,10 @@ func (d *Discovery) Run(ctx context.Context, svc Service, interval time.Duration
 		interval = HeartbeatInterval
 	}
 	svc = svc.beat(time.Now())
-	b := beater{d: d, svc: svc, interval: interval, ttl: max(ServiceTTL, 3*interval)}
+	if confirm == nil {
+		confirm = func(context.Context) error { return nil }
+	}
+	b := beater{d: d, svc: svc, interval: interval, ttl: max(ServiceTTL, 3*interval), confirm: confirm}
 	err := b.run(ctx)
 	b.farewell(ctx)
 	return err
@@ -44,7 +52,9 @@ type beater struct {
 	svc      Service
 	interval time.Duration
 	ttl      time.Duration
+	confirm  func(context.Context) error
 
+	spread    bool // many have the same reason to beat now
 	announced bool // the record is there, as far as we know
 	ever      bool // it was there once
 	failing   bool // the last beat failed; logged once
@@ -58,9 +68,10 @@ func (b *beater) run(ctx context.Context) error {
 		if err != nil {
 			return endOf(ctx, err)
 		}
-		if !wasUp && b.ever && !pause(ctx, rand.N(min(afterOutage, b.interval/10+1))) { //nolint:gosec // jitter needs no secrecy
+		if (!wasUp || b.spread) && b.ever && !pause(ctx, rand.N(min(afterOutage, b.interval/10+1))) { //nolint:gosec // jitter needs no secrecy
 			return nil
 		}
+		b.spread = false
 		err = b.beat(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -86,7 +97,7 @@ func (b *beater) beat(ctx context.Context) error {
 		if b.announced {
 			b.d.server.log.Warn("service announcement was lost, announcing anew", "service", b.svc.ServiceName, "reason", err)
 		}
-		err = b.d.announce(ctx, b.svc, b.ttl, false)
+		err = b.takePlace(ctx)
 	}
 	b.announced = err == nil
 	// An attempt that failed may have been carried out.
@@ -98,6 +109,24 @@ func (b *beater) beat(ctx context.Context) error {
 	return err
 }
 
+// takePlace announces the service where it was not, or not any more.
+func (b *beater) takePlace(ctx context.Context) error {
+	current, err := b.d.lookup(ctx, b.svc.ServiceName)
+	switch {
+	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrAuth), errors.Is(err, ErrClosed):
+		return err
+	case errors.Is(err, ErrNotFound):
+		// If somebody else is quicker, the next attempt finds out who.
+		return b.d.announce(ctx, b.svc, b.ttl, ifNone)
+	case err == nil && current.ServiceID == b.svc.ServiceID:
+	default: // another process, or a record that makes no sense
+		if err := b.confirm(ctx); err != nil {
+			return fmt.Errorf("taking the place of service id %q: %w", current.ServiceID, err)
+		}
+	}
+	return b.d.announce(ctx, b.svc, b.ttl, always)
+}
+
 // rest waits until the next beat is due or the server goes away.
 func (b *beater) rest(ctx context.Context, up context.Context) {
 	timer := time.NewTimer(jitter(b.interval))
@@ -105,7 +134,7 @@ func (b *beater) rest(ctx context.Context, up context.Context) {
 	select {
 	case <-timer.C:
 	case <-up.Done():
-		b.announced = false // it may come back empty
+		b.announced, b.spread = false, true // it may come back empty
 	case <-ctx.Done():
 	}
 }
@@ -117,7 +146,10 @@ func (b *beater) farewell(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deregisterTimeout)
 	defer cancel()
-	if err := b.d.Deregister(ctx, b.svc); err != nil {
+	// It is tried even if Redis was away when last asked: it may be back since, and
+	// a full one does not refuse this.
+	leaving := &Discovery{server: b.d.server, do: b.d.server.attempt}
+	if err := leaving.Deregister(ctx, b.svc); err != nil {
 		b.d.server.log.Warn("service announcement is left to expire", "service", b.svc.ServiceName, "error", err)
 	}
 }

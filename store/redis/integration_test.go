@@ -173,7 +173,7 @@ func TestRealServiceExpires(t *testing.T) {
 	t.Parallel()
 	s, _ := openReal(t)
 	d, ctx, svc := NewDiscovery(s), t.Context(), testService(testName())
-	if err := d.announce(ctx, svc, 100*time.Millisecond, false); err != nil {
+	if err := d.announce(ctx, svc, 100*time.Millisecond, always); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Discover(ctx, svc.ServiceName); err != nil {
@@ -192,7 +192,7 @@ func TestRealServiceLoopBeatsAndWithdraws(t *testing.T) {
 	t.Parallel()
 	s, _ := openReal(t)
 	d, ctx, svc := NewDiscovery(s), t.Context(), testService(testName())
-	loop := start(t, func(ctx context.Context) error { return d.Run(ctx, svc, 20*time.Millisecond) })
+	loop := start(t, func(ctx context.Context) error { return d.Run(ctx, svc, 20*time.Millisecond, nil) })
 	find := func() (Service, bool) {
 		got, err := d.Discover(ctx, svc.ServiceName)
 		return got, err == nil

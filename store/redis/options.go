@@ -11,6 +11,8 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 const (
@@ -101,7 +103,13 @@ func (o Options) tune(c *goredis.Options) {
 	c.ConnMaxIdleTime = 5 * time.Minute
 	c.PipelinePoolSize = -1 // a second pool would double the connections
 	if o.dialer != nil {
-		c.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { return o.dialer(ctx) }
+		c.Dialer = func(ctx context.Context, _, _ string) (conn net.Conn, err error) {
+			err = guard.Run(part, func() error { // on goroutines of the library
+				conn, err = o.dialer(ctx)
+				return err
+			})
+			return conn, err
+		}
 	}
 }
 

@@ -59,6 +59,12 @@ type PublisherOptions struct {
 	// Logger hears of failures, once each. Nil discards.
 	Logger *slog.Logger
 
+	// Confirm returns nil if this process is the one that may write the
+	// instance's stream. It is asked before a stream is deleted or made; adding
+	// events to one does no harm, since their sequence numbers guard them. Nil
+	// means that nobody else can be.
+	Confirm func(ctx context.Context) error
+
 	// OnPublished is told how many events were added, after each addition.
 	OnPublished func(events int)
 
@@ -72,9 +78,14 @@ type PublisherOptions struct {
 // Each event is added under the explicit id "<sequence>-0", so Redis itself
 // refuses a duplicate. After a start and after every failure the publisher
 // reads where the stream ends and goes on from there, so no event is left out.
-// A stream that is gone is filled again with the newest events. A stream that
-// is not this journal's (ahead of it, with other hashes, with holes) is
-// deleted and written anew.
+// A stream that is gone is filled again with the newest events, as many as it
+// keeps. A stream that is not this journal's (ahead of it, with other hashes,
+// with holes because the server has lost its last writes) is deleted and
+// written anew in the same way; its readers see a part of it twice.
+//
+// A process that has lost the instance to another one, but has not noticed yet,
+// can add nothing that the journal does not hold, and nothing behind what the
+// other one has added. It deletes nothing without asking whether it may.
 //
 // Readers therefore see sequences rise by one, except over a deletion.
 type Publisher struct {
@@ -82,6 +93,7 @@ type Publisher struct {
 	source Source
 	log    *slog.Logger
 
+	confirm     func(context.Context) error
 	onPublished func(int)
 	onLag       func(int)
 
@@ -98,6 +110,7 @@ func NewPublisher(server *Server, prefix Prefix, source Source, opts PublisherOp
 		stream:      stream{server: server, key: prefix.Events(), maxLen: opts.MaxLen},
 		source:      source,
 		log:         opts.Logger,
+		confirm:     opts.Confirm,
 		onPublished: opts.OnPublished,
 		onLag:       opts.OnLag,
 	}
@@ -106,6 +119,9 @@ func NewPublisher(server *Server, prefix Prefix, source Source, opts PublisherOp
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
+	}
+	if p.confirm == nil {
+		p.confirm = func(context.Context) error { return nil }
 	}
 	if p.onPublished == nil {
 		p.onPublished = func(int) {}
@@ -184,6 +200,10 @@ func (p *Publisher) repair(ctx context.Context, err error) {
 	case errors.Is(err, errGone):
 		p.log.Warn("event stream is gone, filling it again", "stream", p.stream.key)
 	case errors.Is(err, errForeign):
+		if refused := p.confirm(ctx); refused != nil {
+			p.log.Warn("event stream is not this journal's and is left as it is", "stream", p.stream.key, "reason", err, "error", refused)
+			return
+		}
 		p.log.Warn("event stream is not this journal's, writing it anew", "stream", p.stream.key, "reason", err)
 		if p.stream.remove(ctx) == nil {
 			p.published.Store(0)

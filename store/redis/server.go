@@ -20,20 +20,22 @@ import (
 // concurrent use and shared by all instances on the same server.
 type Server struct {
 	client  *goredis.Client
+	opts    Options
+	as      *instanceUser // nil for the user that the URL names
 	addr    string
 	user    string
 	root    string
 	timeout time.Duration
 	log     *slog.Logger
 
-	watch   watcher
+	watch   *watcher
 	close   sync.Once
 	onClose func() // nil, or what ends with the Server
 }
 
 // State is what the last probe found.
 type State struct {
-	Up    bool      // the server answered PING
+	Up    bool      // the server answered, and takes writes
 	Err   error     // why not, nil while Up
 	Since time.Time // when Up last changed
 }
@@ -68,6 +70,8 @@ func newServer(opts Options) (*Server, error) {
 	}
 	s := &Server{
 		client:  goredis.NewClient(copts),
+		opts:    opts,
+		watch:   &watcher{},
 		addr:    cmp.Or(opts.name, displayAddr(copts)),
 		user:    copts.Username,
 		root:    Root,
@@ -91,7 +95,9 @@ func (s *Server) Addr() string { return s.addr }
 func (s *Server) Close() error {
 	var err error
 	s.close.Do(func() {
-		s.stopWatch()
+		if s.as == nil { // else it is that of the Server behind
+			s.stopWatch()
+		}
 		err = s.client.Close()
 		if s.onClose != nil {
 			s.onClose()
@@ -111,6 +117,14 @@ func (s *Server) do(ctx context.Context, fn func(context.Context, *goredis.Clien
 	if err := s.gate(); err != nil {
 		return err
 	}
+	if s.as != nil {
+		return s.doAs(ctx, fn)
+	}
+	return s.attempt(ctx, fn)
+}
+
+// attempt is do that tries even if the server was away when it was last asked.
+func (s *Server) attempt(ctx context.Context, fn func(context.Context, *goredis.Client) error) error {
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := s.classify(ctx, fn(bounded, s.client))
@@ -193,7 +207,9 @@ func checkCommands(key string) [][]any {
 		{"unlink", key},
 		{"xadd", key, "maxlen", "~", 1, "1-0", "check", "1"},
 		{"pexpire", key, 10_000},
+		{"xrange", key, "-", "+", "count", 1},
 		{"xrevrange", key, "+", "-", "count", 1},
+		{"xlen", key},
 		{"unlink", key},
 	}
 }

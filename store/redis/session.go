@@ -57,16 +57,11 @@ type startPoint struct {
 	known  *tail  // what the stream ends with, to be compared with the journal first
 }
 
-// locate reads where the stream ends. Unless that is what the last session
-// left, it makes sure that the stream's end has no holes, as a pipeline that
-// failed in its middle may leave, and has its last event compared with the
-// journal's.
+// locate reads where the stream ends and makes sure that it has no holes, as a
+// server may leave that has lost its last writes. Unless the end is what the last
+// session left, it has the last event compared with the journal's.
 func (p *Publisher) locate(ctx context.Context) (startPoint, error) {
-	window := 1
-	if !p.certain {
-		window = pipelineEvents + 1
-	}
-	end, found, err := p.stream.tail(ctx, window)
+	end, found, err := p.stream.tail(ctx)
 	if err != nil {
 		return startPoint{}, err
 	}
@@ -91,6 +86,9 @@ func (p *Publisher) locate(ctx context.Context) (startPoint, error) {
 // emptied but still exists remembers its last id and would refuse what comes
 // before; hence it is removed.
 func (p *Publisher) locateEmpty(ctx context.Context, durable uint64) (startPoint, error) {
+	if err := p.confirm(ctx); err != nil {
+		return startPoint{}, fmt.Errorf("filling the event stream: %w", err)
+	}
 	if err := p.stream.remove(ctx); err != nil {
 		return startPoint{}, err
 	}

@@ -24,6 +24,8 @@ var (
 	// errRefused means that the stream ends with an id that is not below the
 	// added one.
 	errRefused = errors.New("event is already in the stream")
+	// errUnlinked means that events were added behind one that is not there.
+	errUnlinked = errors.New("the event before is not in the stream")
 )
 
 // stream is an instance's event stream in Redis.
@@ -40,41 +42,71 @@ type tail struct {
 	hash     string
 }
 
-// tail reads the last entries of the stream, at most window, and returns the
-// very last. It reports errForeign if they are not consecutive events.
-func (s stream) tail(ctx context.Context, window int) (end tail, found bool, err error) {
-	var entries []goredis.XMessage
-	err = s.server.do(ctx, func(ctx context.Context, c *goredis.Client) (err error) {
-		entries, err = c.XRevRangeN(ctx, s.key, "+", "-", int64(window)).Result()
+// densityTries is how often a stream is looked at that seems to have holes: what
+// it ends with may change between the commands of one look.
+const densityTries = 3
+
+// tail returns what the stream ends with. It reports errForeign if that is no
+// event, or if the stream does not hold every event from its first to its last.
+func (s stream) tail(ctx context.Context) (end tail, found bool, err error) {
+	for try := 1; ; try++ {
+		end, found, err = s.look(ctx)
+		if !errors.Is(err, errForeign) || try == densityTries {
+			return end, found, err
+		}
+	}
+}
+
+func (s stream) look(ctx context.Context) (end tail, found bool, err error) {
+	var first, last *goredis.XMessageSliceCmd
+	var length *goredis.IntCmd
+	err = s.server.do(ctx, func(ctx context.Context, c *goredis.Client) error {
+		pipe := c.Pipeline()
+		first = pipe.XRangeN(ctx, s.key, "-", "+", 1)
+		last = pipe.XRevRangeN(ctx, s.key, "+", "-", 1)
+		length = pipe.XLen(ctx, s.key)
+		_, err := pipe.Exec(ctx)
 		return err
 	})
 	if err != nil {
 		return tail{}, false, fmt.Errorf("reading the end of the event stream: %w", err)
 	}
-	for i, entry := range entries {
+	if len(first.Val()) == 0 || len(last.Val()) == 0 {
+		return tail{}, false, nil
+	}
+	var ends [2]uint64
+	for i, entry := range []goredis.XMessage{first.Val()[0], last.Val()[0]} {
 		sequence, ok := parseID(entry.ID)
 		if !ok {
 			return tail{}, true, fmt.Errorf("%w: entry %s was not written by a custodian", errForeign, entry.ID)
 		}
-		if i == 0 {
-			end.sequence = sequence
-			end.kind, _ = entry.Values["type"].(string)
-			end.hash, _ = entry.Values["hash"].(string)
-		} else if sequence != end.sequence-uint64(i) {
-			return tail{}, true, fmt.Errorf("%w: event %d is missing", errForeign, end.sequence-uint64(i))
-		}
+		ends[i] = sequence
+		end.sequence = sequence
+		end.kind, _ = entry.Values["type"].(string)
+		end.hash, _ = entry.Values["hash"].(string)
 	}
-	return end, len(entries) > 0, nil
+	if want := ends[1] - ends[0] + 1; uint64(length.Val()) != want {
+		return tail{}, true, fmt.Errorf("%w: from event %d to %d it holds %d entries instead of %d",
+			errForeign, ends[0], ends[1], length.Val(), want)
+	}
+	return end, true, nil
 }
 
 // add appends events in one pipeline and returns how many of them were added,
 // counted from the first up to the first failure. Unless create is set, a
 // stream that does not exist is not made: errGone. An id that Redis refuses is
-// errRefused. After any error the stream's end is unknown.
+// errRefused. Events that were added behind a hole, because the server has
+// forgotten what came before them, are errUnlinked. After any error the stream's
+// end is unknown.
 func (s stream) add(ctx context.Context, events []Event, create bool) (int, error) {
 	var cmds []goredis.Cmder
+	var before *goredis.XMessageSliceCmd // nil where nothing has to be
 	err := s.server.do(ctx, func(ctx context.Context, c *goredis.Client) (err error) {
 		pipe := c.Pipeline()
+		if !create {
+			id := formatID(events[0].Sequence - 1)
+			before = pipe.XRangeN(ctx, s.key, id, id, 1)
+		}
 		for i, e := range events {
 			pipe.XAdd(ctx, &goredis.XAddArgs{
 				Stream:     s.key,
@@ -86,6 +118,9 @@ func (s stream) add(ctx context.Context, events []Event, create bool) (int, erro
 			})
 		}
 		cmds, err = pipe.Exec(ctx)
+		if before != nil && len(cmds) > 0 {
+			cmds = cmds[1:]
+		}
 		return err
 	})
 	// Counted by the answers: a pipeline that was never sent may leave its
@@ -98,6 +133,8 @@ func (s stream) add(ctx context.Context, events []Event, create bool) (int, erro
 		added++
 	}
 	switch {
+	case err == nil && before != nil && len(before.Val()) == 0:
+		return added, errUnlinked
 	case err == nil:
 		return added, nil
 	case errors.Is(err, goredis.Nil):

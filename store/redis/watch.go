@@ -9,6 +9,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Pace of the probe. Thousands of instances share one server and one probe.
@@ -17,6 +19,9 @@ const (
 	probeWhenDown = time.Second // and up to twice that
 	probeMinGap   = time.Second // however often calls report trouble
 )
+
+// eraseTimeout bounds what is written at close.
+const eraseTimeout = 500 * time.Millisecond
 
 var errNotProbed = fmt.Errorf("%w: not reached yet", ErrUnavailable)
 
@@ -27,32 +32,39 @@ type watcher struct {
 	done   chan struct{}
 	kick   chan struct{} // a call met trouble: probe soon
 	probed chan struct{} // closed after the first probe
+	mark   mark          // the goroutine's
 
 	mu      sync.Mutex
 	state   State
 	changed chan struct{}   // closed and replaced whenever state.Up changes, and at the end
-	up      context.Context // ends when the server goes away; ended while it is
+	up      context.Context // ends when the server goes away or loses data; ended while it is away
 	down    context.CancelFunc
 }
 
 func (s *Server) startWatch() {
-	w := &s.watch
+	w := s.watch
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.done = make(chan struct{})
 	w.kick = make(chan struct{}, 1)
 	w.probed = make(chan struct{})
 	w.changed = make(chan struct{})
+	w.mark = newMark(s.root)
 	w.state = State{Err: errNotProbed, Since: time.Now()}
 	w.up, w.down = context.WithCancel(context.Background())
 	w.down()
-	go s.watchLoop(ctx)
+	guard.Go(part, s.report, func() { s.watchLoop(ctx) })
 }
 
 // stopWatch ends the probing and leaves the state closed.
 func (s *Server) stopWatch() {
 	s.watch.stop()
 	<-s.watch.done
+	if s.Up() {
+		ctx, cancel := context.WithTimeout(context.Background(), eraseTimeout)
+		defer cancel()
+		s.watch.mark.erase(ctx, s.client)
+	}
 	s.setState(ErrClosed)
 }
 
@@ -72,7 +84,11 @@ func (s *Server) watchLoop(ctx context.Context) {
 			}
 		case <-timer.C:
 		}
-		s.probe(ctx)
+		// Without its probe a server would be taken to be as it was for ever.
+		guard.Do(part, func(p *guard.Panic) {
+			s.report(p)
+			s.setState(fmt.Errorf("%w: %w", ErrUnavailable, p))
+		}, func() { s.probe(ctx) })
 		last = time.Now()
 		if s.Up() {
 			timer.Reset(jitter(probeWhenUp))
@@ -82,11 +98,21 @@ func (s *Server) watchLoop(ctx context.Context) {
 	}
 }
 
-// probe sends one PING and records what came of it.
+// part is what a server is called where it panics.
+const part = "Redis"
+
+// report logs a panic of a goroutine that several instances share.
+func (s *Server) report(p *guard.Panic) {
+	if p.Tell() {
+		s.log.Error("panic", "part", p.Part, "panic", p.Value, "stack", p.Stack)
+	}
+}
+
+// probe asks the server once and records what came of it.
 func (s *Server) probe(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	err := s.client.Ping(bounded).Err()
+	lost, err := s.watch.mark.ask(bounded, s.client)
 	if ctx.Err() != nil {
 		return
 	}
@@ -94,13 +120,27 @@ func (s *Server) probe(ctx context.Context) {
 	if errors.Is(err, goredis.ErrPoolTimeout) && s.Up() {
 		return
 	}
+	if lost && s.Up() {
+		s.log.Warn("redis has lost data, writing what is missing again", "addr", s.addr)
+		s.renewUp()
+	}
 	s.setState(s.classify(ctx, err))
+}
+
+// renewUp ends the present up context, so that whoever relies on what was
+// written looks again, and makes a new one.
+func (s *Server) renewUp() {
+	w := s.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down()
+	w.up, w.down = context.WithCancel(context.Background())
 }
 
 // setState records a probe's result, wakes those who wait for a change, and
 // logs it.
 func (s *Server) setState(err error) {
-	w := &s.watch
+	w := s.watch
 	now := time.Now()
 
 	w.mu.Lock()
@@ -163,9 +203,10 @@ func (s *Server) State() State {
 func (s *Server) Up() bool { return s.State().Up }
 
 // Wait returns when the server is up. The context that it returns ends when
-// the server goes away again. The error is ctx's, or [ErrClosed].
+// the server goes away again, or has lost what was written to it. The error is
+// ctx's, or [ErrClosed].
 func (s *Server) Wait(ctx context.Context) (up context.Context, err error) {
-	w := &s.watch
+	w := s.watch
 	for {
 		w.mu.Lock()
 		state, changed, current := w.state, w.changed, w.up

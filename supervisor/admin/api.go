@@ -31,7 +31,7 @@ func New(o Options) *API {
 	o.Limits = o.Limits.withDefaults()
 	a := &API{opts: o, gate: newGate(o.Config), router: chi.NewRouter(),
 		description: &description{version: o.Version.Version}}
-	a.router.Use(requestid.Middleware)
+	a.router.Use(requestid.Middleware, protect)
 	if o.Middleware != nil {
 		a.router.Use(o.Middleware)
 	}
@@ -52,9 +52,10 @@ func New(o Options) *API {
 // ServeHTTP answers a request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
 
-// Reload takes over changed tokens: those that are gone are refused from now on.
-// The rest of the configuration stays as it was given to [New].
-func (a *API) Reload(c config.Admin) { a.gate.setTokens(c.Tokens) }
+// Reload takes over changed tokens and client certificates: those that are gone
+// are refused from now on. The rest of the configuration stays as it was given to
+// [New].
+func (a *API) Reload(c config.Admin) { a.gate.reload(c) }
 
 // methods are those by which a path may be served, in the order of the Allow
 // header.

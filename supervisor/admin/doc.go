@@ -10,13 +10,14 @@
 //
 // Health and readiness are open. Everything else takes a bearer token or a
 // verified client certificate wherever either is configured; without both, the
-// port must be on loopback. Requests that a web page could make in somebody's
-// name are refused: foreign Host headers on loopback (DNS rebinding), and
-// cross-site requests that would change something.
+// port must be on loopback. Each has a role: who may read is shown all that is no
+// secret, who may operate can do everything. Requests that a web page could make
+// in somebody's name are refused: foreign Host headers on loopback (DNS
+// rebinding), and what other sites have a browser send.
 //
 // # Bounds
 //
-// Bodies, requests under way, waits, streams and failed tokens are all bounded.
+// Bodies, requests under way, waits, streams and wrong tokens are all bounded.
 // Requests that wait for an instance last until it is there or the caller
 // leaves; what was asked for goes on either way.
 package admin

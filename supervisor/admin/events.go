@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/sse"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
@@ -49,7 +50,7 @@ func (c *call) stream(after uint64, name string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	batches := make(chan []supervisor.Event)
 	followed := make(chan struct{})
-	go func() {
+	guard.Go("admin API", c.panicked, func() {
 		defer close(followed)
 		_ = c.opts.Supervisor.Follow(ctx, after, func(batch []supervisor.Event) error { // ends with ctx alone
 			select {
@@ -59,7 +60,7 @@ func (c *call) stream(after uint64, name string) error {
 				return ctx.Err()
 			}
 		})
-	}()
+	})
 	defer func() { cancel(); <-followed }()
 
 	alive := time.NewTicker(keepAlive)
@@ -84,6 +85,11 @@ func (c *call) stream(after uint64, name string) error {
 		}
 	}
 	return nil // the answer has begun, so nothing more can be said
+}
+
+// panicked logs a panic of a goroutine that works for a request.
+func (c *call) panicked(p *guard.Panic) {
+	c.opts.Logger.Error("panic in an admin request", "panic", p.Value, "stack", p.Stack)
 }
 
 // flushAt bounds what is collected for one write, in bytes.

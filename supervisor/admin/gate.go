@@ -1,148 +1,126 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
+	"crypto/x509"
 	"net"
 	"net/http"
-	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
-// Codes of problems that only the admin API has.
-const (
-	codeUnauthorized    = "unauthorized"
-	codeForbidden       = "forbidden"
-	codeTooManyFailures = "too_many_failures"
-)
+var errCertificate = sim.Errorf(sim.CodeForbidden, "the client certificate is not one that is let in")
 
-var (
-	errNoToken = problem.New(http.StatusUnauthorized, codeUnauthorized,
-		"this needs a token (Authorization: Bearer …) or a client certificate")
-	errBadToken = problem.New(http.StatusUnauthorized, codeUnauthorized, "the token is not one that is let in")
-	errHost     = problem.New(http.StatusForbidden, codeForbidden,
-		"the name in the Host header is not one of this server; call it localhost, or by its address").On("Host")
-	errCrossSite = problem.New(http.StatusForbidden, codeForbidden, "requests from other sites may change nothing here").On("Origin")
-)
-
-// gate decides who is let in. It is safe for concurrent use.
+// gate decides who is let in, and as what. It is safe for concurrent use.
 type gate struct {
-	tokens atomic.Pointer[[]token]
+	guard *access.Guard
+	sites *access.Sites
 	// certs is whether a verified client certificate lets in, too.
 	certs bool
-	// hosts are the names by which a server on loopback may be called; nil where
-	// every name will do.
-	hosts    []string
-	origins  *http.CrossOriginProtection
-	failures *failures
-}
-
-type token struct {
-	name string
-	hash [sha256.Size]byte
+	// clients are the certificates that do; none for all that are verified.
+	clients atomic.Pointer[[]config.Client]
 }
 
 func newGate(c config.Admin) *gate {
-	g := &gate{certs: c.TLS.ClientCA != "", origins: http.NewCrossOriginProtection(), failures: newFailures(time.Now)}
-	if host, _, err := net.SplitHostPort(c.Listen); err == nil && loopback(host) {
-		g.hosts = []string{"localhost", "127.0.0.1", "::1", strings.ToLower(host)}
+	g := &gate{
+		guard: access.NewGuard("token", "this needs a token (Authorization: Bearer …) or a client certificate", nil),
+		certs: c.TLS.ClientCA != "",
 	}
-	g.setTokens(c.Tokens)
+	// Beyond loopback there is a token or a certificate, which no page can have
+	// sent, so names matter there only if there are some.
+	var hosts *access.Hosts
+	if host, _, err := net.SplitHostPort(c.Listen); err == nil && (access.Loopback(host) || len(c.Hosts) > 0) {
+		hosts = access.NewHosts(host, c.Hosts)
+	}
+	g.sites = access.NewSites(hosts)
+	g.reload(c)
 	return g
 }
 
-// setTokens replaces the tokens. One whose hash makes no sense, which the checks
-// of the configuration refuse, lets nobody in.
-func (g *gate) setTokens(configured []config.Token) {
-	tokens := make([]token, 0, len(configured))
-	for _, c := range configured {
-		t := token{name: c.Name}
-		if n, err := hex.Decode(t.hash[:], []byte(c.SHA256)); err != nil || n != len(t.hash) {
-			t.hash = sha256.Sum256([]byte(c.SHA256 + "\x00")) // no token holds a zero byte
-		}
-		tokens = append(tokens, t)
-	}
-	g.tokens.Store(&tokens)
+// reload takes over changed tokens and client certificates.
+func (g *gate) reload(c config.Admin) {
+	g.guard.SetKeys(config.Keys(c.Tokens))
+	clients := slices.Clone(c.TLS.Clients)
+	g.clients.Store(&clients)
 }
 
-// check returns who sends a request, or the problem with which it is refused.
-func (g *gate) check(r *http.Request) (string, *problem.Problem) {
-	if g.hosts != nil && !g.knows(r.Host) {
-		return "", errHost
+// check returns who sends a request, or why it is refused.
+func (g *gate) check(r *http.Request, needed access.Role) (string, error) {
+	if err := g.sites.Check(r); err != nil {
+		return "", err
 	}
-	if g.origins.Check(r) != nil {
-		return "", errCrossSite
+	who, caller, err := g.identify(r)
+	if err != nil {
+		return who, err
 	}
-	tokens := *g.tokens.Load()
-	if g.certs && r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		return "certificate " + r.TLS.PeerCertificates[0].Subject.String(), nil
+	if !caller.Role.Allows(needed) {
+		return who, access.Forbidden(caller)
 	}
-	if len(tokens) == 0 && !g.certs {
-		return "anybody on this machine", nil
-	}
-	text, given := bearer(r)
-	if !given {
-		return "", errNoToken
-	}
-	from := origin(r.RemoteAddr)
-	if wait := g.failures.wait(from); wait > 0 {
-		return "", problem.New(http.StatusTooManyRequests, codeTooManyFailures,
-			"too many wrong tokens came from this address; try again later").After(wait)
-	}
-	name, ok := find(tokens, text)
-	if !ok {
-		g.failures.add(from)
-		return "", errBadToken
-	}
-	return "token " + name, nil
+	return who, nil
 }
 
-// find compares a token with all there are, so that the time it takes tells
-// nothing of which of them is near.
-func find(tokens []token, text string) (name string, ok bool) {
-	hash := sha256.Sum256([]byte(text))
-	for i := range tokens {
-		if subtle.ConstantTimeCompare(hash[:], tokens[i].hash[:]) == 1 {
-			name, ok = tokens[i].name, true
+// identify finds out who sends a request. A certificate goes before a token.
+func (g *gate) identify(r *http.Request) (who string, c access.Caller, err error) {
+	certified := g.certs && r.TLS != nil && len(r.TLS.VerifiedChains) > 0
+	if certified {
+		subject := r.TLS.PeerCertificates[0].Subject.String()
+		if role, ok := g.roleOf(r.TLS.PeerCertificates[0]); ok {
+			return "certificate " + subject, access.Caller{Name: subject, Role: role}, nil
 		}
 	}
-	return name, ok
-}
-
-// bearer returns the token of a request.
-func bearer(r *http.Request) (string, bool) {
-	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	text = strings.TrimSpace(text)
-	return text, strings.EqualFold(scheme, "Bearer") && text != ""
-}
-
-func (g *gate) knows(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
+	secret := access.Bearer(r.Header.Values("Authorization"))
+	switch {
+	case certified && secret == "":
+		return "", c, errCertificate
+	case g.guard.Empty() && !g.certs:
+		return "anybody on this machine", c, nil
 	}
-	host = strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	for _, known := range g.hosts {
-		if host == known {
+	c, err = g.guard.Check(secret, access.Origin(r.RemoteAddr))
+	if err != nil {
+		return "", c, err
+	}
+	return "token " + c.Name, c, nil
+}
+
+// roleOf returns the role of a verified certificate; false if it is not let in.
+func (g *gate) roleOf(cert *x509.Certificate) (access.Role, bool) {
+	clients := *g.clients.Load()
+	for _, c := range clients {
+		if c.Subject != "" && c.Subject == cert.Subject.String() || c.SAN != "" && hasName(cert, c.SAN) {
+			return access.Role(c.Role), true
+		}
+	}
+	return access.Operate, len(clients) == 0
+}
+
+// hasName reports whether a certificate has an alternative name. Only its text
+// counts: a wildcard in a client's certificate stands for no other name.
+func hasName(cert *x509.Certificate, name string) bool {
+	for _, uri := range cert.URIs {
+		if uri.String() == name {
 			return true
 		}
 	}
-	return false
+	for _, ip := range cert.IPAddresses {
+		if ip.String() == name {
+			return true
+		}
+	}
+	return slices.Contains(cert.EmailAddresses, name) ||
+		slices.ContainsFunc(cert.DNSNames, func(dns string) bool { return strings.EqualFold(dns, name) })
 }
 
-// loopback reports whether only this machine reaches a host.
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
+// roleFor returns the role that a request needs. Whatever is not known to show
+// nothing but state is for those who operate: a snapshot holds secrets.
+func roleFor(r *http.Request) access.Role {
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasSuffix(r.URL.Path, snapshotSuffix) {
+		return access.Read
 	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return access.Operate
 }
 
 // admit lets requests in or refuses them. Health and readiness are open to all:
@@ -153,17 +131,33 @@ func (a *API) admit(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		name, p := a.gate.check(r)
-		if p != nil {
-			if p.Status == http.StatusUnauthorized {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="custodian"`)
-			}
-			a.refuse(w, r, p)
-			return
-		}
+		name, err := a.gate.check(r, roleFor(r))
 		if t, ok := w.(*trackingWriter); ok {
 			t.who = name
 		}
+		if err != nil {
+			if sim.CodeOf(err) == sim.CodeUnauthorized {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="custodian"`)
+			}
+			a.refuse(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// protect sets headers by which a browser makes nothing of an answer but what
+// it is. A handler that answers with a page sets its own policy.
+func protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
 		next.ServeHTTP(w, r)
 	})
 }

@@ -37,7 +37,7 @@ func TestOnlyThoseWhoMayAreLetIn(t *testing.T) {
 		"no token where one is needed":       {tokens: []string{"a"}, path: path, status: 401, code: "unauthorized"},
 		"an empty token":                     {tokens: []string{"a"}, path: path, header: bearer(""), status: 401, code: "unauthorized"},
 		"a wrong token":                      {tokens: []string{"a"}, path: path, header: bearer("b"), status: 401, code: "unauthorized"},
-		"the hash instead of the token":      {tokens: []string{"a"}, path: path, header: bearer(tokens("a")[0].SHA256), status: 401, code: "unauthorized"},
+		"the hash instead of the token":      {tokens: []string{"a"}, path: path, header: bearer(tokens("a")[0].SHA256.Reveal()), status: 401, code: "unauthorized"},
 		"another scheme":                     {tokens: []string{"a"}, path: path, header: []string{"Authorization", "Basic a"}, status: 401, code: "unauthorized"},
 		"the first token":                    {tokens: []string{"a", "b", "c"}, path: path, header: bearer("a"), status: 200},
 		"the last token":                     {tokens: []string{"a", "b", "c"}, path: path, header: bearer("c"), status: 200},
@@ -142,15 +142,18 @@ func TestGuessingTokensIsSlowAndHurtsNobodyElse(t *testing.T) {
 		if got := try("10.0.0.1:1002", "right"); got.status != 200 {
 			t.Errorf("after the wait: %d", got.status)
 		}
-		// However many addresses guess, only so many are remembered.
+		// However many addresses guess, who does not guess is let in.
 		for i := range 5000 {
 			try(fmt.Sprintf("[2001:db8:%x::1]:1000", i), "wrong")
 		}
-		if got := try("[2001:db8:ffff::1]:1000", "right"); got.status != 429 {
-			t.Errorf("an address beyond those remembered gets %d", got.status)
+		if got := try("[2001:db8:ffff::1]:1000", "right"); got.status != 200 {
+			t.Errorf("an address that did not guess gets %d", got.status)
+		}
+		if got := try("[2001:db8:1387::1]:1000", "right"); got.status != 429 {
+			t.Errorf("one that guessed once while all did gets %d", got.status)
 		}
 		time.Sleep(time.Hour)
-		if got := try("[2001:db8:ffff::1]:1000", "right"); got.status != 200 {
+		if got := try("[2001:db8:1387::1]:1000", "right"); got.status != 200 {
 			t.Errorf("after an hour: %d", got.status)
 		}
 	})
@@ -173,5 +176,83 @@ func TestLogsSayWhoChangedWhatAndNoToken(t *testing.T) {
 	}
 	if strings.Contains(text, "secret") {
 		t.Errorf("a token got into\n%s", text)
+	}
+}
+
+func TestWhoMayReadChangesNothingAndSeesNoSecrets(t *testing.T) {
+	t.Parallel()
+	o := options(newDouble("one"))
+	o.Config.Tokens = tokens("reads", "operates", "roleless")
+	o.Config.Tokens[0].Role, o.Config.Tokens[1].Role = "read", "operate"
+	api := admin.New(o)
+	for _, test := range []struct {
+		method, path, body string
+		reads              int // the status for who may read
+	}{
+		{"GET", "/admin/v1/instances", "", 200},
+		{"HEAD", "/admin/v1/instances", "", 200},
+		{"GET", "/admin/v1/instances/one", "", 200},
+		{"GET", "/admin/v1/config", "", 200},
+		{"GET", "/metrics", "", 200},
+		{"GET", "/admin/v1/log-level", "", 200},
+		{"GET", "/admin/v1/instances/one/snapshot", "", 403},
+		{"HEAD", "/admin/v1/instances/one/snapshot", "", 403},
+		{"POST", "/admin/v1/instances", `{"name":"two"}`, 403},
+		{"POST", "/admin/v1/instances/one/drain", "", 403},
+		{"DELETE", "/admin/v1/instances/one", "", 403},
+		{"PUT", "/admin/v1/log-level", `{"level":"debug"}`, 403},
+		{"PUT", "/admin/v1/config?dry_run=true", `{"instances":[]}`, 403},
+	} {
+		got := ask(t, api, test.method, test.path, test.body, "Authorization", "Bearer reads")
+		if got.status != test.reads {
+			t.Errorf("who may read gets %d %s of %s %s", got.status, got.body, test.method, test.path)
+		}
+		if test.reads == 403 && test.method != "HEAD" && (got.problem.Code != "forbidden" || !strings.Contains(got.problem.Detail, "operate")) {
+			t.Errorf("it is refused with %s", got.body)
+		}
+		for _, token := range []string{"operates", "roleless"} {
+			if got := ask(t, api, test.method, test.path, test.body, "Authorization", "Bearer "+token); got.status == 401 || got.status == 403 {
+				t.Errorf("who may operate gets %d of %s %s", got.status, test.method, test.path)
+			}
+		}
+	}
+}
+
+func TestNamesOfTheServerCanBeConfigured(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		listen, host string
+		hosts        []string
+		status       int
+	}{
+		"on loopback":               {"127.0.0.1:7080", "admin.example.com", []string{"admin.example.com"}, 200},
+		"another on loopback":       {"127.0.0.1:7080", "evil.example", []string{"admin.example.com"}, 403},
+		"beyond loopback":           {"0.0.0.0:7080", "admin.example.com:7080", []string{"admin.example.com"}, 200},
+		"another beyond loopback":   {"0.0.0.0:7080", "evil.example", []string{"admin.example.com"}, 403},
+		"a service beyond loopback": {"0.0.0.0:7080", "custodian:7080", []string{"admin.example.com"}, 200},
+	} {
+		o := options(newDouble("one"))
+		o.Config.Listen, o.Config.Hosts, o.Config.Tokens = test.listen, test.hosts, tokens("a")
+		got := ask(t, admin.New(o), "GET", "/version", "", "Host", test.host, "Authorization", "Bearer a")
+		if got.status != test.status {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+}
+
+func TestBrowsersMakeNothingElseOfAnswers(t *testing.T) {
+	t.Parallel()
+	api := admin.New(options(newDouble("one")))
+	for _, path := range []string{"/healthz", "/metrics", "/openapi.json", "/admin/v1/instances", "/nowhere", "/admin/v1/events"} {
+		got := ask(t, api, "GET", path, "")
+		for header, want := range map[string]string{
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+			"Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+			"Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		} {
+			if got.header.Get(header) != want {
+				t.Errorf("%s: %s is %q", path, header, got.header.Get(header))
+			}
+		}
 	}
 }

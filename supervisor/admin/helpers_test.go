@@ -265,7 +265,7 @@ func tokens(named ...string) []config.Token {
 	var list []config.Token
 	for i, text := range named {
 		sum := sha256.Sum256([]byte(text))
-		list = append(list, config.Token{Name: fmt.Sprintf("token-%d", i), SHA256: hex.EncodeToString(sum[:])})
+		list = append(list, config.Token{Name: fmt.Sprintf("token-%d", i), SHA256: config.KeyHash(hex.EncodeToString(sum[:]))})
 	}
 	return list
 }

@@ -169,7 +169,7 @@ func instanceOf(s supervisor.Status) wire.Instance {
 		Name: s.Name, State: string(s.State), Since: s.Since.UTC(), Restarts: s.Restarts, LastError: s.LastError,
 		HTTPAddr: s.HTTPAddr, GRPCAddr: s.GRPCAddr, Schema: s.Schema, RedisPrefix: s.RedisPrefix,
 		ManagedBy: string(s.ManagedBy), Profile: s.Profile, Storage: s.Storage,
-		Ready: s.Ready, Degraded: s.Degraded, Durable: s.Durable, Projected: s.Projected,
+		Ready: s.Ready, Degraded: s.Degraded, DegradedBy: s.DegradedBy, Durable: s.Durable, Projected: s.Projected,
 	}
 	if s.Drain != nil {
 		drain := wire.Drain(*s.Drain)

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/openapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/sse"
@@ -17,6 +18,8 @@ const (
 	instancePath  = instancesPath + "/{name}"
 	configPath    = "/admin/v1/config"
 	logLevelPath  = "/admin/v1/log-level"
+
+	snapshotSuffix = "/snapshot"
 
 	tagInstances = "instances"
 	tagConfig    = "configuration"
@@ -42,7 +45,28 @@ var (
 
 // operations is the table of all there is.
 func operations() []operation {
-	return append(append(instanceOperations(), configOperations()...), processOperations()...)
+	all := append(append(instanceOperations(), configOperations()...), processOperations()...)
+	for i := range all {
+		describe(&all[i])
+	}
+	return all
+}
+
+// describe adds to an operation the problems that it may answer with by what it
+// reads.
+func describe(o *operation) {
+	var more []int
+	if slices.Contains(o.Problems, http.StatusUnprocessableEntity) { // it reads a query, or refuses one
+		more = append(more, http.StatusBadRequest, http.StatusInternalServerError)
+	}
+	if o.Method != http.MethodGet { // it reads a body, or refuses one
+		more = append(more, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	for _, status := range more {
+		if !slices.Contains(o.Problems, status) {
+			o.Problems = append(o.Problems, status)
+		}
+	}
 }
 
 func instanceOperations() []operation {
@@ -130,7 +154,7 @@ func configOperations() []operation {
 			Headers:     []openapi.Parameter{{Name: "If-None-Match", Description: "Entity tags; answered with 304 if the state has one of them."}},
 			Answers: []openapi.Answer{
 				{Status: 200, Description: "The desired state.", Body: document{}, Headers: etagHeader},
-				{Status: 304, Description: "It is the one that is known already."},
+				{Status: 304, Description: "It is the one that is known already.", Headers: etagHeader},
 			},
 			Problems: []int{400, 401, 403, 422, 429, 503},
 		}},

@@ -110,8 +110,6 @@ func send(w http.ResponseWriter, status int, mediaType string, v any) {
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(v) // our types always encode
 	w.Header().Set("Content-Type", mediaType)
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(out.Bytes()) // a caller who is gone misses nothing
 }

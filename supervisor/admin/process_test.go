@@ -84,7 +84,7 @@ func TestWireShowsEveryField(t *testing.T) {
 	t.Parallel()
 	status := supervisor.Status{
 		Name: "one", State: supervisor.StateDraining, Restarts: 2, LastError: "no", HTTPAddr: "h", GRPCAddr: "g", Schema: "s", RedisPrefix: "r",
-		ManagedBy: supervisor.FromFile, Profile: "instant", Storage: "memory", Ready: true, Degraded: true, Durable: 7, Projected: 6,
+		ManagedBy: supervisor.FromFile, Profile: "instant", Storage: "memory", Ready: true, Degraded: true, DegradedBy: "Redis", Durable: 7, Projected: 6,
 		Drain: &supervisor.DrainProgress{Step: "finishing", InFlight: 3},
 	}
 	if v := reflect.ValueOf(status); true {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -43,10 +44,10 @@ func Bind(ctx context.Context, c config.Admin, logger *slog.Logger) (*Server, er
 	if err != nil {
 		return nil, fmt.Errorf("admin.listen: %q is not host:port", c.Listen)
 	}
-	if !loopback(host) && len(c.Tokens) == 0 && c.TLS.ClientCA == "" {
+	if !access.Loopback(host) && len(c.Tokens) == 0 && c.TLS.ClientCA == "" {
 		return nil, fmt.Errorf("admin.listen: %s is reachable from other machines, and neither admin.tokens nor admin.tls.client_ca is set", c.Listen)
 	}
-	files, err := loadTLS(c)
+	files, err := c.Load()
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func (s *Server) Serve(h http.Handler) error {
 // Reload reads the files for TLS again, for new connections. With an error the
 // old ones stay in use.
 func (s *Server) Reload(c config.Admin) error {
-	files, err := loadTLS(c)
+	files, err := c.Load()
 	if err != nil {
 		return err
 	}

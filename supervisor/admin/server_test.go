@@ -67,6 +67,7 @@ func (a *authority) make(name string, parent *x509.Certificate, signer *ecdsa.Pr
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames:    []string{name + ".example.com"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	if parent == nil {
@@ -281,6 +282,81 @@ func TestCertificatesAndTokensLetInOverTLS(t *testing.T) {
 				t.Errorf("got %v, want %d", err, test.status)
 			}
 		})
+	}
+}
+
+func TestCertificatesHaveRoles(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t, "ca")
+	cert, key := ca.issue("server")
+	files := func(name string) client.TLSFiles {
+		cert, key := ca.issue(name)
+		return client.TLSFiles{CA: ca.file, Cert: cert, Key: key}
+	}
+	server := run(t, config.Admin{
+		Listen: "127.0.0.1:0", Tokens: tokens("a"),
+		TLS: config.TLS{Cert: cert, Key: key, ClientCA: ca.file, Clients: []config.Client{
+			{Subject: "CN=dashboard", Role: "read"}, {SAN: "Ops.example.com"},
+		}},
+	}, newDouble("one"))
+	for name, test := range map[string]struct {
+		files         client.TLSFiles
+		token         string
+		reads, drains int
+	}{
+		"one that reads":                 {files("dashboard"), "", 200, 403},
+		"one that operates":              {files("ops"), "", 200, 200},
+		"one that is not named":          {files("intern"), "", 403, 403},
+		"one that is not named, a token": {files("intern"), "a", 200, 200},
+		"one that reads, a token":        {files("dashboard"), "a", 200, 403}, // the certificate goes first
+	} {
+		if err := version(t, server, test.token, test.files); statusOf(err) != test.reads {
+			t.Errorf("%s reads: %v", name, err)
+		}
+		tls, err := test.files.Config()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := client.New(client.Options{URL: server.URL(), Token: test.token, TLS: tls})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		if _, err := c.Drain(t.Context(), "one", 0, true); statusOf(err) != test.drains {
+			t.Errorf("%s drains: %v", name, err)
+		}
+	}
+}
+
+// statusOf returns the status of an answer; 0 where there was none.
+func statusOf(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Status
+	}
+	return 0
+}
+
+func TestWeakCipherSuitesAreRefused(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t, "ca")
+	cert, key := ca.issue("server")
+	server := run(t, config.Admin{Listen: "127.0.0.1:0", TLS: config.TLS{Cert: cert, Key: key}}, newDouble())
+	for suite, accepted := range map[uint16]bool{
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: true,
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA:    false,
+		tls.TLS_ECDHE_ECDSA_WITH_RC4_128_SHA:        false,
+	} {
+		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}}
+		conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(server.URL(), "https://"))
+		if err == nil {
+			_ = conn.Close()
+		}
+		if (err == nil) != accepted {
+			t.Errorf("%s: %v", tls.CipherSuiteName(suite), err)
+		}
 	}
 }
 

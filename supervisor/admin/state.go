@@ -3,10 +3,12 @@ package admin
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/openapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
@@ -21,7 +23,7 @@ func stateOperations() []operation {
 	const tag = tagInstances
 	return []operation{
 		{serve: getSnapshot, Operation: openapi.Operation{
-			Method: "GET", Path: instancePath + "/snapshot", ID: "get-snapshot", Tag: tag, Summary: "The books of an instance as a file",
+			Method: "GET", Path: instancePath + snapshotSuffix, ID: "get-snapshot", Tag: tag, Summary: "The books of an instance as a file",
 			Description: "The instance may run, and goes on meanwhile: the file has what was durable when the request came. Its last bytes are a sum, so a file that was cut off does not pass for a whole one. It holds the secrets of webhook endpoints that were added by requests: keep it as a secret.",
 			Answers: []openapi.Answer{{Status: 200, MediaType: snapshot.MediaType, Description: "The file.",
 				Headers: map[string]string{"Content-Disposition": "A name for the file."}}},
@@ -30,7 +32,8 @@ func stateOperations() []operation {
 		{serve: restoreInstance, Operation: openapi.Operation{
 			Method: "POST", Path: instancePath + "/restore", ID: "restore-instance", Tag: tag, Summary: "Take over the books of a snapshot",
 			Description: "The body is a file of `/snapshot`, of this instance or of another. The instance must be stopped (drained or failed) and stays so. The whole file is read and proved by replaying it before it takes the place of the old books, at once; a file that is damaged, tampered with or of a newer version is refused, and the old books stay. Webhook endpoints that requests added come back where the file is of this instance, and are forgotten where it is of another.",
-			Answers:     []openapi.Answer{oneInstance}, Problems: []int{401, 403, 404, 409, 415, 422, 429, 503},
+			Body:        openapi.Text(""), BodyType: snapshot.MediaType,
+			Answers: []openapi.Answer{oneInstance}, Problems: []int{401, 403, 404, 409, 422, 429, 503},
 		}},
 		{serve: cloneInstance, Operation: openapi.Operation{
 			Method: "POST", Path: instancePath + "/clone", ID: "clone-instance", Tag: tag, Summary: "Copy an instance into a new one",
@@ -91,11 +94,28 @@ func restoreInstance(c *call) error {
 		return err
 	}
 	defer leave()
-	status, err := c.opts.Supervisor.Restore(ctx, name, c.r.Body)
+	status, err := c.opts.Supervisor.Restore(ctx, name, &steadyBody{c.r.Body, http.NewResponseController(c.w)})
 	if err != nil {
 		return err
 	}
 	return c.answer(http.StatusOK, instanceOf(status))
+}
+
+// steadyBody is a body that may take as long as it is, but must not stand still.
+type steadyBody struct {
+	io.Reader
+	control *http.ResponseController
+}
+
+// Read reads what comes within the server's read timeout.
+func (b *steadyBody) Read(p []byte) (int, error) {
+	// Writers without deadlines, such as those of tests, need no bounds.
+	_ = b.control.SetReadDeadline(time.Now().Add(readTimeout))
+	n, err := b.Reader.Read(p)
+	if err != nil {
+		_ = b.control.SetReadDeadline(time.Time{}) // else the caller would count as gone
+	}
+	return n, err
 }
 
 var cloneFields = strictjson.FieldsOf(wire.Clone{})

@@ -24,15 +24,20 @@ type Admin struct {
 	// Listen is host:port. Beyond loopback, Tokens or TLS.ClientCA is required.
 	Listen string  `koanf:"listen" json:"listen" len:"300"`
 	Tokens []Token `koanf:"tokens" json:"tokens,omitempty" len:"1000"`
-	TLS    TLS     `koanf:"tls" json:"tls,omitzero"`
+	// Hosts are names by which the API may be called, beside its address.
+	Hosts []string `koanf:"hosts" json:"hosts,omitempty" len:"100"`
+	TLS   TLS      `koanf:"tls" json:"tls,omitzero"`
 }
 
-// Token is a bearer token of the admin API, of which only the hash is known.
+// Token is a secret that lets in, of which only the hash is known: a token of
+// the admin API, or an API key of an instance.
 type Token struct {
 	// Name says in logs who came.
 	Name string `koanf:"name" json:"name" len:"100"`
-	// SHA256 is the hash of the token, 64 hexadecimal digits in lower case.
-	SHA256 string `koanf:"sha256" json:"sha256" len:"100"`
+	// SHA256 is the hash of the secret, 64 hexadecimal digits in lower case.
+	SHA256 KeyHash `koanf:"sha256" json:"sha256" len:"100"`
+	// Role is what it lets do; empty is operate.
+	Role string `koanf:"role" json:"role,omitempty" oneof:"read operate"`
 }
 
 // TLS names PEM files.
@@ -41,6 +46,21 @@ type TLS struct {
 	Key  string `koanf:"key" json:"key,omitempty" len:"4096"`
 	// ClientCA holds the certificates that sign those of allowed clients.
 	ClientCA string `koanf:"client_ca" json:"client_ca,omitempty" len:"4096"`
+	// Clients are the certificates that let in. With none, every one that
+	// ClientCA vouches for does, and may operate.
+	Clients []Client `koanf:"clients" json:"clients,omitempty" len:"1000"`
+}
+
+// Client is a client certificate, by its subject or one of its alternative names.
+type Client struct {
+	// Subject is the distinguished name as RFC 2253 writes it, such as
+	// CN=ops,O=Fund.
+	Subject string `koanf:"subject" json:"subject,omitempty" len:"1000"`
+	// SAN is an alternative name: a DNS name, an address, an e-mail address or a
+	// URI.
+	SAN string `koanf:"san" json:"san,omitempty" len:"1000"`
+	// Role is what it lets do; empty is operate.
+	Role string `koanf:"role" json:"role,omitempty" oneof:"read operate"`
 }
 
 // Log configures the process's log.
@@ -82,9 +102,18 @@ type Postgres struct {
 	// Standby makes an instance that another supervisor owns wait until it is
 	// free, instead of failing.
 	Standby bool `koanf:"standby" json:"standby,omitempty"`
-	// Isolation is how instances on one server are kept apart.
-	Isolation string `koanf:"isolation" json:"isolation" oneof:"schema"`
+	// Isolation is how instances on one server are kept apart: by schema alone,
+	// or also by a role of their own that has no rights but on its schema.
+	Isolation string `koanf:"isolation" json:"isolation" oneof:"schema role"`
 }
+
+// The ways in which instances on one server are kept apart. With IsolationRole
+// the servers themselves refuse an instance what is another's.
+const (
+	IsolationSchema = "schema" // in PostgreSQL
+	IsolationShared = "shared" // in Redis
+	IsolationRole   = "role"   // in both
+)
 
 // The Redis drivers.
 const (
@@ -98,6 +127,9 @@ const (
 type Redis struct {
 	Driver string `koanf:"driver" json:"driver" oneof:"embedded server off"`
 	URL    Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	// Isolation is how instances on one server are kept apart: by their prefixes
+	// alone, or also by a user of their own. Empty means as in PostgreSQL.
+	Isolation string `koanf:"isolation" json:"isolation,omitempty" oneof:"shared role"`
 	// CacheTTL is how long a cache entry lives that sets no time itself.
 	CacheTTL Duration `koanf:"cache_ttl" json:"cache_ttl" range:"1s..720h"`
 	// HeartbeatInterval is the time between two heartbeats; an instance that
@@ -107,11 +139,27 @@ type Redis struct {
 
 // Ports says where instances listen.
 type Ports struct {
-	// Host is the address of all instances' listeners.
+	// Host is the address of all instances' listeners. Beyond loopback every
+	// instance has API keys, or TLS.ClientCA is set, unless Open says otherwise.
 	Host string `koanf:"host" json:"host" len:"253"`
+	// Open lets instances listen beyond loopback and ask nobody who he is.
+	Open bool `koanf:"open" json:"open,omitempty"`
+	// Hosts are names by which instances may be called over HTTP, beside
+	// addresses and the names of a local network.
+	Hosts []string `koanf:"hosts" json:"hosts,omitempty" len:"100"`
+	// TLS is for both faces of all instances.
+	TLS PortsTLS `koanf:"tls" json:"tls,omitzero"`
 	// HTTP and GRPC are the ranges for instances that name no port.
 	HTTP PortRange `koanf:"http" json:"http"`
 	GRPC PortRange `koanf:"grpc" json:"grpc"`
+}
+
+// PortsTLS names PEM files for the faces of instances.
+type PortsTLS struct {
+	Cert string `koanf:"cert" json:"cert,omitempty" len:"4096"`
+	Key  string `koanf:"key" json:"key,omitempty" len:"4096"`
+	// ClientCA makes every client show a certificate that one of these signed.
+	ClientCA string `koanf:"client_ca" json:"client_ca,omitempty" len:"4096"`
 }
 
 // Instance is one custodian: one entry of `instances`.
@@ -140,9 +188,11 @@ type InstanceStorage struct {
 	Postgres InstancePostgres `koanf:"postgres" json:"postgres,omitzero"`
 }
 
-// InstancePostgres names an instance's own PostgreSQL server.
+// InstancePostgres names an instance's own PostgreSQL server, and how it is kept
+// apart from others there.
 type InstancePostgres struct {
-	URL Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	URL       Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	Isolation string `koanf:"isolation" json:"isolation,omitempty" oneof:"schema role"`
 }
 
 // InstanceRedis overrides [Redis] for one instance. A URL without a driver
@@ -150,4 +200,6 @@ type InstancePostgres struct {
 type InstanceRedis struct {
 	Driver string `koanf:"driver" json:"driver,omitempty" oneof:"embedded server off"`
 	URL    Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	// Isolation is that of the process if it is empty.
+	Isolation string `koanf:"isolation" json:"isolation,omitempty" oneof:"shared role"`
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,10 +12,17 @@ import (
 // storage.postgres.max_connections is CUSTODIAN_STORAGE_POSTGRES_MAX_CONNECTIONS.
 const envPrefix = "CUSTODIAN_"
 
-// tokensVariable sets admin.tokens, the only list that a variable can set, as
-// name:sha256 pairs with commas between them. Without it a container could not
-// offer its admin API to others without a file.
-const tokensVariable = envPrefix + "ADMIN_TOKENS"
+// listVariables are those that set a list, with commas between its entries.
+// Without them a container could not offer its ports to others without a file.
+var listVariables = map[string]struct {
+	path  []string
+	entry func(name, text string) *node
+}{
+	envPrefix + "ADMIN_TOKENS":      {[]string{"admin", "tokens"}, keyNode},
+	envPrefix + "DEFAULTS_API_KEYS": {[]string{"defaults", "api_keys"}, keyNode},
+	envPrefix + "ADMIN_HOSTS":       {[]string{"admin", "hosts"}, textOf},
+	envPrefix + "PORTS_HOSTS":       {[]string{"ports", "hosts"}, textOf},
+}
 
 // envName returns the variable of a key.
 func envName(path []string) string {
@@ -37,7 +45,7 @@ var envTable = sync.OnceValue(func() map[string]leaf {
 
 // EnvNames returns the variables that set keys of the process, sorted.
 func EnvNames() []string {
-	names := []string{tokensVariable}
+	names := slices.Collect(maps.Keys(listVariables))
 	for name := range envTable() {
 		names = append(names, name)
 	}
@@ -65,8 +73,12 @@ func envLayer(env map[string]string, others []string, r *report) *node {
 		if !strings.HasPrefix(name, envPrefix) || slices.Contains(others, name) || isServiceLink(name, value) {
 			continue
 		}
-		if name == tokensVariable {
-			out.put([]string{"admin", "tokens"}, tokensNode(value))
+		if list, ok := listVariables[name]; ok {
+			entries := &node{kind: listNode, name: name}
+			for text := range strings.SplitSeq(value, ",") {
+				entries.items = append(entries.items, list.entry(name, strings.TrimSpace(text)))
+			}
+			out.put(list.path, entries)
 		} else if l, ok := table[name]; ok {
 			out.put(l.path, &node{kind: looseNode, text: value, name: name})
 		} else {
@@ -81,17 +93,20 @@ const (
 	flagsFile = "flags"
 )
 
-func tokensNode(value string) *node {
-	list := &node{kind: listNode, name: tokensVariable}
-	for pair := range strings.SplitSeq(value, ",") {
-		name, sum, _ := strings.Cut(strings.TrimSpace(pair), ":")
-		token := &node{kind: mapNode, name: tokensVariable}
-		token.put([]string{"name"}, &node{kind: looseNode, text: name, name: tokensVariable})
-		token.put([]string{"sha256"}, &node{kind: looseNode, text: sum, name: tokensVariable})
-		list.items = append(list.items, token)
+// keyNode reads a key: name:sha256, or name:sha256:role.
+func keyNode(variable, text string) *node {
+	name, rest, _ := strings.Cut(text, ":")
+	sum, role, hasRole := strings.Cut(rest, ":")
+	key := &node{kind: mapNode, name: variable}
+	key.put([]string{"name"}, textOf(variable, name))
+	key.put([]string{"sha256"}, textOf(variable, sum))
+	if hasRole {
+		key.put([]string{"role"}, textOf(variable, role))
 	}
-	return list
+	return key
 }
+
+func textOf(variable, text string) *node { return &node{kind: looseNode, text: text, name: variable} }
 
 // nearestVariable forgives misspelt names, and those that have the last words
 // right but not what stands before them.

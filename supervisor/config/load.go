@@ -76,7 +76,7 @@ func ParseInstance(data []byte) (Instance, error) {
 		// Servers that the process may offer are not missing from the entry.
 		process := Default()
 		process.Storage.Postgres.URL, process.Redis.URL = "postgres://process/", "redis://process"
-		c := checker{process, marks, &r}
+		c := checker{c: process, root: marks, report: &r, entry: true}
 		c.instance("", i, process.Resolve(i))
 	}
 	if err := r.err(); err != nil {

@@ -20,6 +20,9 @@ type Settings struct {
 	Policies       []policy.Config `koanf:"policies" json:"policies,omitempty" len:"100"`
 	Reconciliation Reconciliation  `koanf:"reconciliation" json:"reconciliation,omitzero"`
 	Webhooks       Webhooks        `koanf:"webhooks" json:"webhooks,omitzero"`
+	// APIKeys let in at both faces. With none, everybody who can reach them is let
+	// in.
+	APIKeys []Token `koanf:"api_keys" json:"api_keys,omitempty" len:"1000"`
 	// Seed makes identifiers and chances repeatable.
 	Seed     uint64   `koanf:"seed" json:"seed,omitempty" range:"1..18446744073709551615"`
 	Clock    Clock    `koanf:"clock" json:"clock,omitzero"`
@@ -108,7 +111,7 @@ func Default() Config {
 		Log:     Log{Level: "info", Format: "json"},
 		Service: Service{Name: serviceName},
 		DataDir: "./custodian-data",
-		Storage: Storage{Driver: StorageSQLite, Postgres: Postgres{MaxConnections: 80, Isolation: "schema"}},
+		Storage: Storage{Driver: StorageSQLite, Postgres: Postgres{MaxConnections: 80, Isolation: IsolationSchema}},
 		Redis: Redis{
 			Driver: RedisEmbedded, CacheTTL: Duration(5 * time.Minute), HeartbeatInterval: Duration(30 * time.Second),
 		},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"reflect"
-	"regexp"
 	"strings"
 )
 
@@ -34,10 +33,13 @@ type checker struct {
 	c      Config
 	root   *mark
 	report *report
+	// entry is whether a single entry is checked, in which secrets may stand as
+	// they were shown.
+	entry bool
 }
 
 func check(c Config, root *mark, r *report) {
-	k := checker{c, root, r}
+	k := checker{c: c, root: root, report: r}
 	k.admin()
 	k.process()
 	k.instances()
@@ -67,32 +69,13 @@ func (k *checker) addErr(path string, err error) {
 	}
 }
 
-var sha256Text = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
 func (k *checker) admin() {
 	a := k.c.Admin
-	names := make(map[string]int, len(a.Tokens))
-	for i, t := range a.Tokens {
-		path := index("admin.tokens", i)
-		if t.Name == "" {
-			k.add(path+".name", "is required", "")
-		} else if first, twice := names[t.Name]; twice {
-			k.add(path+".name", fmt.Sprintf("%q is the name of %s too%s", clip(t.Name), index("admin.tokens", first), k.root.place(index("admin.tokens", first))), "")
-		} else {
-			names[t.Name] = i
-		}
-		// The value is not shown: it may be the token itself, put here by mistake.
-		if !sha256Text.MatchString(t.SHA256) {
-			k.add(path+".sha256", "is not a SHA-256 hash", "64 hexadecimal digits in lower case, from: printf %s TOKEN | sha256sum")
-		}
-	}
+	k.keys("admin.tokens", a.Tokens)
+	k.hosts("admin.hosts", a.Hosts)
 	t := a.TLS
-	if (t.Cert == "") != (t.Key == "") {
-		k.add("admin.tls", "needs both cert and key", "")
-	}
-	if t.ClientCA != "" && t.Cert == "" {
-		k.add("admin.tls.client_ca", "needs cert and key too", "")
-	}
+	k.tls("admin.tls", t.Cert, t.Key, t.ClientCA)
+	k.clients("admin.tls", t)
 	if err := checkListen(a.Listen); err != nil {
 		k.add("admin.listen", fmt.Sprintf("%q %v", clip(a.Listen), err), "")
 		return
@@ -115,6 +98,8 @@ func (k *checker) process() {
 	if err := checkHost(c.Ports.Host); err != nil {
 		k.add("ports.host", fmt.Sprintf("%q %v", clip(c.Ports.Host), err), "")
 	}
+	k.hosts("ports.hosts", c.Ports.Hosts)
+	k.tls("ports.tls", c.Ports.TLS.Cert, c.Ports.TLS.Key, c.Ports.TLS.ClientCA)
 	for _, r := range []struct {
 		path string
 		PortRange
@@ -130,10 +115,10 @@ func (k *checker) process() {
 		k.addErr("redis.url", checkRedisURL(c.Redis.URL))
 	}
 	// Instances may all name servers of their own; then the process needs none.
-	if c.Storage.Driver == StoragePostgres && c.Storage.Postgres.URL == "" && k.anyLacks(func(i Instance) bool { return i.Storage == (InstanceStorage{}) }) {
+	if c.Storage.Driver == StoragePostgres && c.Storage.Postgres.URL == "" && k.anyLacks(func(i Instance) bool { return i.Storage.Driver == "" && i.Storage.Postgres.URL == "" }) {
 		k.add("storage.postgres.url", "is required with the driver postgres", "")
 	}
-	if c.Redis.Driver == RedisServer && c.Redis.URL == "" && k.anyLacks(func(i Instance) bool { return i.Redis == (InstanceRedis{}) }) {
+	if c.Redis.Driver == RedisServer && c.Redis.URL == "" && k.anyLacks(func(i Instance) bool { return i.Redis.Driver == "" && i.Redis.URL == "" }) {
 		k.add("redis.url", "is required with the driver server", "")
 	}
 	k.settings("defaults", c.Defaults, c.Defaults)
@@ -156,6 +141,7 @@ func (k *checker) settings(path string, given, resolved Settings) {
 	k.policies(path, given)
 	k.reconciliation(path, given)
 	k.webhooks(path, given, resolved)
+	k.keys(join(path, "api_keys"), given.APIKeys)
 	if given.Restart == (Restart{}) {
 		return // then it is the defaults that are wrong, if anything is
 	}

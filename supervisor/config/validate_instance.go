@@ -28,6 +28,7 @@ func (k *checker) instances() {
 		byName[given.Name] = i
 		distinct = append(distinct, i)
 	}
+	k.exposed(resolved)
 	k.schemas(resolved, distinct)
 	k.prefixes(resolved, distinct)
 }

@@ -1,11 +1,12 @@
 // Package inprocess runs a custodian within the process: engine, books in memory
-// and the HTTP and gRPC faces, without supervisor, ports, files and servers. It is
-// there in a millisecond and leaves nothing behind.
+// and the HTTP and gRPC faces, without supervisor, files and servers. It is there
+// in a millisecond and leaves nothing behind.
 //
 // [Parse] reads an entry as it stands under instances: in a configuration,
-// [Start] starts it, [Custodian.Handler] and [Custodian.Dial] talk to it, and
-// [Custodian.Close] ends it. Scripts of package scenario and Go tests run against
-// such custodians.
+// [Start] starts it, [Custodian.Handler] and [Custodian.Dial] talk to it without
+// ports, [Custodian.Listen] opens a pair of those, and [Custodian.Close] ends it.
+// Scripts of package scenario run against such custodians, and Go tests by way of
+// package custodiantest.
 //
 // Keys of an entry that are about ports, storage and Redis are of no effect here,
 // and nothing is posted to webhooks.
@@ -26,8 +27,10 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/memory"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -40,8 +43,12 @@ const DefaultName = "custodian"
 // Monday on which every market is open.
 const DefaultNow = config.Instant("2026-11-23T14:00:00Z")
 
-// pipe is the room of a connection in memory, in bytes.
-const pipe = 64 << 10
+const (
+	// pipe is the room of a connection in memory, in bytes.
+	pipe = 64 << 10
+	// readHeaderTimeout ends connections that send no request.
+	readHeaderTimeout = 10 * time.Second
+)
 
 // Custodian is a custodian within the process. It is safe for concurrent use.
 type Custodian struct {
@@ -55,10 +62,14 @@ type Custodian struct {
 	listener *bufconn.Listener
 	serving  sync.Once
 
+	http    *http.Server // nil until Listen
+	hangUp  context.CancelFunc
+	running context.Context // values of the context of Start, without its end
+
 	stop, abort context.CancelFunc
 	ended       chan struct{} // closed when the engine has ended
 	err         error         // why, set before ended is closed
-	serve       sync.WaitGroup
+	serve       guard.Group
 }
 
 // Parse reads an entry from JSON, with a name and a manual clock where it says
@@ -98,8 +109,9 @@ func Start(ctx context.Context, entry config.Instance, logger *slog.Logger) (*Cu
 		Instance: entry.Name, Seed: entry.Seed, Rules: rules, Journal: memory.NewStore().Journal(entry.Schema), Clock: wallClock{},
 		Metrics: unmetered{}, Logger: logger, Limits: limits, Opening: opening,
 	})
+	keys := access.NewGuard("API key", "this needs an API key (Authorization: Bearer …, or X-API-Key)", config.Keys(entry.APIKeys))
 	c.handler = httpapi.New(httpapi.Options{
-		Custodian: c.Engine, Assets: rules.Assets, Instance: entry.Name, Logger: logger,
+		Custodian: c.Engine, Assets: rules.Assets, Instance: entry.Name, Logger: logger, Access: keys,
 		Limits: httpapi.Limits{
 			MaxBodyBytes: entry.Limits.MaxBodyBytes, MaxInFlight: entry.Limits.MaxInFlight, PageMax: entry.Limits.PageMax,
 			RequestTimeout: entry.Limits.RequestTimeout.Std(),
@@ -107,18 +119,18 @@ func Start(ctx context.Context, entry config.Instance, logger *slog.Logger) (*Cu
 	})
 	running := context.WithoutCancel(ctx) // it ends by Close
 	c.grpc = grpcapi.New(grpcapi.Options{
-		Custodian: c.Engine, Assets: rules.Assets, Context: running, Logger: logger,
+		Custodian: c.Engine, Assets: rules.Assets, Context: running, Logger: logger, Access: keys,
 		Limits: grpcapi.Limits{
 			MaxRecvBytes: entry.Limits.MaxBodyBytes, MaxInFlight: entry.Limits.MaxInFlight, PageMax: entry.Limits.PageMax,
 		},
 	})
 	stopping, stop := context.WithCancel(running)
 	aborting, abort := context.WithCancel(running)
-	c.stop, c.abort = stop, abort
-	go func() {
+	c.stop, c.abort, c.running = stop, abort, running
+	guard.Go("engine", nil, func() { // its panic is an error already
 		defer close(c.ended)
-		c.err = c.Engine.Run(stopping, aborting)
-	}()
+		c.err = guard.Run("engine", func() error { return c.Engine.Run(stopping, aborting) })
+	})
 	select {
 	case <-c.Engine.Serving():
 		c.grpc.SetServing(true)
@@ -136,17 +148,46 @@ func (c *Custodian) Handler() http.Handler { return c.handler }
 // Dial connects to the gRPC face. The connection is the caller's to close.
 func (c *Custodian) Dial() (*grpc.ClientConn, error) {
 	c.serving.Do(func() {
-		c.serve.Go(func() { _ = c.grpc.Serve(c.listener) }) // ends with the listener
+		c.serve.Go("gRPC face", nil, func() { _ = c.grpc.Serve(c.listener) }) // ends with the listener
 	})
 	return grpc.NewClient("passthrough:///"+c.Entry.Name,
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return c.listener.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
 }
 
+// Listen opens a free port for each face, on loopback, and returns their addresses
+// as host:port. It is called once at most, by one goroutine, before Close.
+func (c *Custodian) Listen(ctx context.Context) (httpAddr, grpcAddr string, err error) {
+	var config net.ListenConfig
+	overHTTP, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	overGRPC, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		_ = overHTTP.Close() // nobody knows of it
+		return "", "", err
+	}
+	calls, hangUp := context.WithCancel(c.running)
+	c.hangUp = hangUp
+	c.http = &http.Server{
+		Handler: c.handler, ReadHeaderTimeout: readHeaderTimeout,
+		BaseContext: func(net.Listener) context.Context { return calls },
+	}
+	c.serve.Go("HTTP face", nil, func() { _ = c.http.Serve(overHTTP) }) // both end by Close
+	c.serve.Go("gRPC face", nil, func() { _ = c.grpc.Serve(overGRPC) })
+	return overHTTP.Addr().String(), overGRPC.Addr().String(), nil
+}
+
 // Close ends the custodian: what was accepted is answered until ctx ends. Its
 // error is that of the engine, if it failed.
 func (c *Custodian) Close(ctx context.Context) error {
 	drained := c.grpc.Drain(ctx)
+	if c.http != nil {
+		c.hangUp() // event streams would hold the server up
+		drained = errors.Join(drained, c.http.Shutdown(ctx))
+		_ = c.http.Close() // what Shutdown did not wait for
+	}
 	c.stop()
 	select {
 	case <-c.ended:

@@ -32,6 +32,8 @@ type Info struct {
 	Tags []Tag
 	// BearerAuth documents that operations may demand a bearer token.
 	BearerAuth bool
+	// APIKeys documents that operations that are not open demand an API key.
+	APIKeys bool
 	// Problem is a value of the type of error answers; nil means
 	// [problem.Problem].
 	Problem any
@@ -61,6 +63,8 @@ type Operation struct {
 	Answers      []Answer
 	// Problems are the statuses of error answers.
 	Problems []int
+	// Open operations need no API key.
+	Open bool
 }
 
 // Parameter is a query parameter or a header.
@@ -134,6 +138,13 @@ func Build(info Info, operations []Operation) ([]byte, error) {
 		doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 		doc.Security = []map[string][]string{{}, {"token": {}}}
 	}
+	if info.APIKeys {
+		doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+			"bearer":  {Type: "http", Scheme: "bearer", Description: "The API key as a bearer token."},
+			"api_key": {Type: "apiKey", In: "header", Name: "X-API-Key"},
+		}
+		doc.Security = []map[string][]string{{"bearer": {}}, {"api_key": {}}}
+	}
 	if info.Problem == nil {
 		info.Problem = problem.Problem{}
 	}
@@ -141,7 +152,11 @@ func Build(info Info, operations []Operation) ([]byte, error) {
 		registry.RegisterTypeAlias(decimal, reflect.TypeFor[Decimal]())
 	}
 	for i := range operations {
-		doc.AddOperation(convert(registry, &operations[i], info.Problem))
+		op := convert(registry, &operations[i], info.Problem)
+		if info.APIKeys && operations[i].Open {
+			op.Security = []map[string][]string{} // none, as opposed to that of the document
+		}
+		doc.AddOperation(op)
 	}
 	allowNull(registry)
 	return json.MarshalIndent(doc, "", "  ")
@@ -214,10 +229,23 @@ func convert(registry huma.Registry, o *Operation, failure any) *huma.Operation 
 		if out.Responses[key] != nil {
 			panic(fmt.Sprintf("openapi: %s answers %d twice", o.ID, status))
 		}
-		out.Responses[key] = &huma.Response{Description: http.StatusText(status),
+		out.Responses[key] = &huma.Response{Description: http.StatusText(status), Headers: problemHeaders(status),
 			Content: map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf(registry, failure)}}}
 	}
 	return out
+}
+
+// problemHeaders documents the headers of an error answer.
+func problemHeaders(status int) map[string]*huma.Param {
+	switch status {
+	case http.StatusUnauthorized:
+		return map[string]*huma.Param{"WWW-Authenticate": {Description: "How to authenticate.", Schema: &huma.Schema{Type: huma.TypeString}}}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return map[string]*huma.Param{"Retry-After": {
+			Description: "Seconds after which to try again, where that may help.", Schema: &huma.Schema{Type: huma.TypeInteger},
+		}}
+	}
+	return nil
 }
 
 // addAnswer adds an answer; those of the same status are alternatives that

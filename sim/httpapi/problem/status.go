@@ -34,6 +34,9 @@ var statuses = map[sim.Code]int{
 	sim.CodeDraining:             http.StatusServiceUnavailable,
 	sim.CodeTooLarge:             http.StatusRequestEntityTooLarge,
 	sim.CodeInternal:             http.StatusInternalServerError,
+	sim.CodeUnauthorized:         http.StatusUnauthorized,
+	sim.CodeForbidden:            http.StatusForbidden,
+	sim.CodeTooManyFailures:      http.StatusTooManyRequests,
 }
 
 // Status returns the HTTP status for a code; 500 for one that is unknown.

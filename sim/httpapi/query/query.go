@@ -94,7 +94,7 @@ func (q *Values) Choice(name string, allowed []string) string {
 	return ""
 }
 
-// Int returns a whole number between low and high, or fallback where it was
+// Int returns a whole number, without signs and zeros that it does not need, between low and high, or fallback where it was
 // not given.
 func (q *Values) Int(name string, low, high, fallback int) int {
 	v := q.values.Get(name)
@@ -102,7 +102,7 @@ func (q *Values) Int(name string, low, high, fallback int) int {
 		return fallback
 	}
 	n, err := strconv.Atoi(v)
-	if err != nil || n < low || n > high {
+	if err != nil || n < low || n > high || strconv.Itoa(n) != v {
 		q.fail(problem.Invalid(name, fmt.Sprintf("must be a whole number from %d to %d", low, high)))
 		return fallback
 	}
@@ -116,7 +116,7 @@ func (q *Values) Uint(name string) uint64 {
 		return 0
 	}
 	n, err := strconv.ParseUint(v, 10, 63) // beyond it, stores' signed columns end
-	if err != nil {
+	if err != nil || strconv.FormatUint(n, 10) != v {
 		q.fail(problem.Invalid(name, "must be a whole number that is not negative"))
 		return 0
 	}

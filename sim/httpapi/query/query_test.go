@@ -49,6 +49,8 @@ func TestParametersAtFaultAreNamed(t *testing.T) {
 		"control":        {"symbol=a%00b", "symbol", "printable"},
 		"no UTF-8":       {"symbol=%ff", "symbol", "printable"},
 		"no number":      {"limit=many", "limit", "from 1 to 10"},
+		"a sign":         {"limit=%2B3", "limit", "from 1 to 10"},
+		"leading zeros":  {"after=007", "after", "not negative"},
 		"too low":        {"limit=0", "limit", "from 1 to 10"},
 		"too high":       {"limit=11", "limit", "from 1 to 10"},
 		"negative":       {"after=-1", "after", "not negative"},

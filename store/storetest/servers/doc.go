@@ -1,13 +1,14 @@
-// Package servers starts private PostgreSQL and Redis servers for tests and
-// benchmarks: fresh, on loopback, gone afterwards.
+// Package servers starts private PostgreSQL, Redis and Prometheus servers for
+// tests and benchmarks: fresh, on loopback, gone afterwards.
 //
 // [StartPostgres] and [StartRedis] find the programs that are installed,
 // initialise a server in a directory of its own below the system's temporary
 // directory, start it on a free port and create what the custodian needs: in
 // PostgreSQL the user custodian_adapter and its database trading_ecosystem, in
-// Redis the restricted user custodian-adapter. Neither needs root, a service
-// manager or a network; a caller that is root has them run as an unprivileged
-// user, because PostgreSQL refuses anything else.
+// Redis the restricted user custodian-adapter. [StartPrometheus] starts a
+// Prometheus on a configuration that its caller gives. None of them needs root,
+// a service manager or a network; a caller that is root has them run as an
+// unprivileged user, because PostgreSQL refuses anything else.
 //
 // A test that needs to hurt its server starts its own:
 //

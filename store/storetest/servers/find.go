@@ -100,8 +100,9 @@ func versionOf(ctx context.Context, program string, majorMin int) (string, error
 }
 
 // versionPattern finds the version in "postgres (PostgreSQL) 15.6 (…)",
-// "postgres (PostgreSQL) 18beta1" and "Redis server v=7.0.15 sha=…".
-var versionPattern = regexp.MustCompile(`(?:\) |v=)((\d+)[0-9A-Za-z.]*)`)
+// "postgres (PostgreSQL) 18beta1", "Redis server v=7.0.15 sha=…" and
+// "prometheus, version 2.42.0+ds (…)".
+var versionPattern = regexp.MustCompile(`(?:\) |v=|, version )((\d+)[0-9A-Za-z.]*)`)
 
 // parseVersion returns the version that a server printed, and its first
 // number; both are zero if there is none.

@@ -254,3 +254,32 @@ func arguments(command string) []any {
 	}
 	return all
 }
+
+func TestPromotedStandbyHasAllThatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	primary := startPostgres(t, Options{})
+	standby, err := primary.StartStandby(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := standby.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if got := query(t, standby.URL, "SELECT pg_is_in_recovery()::text"); got != "true" {
+		t.Errorf("the standby is one: %s", got)
+	}
+	query(t, primary.URL, "CREATE TABLE kept (n int)")
+	query(t, primary.URL, "INSERT INTO kept VALUES (42)")
+	if err := primary.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := standby.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, standby.URL, "SELECT n::text FROM kept"); got != "42" {
+		t.Errorf("after the failover the row reads %q", got)
+	}
+	query(t, standby.URL, "INSERT INTO kept VALUES (43)")
+}

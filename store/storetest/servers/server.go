@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Server is the life of a private server process, the part that PostgreSQL
-// and Redis share. Its methods may be called from any goroutine, one at a time
+// Server is the life of a private server process, the part that PostgreSQL,
+// Redis and Prometheus share. Its methods may be called from any goroutine, one at a time
 // taking effect.
 type Server struct {
 	// Dir holds everything of the server: data, configuration and log. It is
@@ -139,8 +139,9 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		select {
 		case <-s.proc.done:
 			log := s.LogTail()
-			// Both servers print the operating system's words for it.
-			if strings.Contains(log, "Address already in use") {
+			// The servers print the operating system's words for it, those of Go in
+			// lower case.
+			if strings.Contains(strings.ToLower(log), "address already in use") {
 				return fmt.Errorf("%s: %w: %s", s.name, errPortTaken, s.Addr())
 			}
 			return fmt.Errorf("%s ended while starting (%w); its log says:\n%s", s.name, s.proc.err, log)

@@ -27,6 +27,7 @@ type Instance struct {
 	Storage     string    `json:"storage" doc:"How its books are kept." enum:"sqlite,memory,postgres"`
 	Ready       bool      `json:"ready" doc:"Whether it answers requests."`
 	Degraded    bool      `json:"degraded" doc:"Whether it does so without a part that it can do without, such as Redis."`
+	DegradedBy  string    `json:"degraded_by,omitempty" doc:"What it does without while it is degraded, and why."`
 	Durable     uint64    `json:"durable_sequence" doc:"Sequence number of its last durable event; 0 while it is stopped."`
 	Projected   uint64    `json:"projected_sequence" doc:"Sequence number of the last event that its tables show; 0 while it is stopped."`
 

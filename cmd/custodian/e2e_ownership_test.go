@@ -1,0 +1,448 @@
+//go:build integration
+
+package main_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/storetest/servers"
+)
+
+var (
+	ownershipRounds = flag.Int("ownership.rounds", 2, "how often an owner is stopped and its instances are taken over")
+	ownershipSilent = flag.Bool("ownership.silent", false, "leave it to PostgreSQL to end the session of a stopped owner")
+)
+
+// These tests let two processes of the built program want the same instances.
+
+// configured is a supervisor that is not started yet. Those with the same id have
+// the same instances, each on ports of its own.
+func configured(t *testing.T, id, storage string, instances []string) *supervised {
+	t.Helper()
+	s := &supervised{t: t, id: id}
+	port := freePort(t)
+	s.admin = fmt.Sprintf("http://127.0.0.1:%d", port)
+	var config strings.Builder
+	fmt.Fprintf(&config, "admin: {listen: '127.0.0.1:%d'}\nservice: {name: %s}\n%s\n", port, id, storage)
+	fmt.Fprintf(&config, "redis: {driver: server, url: %q}\ninstances:\n", environment(t, servers.EnvRedisURL))
+	for _, name := range instances {
+		fmt.Fprintf(&config, "  - {name: %s, http_port: %d, grpc_port: %d}\n", s.name(name), freePort(t), freePort(t))
+	}
+	s.config = filepath.Join(t.TempDir(), "custodian.yaml")
+	if err := os.WriteFile(s.config, []byte(config.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// twins are two supervisors with the same instances in PostgreSQL that stand by
+// for one another.
+func twins(t *testing.T, instances []string) [2]*supervised {
+	t.Helper()
+	storage := fmt.Sprintf("data_dir: %q\nstorage: {driver: postgres, postgres: {url: %q, max_connections: 16, standby: true}}",
+		t.TempDir(), environment(t, servers.EnvPostgresURL))
+	id := "twin-" + uuid.NewString()[:8]
+	pair := [2]*supervised{configured(t, id, storage, instances), configured(t, id, storage, instances)}
+	t.Cleanup(pair[0].dropSchemas)
+	return pair
+}
+
+// told is what the admin API says of an instance, beyond what other tests need.
+type told struct {
+	State     string
+	LastError string `json:"last_error"`
+	HTTPAddr  string `json:"http_addr"`
+}
+
+func (s *supervised) status(name string) (st told) {
+	s.t.Helper()
+	s.call(http.MethodGet, s.admin+"/admin/v1/instances/"+s.name(name), nil, http.StatusOK, &st)
+	return st
+}
+
+// awaitAll waits until all instances are in a state.
+func (s *supervised) awaitAll(names []string, state string) {
+	s.t.Helper()
+	for _, name := range names {
+		s.eventually(name+" to be "+state, func() error {
+			if st := s.status(name); st.State != state {
+				return fmt.Errorf("it is %s: %s", st.State, st.LastError)
+			}
+			return nil
+		})
+	}
+}
+
+// wantOwner checks that every instance says which process owns it.
+func (s *supervised) wantOwner(names []string, state string, owner *supervised) {
+	s.t.Helper()
+	host, err := os.Hostname()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, name := range names {
+		s.eventually(name+" to say who owns it", func() error {
+			st := s.status(name)
+			for _, part := range []string{"owned by another process", host, strconv.Itoa(owner.cmd.Process.Pid), "since 20"} {
+				if st.State != state || !strings.Contains(st.LastError, part) {
+					return fmt.Errorf("it is %s and says %q", st.State, st.LastError)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func TestStandbyTakesOverFromAKilledProcessUnderLoad(t *testing.T) {
+	t.Parallel()
+	const instances, loaded = 20, 3
+	names := make([]string, instances)
+	for n := range names {
+		names[n] = fmt.Sprintf("i%02d", n)
+	}
+	pair := twins(t, names)
+	first, second := pair[0], pair[1]
+	first.start()
+	first.awaitAll(names, "running")
+	second.start()
+	second.wantOwner(names, "pending", first)
+
+	victims := make([]*victim, loaded)
+	for n := range victims {
+		victims[n] = newVictim(first, names[n], false)
+		victims[n].load(1, rand.Uint64())
+	}
+	<-time.After(time.Second) // the load, not a wait
+	killed := time.Now()
+	first.stop(syscall.SIGKILL)
+	acked := 0
+	for _, v := range victims {
+		a, _ := v.end()
+		acked += a
+	}
+	second.awaitAll(names, "running")
+	t.Logf("%d instances taken over within %v of the kill, %d requests had been acknowledged", instances, time.Since(killed).Round(time.Millisecond), acked)
+	for _, v := range victims {
+		v.s = second
+		v.check()
+	}
+	redis := redisClient(t)
+	for _, name := range names {
+		second.eventually("the announcement of "+name+" to be the new owner's", func() error {
+			return announces(redis, second.name(name), second.status(name).HTTPAddr)
+		})
+	}
+	// Who comes back stands by.
+	first.start()
+	first.wantOwner(names, "pending", second)
+	if code := second.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d after SIGTERM, want 0", code)
+	}
+	first.awaitAll(names, "running")
+	for _, v := range victims {
+		v.s = first
+		v.checkAll()
+	}
+	if code := first.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d after SIGTERM, want 0", code)
+	}
+	first.verify()
+}
+
+// announces returns nil if discovery finds a service at an address.
+func announces(redis *goredis.Client, service, addr string) error {
+	record, err := redis.Get(context.Background(), "custodian:service:"+service).Result()
+	if err == nil && !strings.Contains(record, `"Port":`+addr[strings.LastIndex(addr, ":")+1:]+",") {
+		err = fmt.Errorf("announced is %s, want %s", record, addr)
+	}
+	return err
+}
+
+// flow is a steady flow of deposits into one instance of a process that may be
+// stopped or lose it.
+type flow struct {
+	name    string
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+	mu      sync.Mutex
+	acked   []string // external ids
+	refused atomic.Int64
+	other   []string // answers that are neither 201 nor 503
+}
+
+func (s *supervised) flow(name, label string) *flow {
+	ctx, stop := context.WithCancel(context.Background())
+	f := &flow{name: name, stop: stop}
+	s.t.Cleanup(func() { stop(); f.workers.Wait() })
+	i := s.instance(name)
+	for w := range 3 {
+		f.workers.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				id := fmt.Sprintf("%s-%d-%d", label, w, n)
+				code, body, err := s.try(http.MethodPost, i.url("/api/v1/settlements"), deposit("fund", "1", id))
+				f.mu.Lock()
+				switch {
+				case err != nil || code == http.StatusServiceUnavailable && strings.Contains(string(body), `"code":"unavailable"`):
+					f.refused.Add(1)
+				case code == http.StatusCreated:
+					f.acked = append(f.acked, id)
+				default:
+					f.other = append(f.other, fmt.Sprintf("%d %s", code, body))
+				}
+				f.mu.Unlock()
+				if err != nil {
+					select {
+					case <-time.After(50 * time.Millisecond): // the port is closed
+					case <-ctx.Done():
+					}
+				}
+			}
+		})
+	}
+	return f
+}
+
+func (f *flow) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.acked)
+}
+
+// contents is what an instance has on the servers, as one line per table, and the
+// keys that tell of it.
+func (s *supervised) contents(name string) (lines []string) {
+	s.t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, environment(s.t, servers.EnvPostgresURL))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }() // nothing is under way
+	schema := s.instance(name).Schema
+	rows, err := conn.Query(ctx, "SELECT table_name::text FROM information_schema.tables WHERE table_schema = $1 ORDER BY 1", schema)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(tables) < 5 {
+		s.t.Fatalf("tables %v, %v", tables, err)
+	}
+	for _, table := range tables {
+		var line string
+		if err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT '%s ' || count(*) || ' rows, ' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '')
+			FROM %s t`, table, pgx.Identifier{schema, table}.Sanitize())).Scan(&line); err != nil {
+			s.t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	redis := redisClient(s.t)
+	for _, end := range []string{"first", "last"} {
+		entries, err := redis.XRevRangeN(ctx, s.instance(name).RedisPrefix+"events", "+", "-", 1).Result()
+		if end == "first" {
+			entries, err = redis.XRangeN(ctx, s.instance(name).RedisPrefix+"events", "-", "+", 1).Result()
+		}
+		if err != nil || len(entries) != 1 {
+			s.t.Fatalf("the stream has %v, %v", entries, err)
+		}
+		lines = append(lines, end+" of the stream "+entries[0].ID)
+	}
+	length, err := redis.XLen(ctx, s.instance(name).RedisPrefix+"events").Result()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return append(lines, fmt.Sprintf("the stream has %d", length))
+}
+
+// quiet waits until tables and stream of an instance hold all of its journal.
+func (s *supervised) quiet(name string) {
+	s.t.Helper()
+	s.eventually("the tables and the stream of "+name+" to have caught up", func() error {
+		var at struct {
+			Durable   uint64 `json:"durable_sequence"`
+			Projected uint64 `json:"projected_sequence"`
+		}
+		s.call(http.MethodGet, s.admin+"/admin/v1/instances/"+s.name(name), nil, http.StatusOK, &at)
+		last, err := redisClient(s.t).XRevRangeN(context.Background(), s.instance(name).RedisPrefix+"events", "+", "-", 1).Result()
+		if err == nil && (at.Projected != at.Durable || len(last) != 1 || last[0].ID != fmt.Sprintf("%d-0", at.Durable)) {
+			err = fmt.Errorf("durable are %d, projected %d, the stream ends with %v", at.Durable, at.Projected, last)
+		}
+		return err
+	})
+}
+
+// endOwnership has PostgreSQL end the session by which a stopped process owns its
+// instances. Without that it does so itself when it hears nothing for a while.
+func (s *supervised) endOwnership() {
+	s.t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, environment(s.t, servers.EnvPostgresAdminURL))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }() // nothing is under way
+	tag, err := conn.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'custodian % ' || $1::text",
+		strconv.Itoa(s.cmd.Process.Pid))
+	if err != nil || tag.RowsAffected() != 1 {
+		s.t.Fatalf("%d sessions were ended, %v", tag.RowsAffected(), err)
+	}
+}
+
+func TestStoppedProcessThatLostItsInstancesWritesNothing(t *testing.T) {
+	t.Parallel()
+	names := []string{"a", "b", "c"}
+	pair := twins(t, names)
+	owner, other := pair[0], pair[1]
+	owner.start()
+	owner.awaitAll(names, "running")
+	other.start()
+	other.wantOwner(names, "pending", owner)
+	var acked []string
+	for round := range *ownershipRounds {
+		before := owner.flow("a", fmt.Sprintf("%d-before", round))
+		owner.eventually("deposits", enough(before, 50))
+		<-time.After(time.Duration(rand.IntN(100)) * time.Millisecond) // another moment each time
+		if err := owner.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		stopped := time.Now()
+		if !*ownershipSilent {
+			owner.endOwnership()
+		}
+		other.awaitAll(names, "running")
+		took := time.Since(stopped)
+		after := other.flow("a", fmt.Sprintf("%d-after", round))
+		other.eventually("deposits", enough(after, 50))
+		after.stop()
+		after.workers.Wait()
+		for _, name := range names[1:] {
+			other.call(http.MethodPost, other.instance(name).url("/api/v1/settlements"),
+				deposit("fund", "1", fmt.Sprintf("%d-after", round)), http.StatusCreated, nil)
+		}
+		for _, name := range names {
+			other.quiet(name)
+		}
+		var have [][]string
+		for _, name := range names {
+			have = append(have, other.contents(name))
+		}
+
+		if err := owner.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		continued := time.Now()
+		owner.wantOwner(names, "pending", other)
+		noticed := time.Since(continued)
+		refused := before.refused.Load()
+		owner.eventually("more refusals", func() error {
+			if before.refused.Load() < refused+10 {
+				return errors.New("too few")
+			}
+			return nil
+		})
+		before.stop()
+		before.workers.Wait()
+		t.Logf("round %d: taken over %v after the stop; the stopped one knew %v after it went on, and refused %d requests",
+			round, took.Round(time.Millisecond), noticed.Round(time.Millisecond), before.refused.Load())
+		for n, name := range names {
+			if now := other.contents(name); strings.Join(now, "\n") != strings.Join(have[n], "\n") {
+				t.Errorf("%s has changed from\n%s\nto\n%s", name, strings.Join(have[n], "\n"), strings.Join(now, "\n"))
+			}
+			if err := announces(redisClient(t), other.name(name), other.status(name).HTTPAddr); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, f := range []*flow{before, after} {
+			acked = append(acked, f.acked...)
+			for _, answer := range f.other {
+				t.Errorf("answered %s", answer)
+			}
+		}
+		other.wantDeposits("a", acked)
+		owner, other = other, owner
+	}
+	for _, s := range []*supervised{owner, other} {
+		if code := s.stop(syscall.SIGTERM); code != 0 {
+			t.Errorf("exit code %d after SIGTERM, want 0", code)
+		}
+	}
+	owner.verify()
+}
+
+func enough(f *flow, deposits int) func() error {
+	return func() error {
+		if n := f.count(); n < deposits {
+			return fmt.Errorf("%d deposits are acknowledged", n)
+		}
+		return nil
+	}
+}
+
+// wantDeposits checks that each acknowledged deposit is there once.
+func (s *supervised) wantDeposits(name string, acked []string) {
+	s.t.Helper()
+	v := &victim{s: s, name: name}
+	times := make(map[string]int)
+	for _, r := range list[kept](v, s.instance(name), "settlements", "?limit=1000&account_id=fund") {
+		times[r.ExternalID]++
+	}
+	for _, id := range acked {
+		if times[id] != 1 {
+			s.t.Errorf("deposit %s was acknowledged and is there %d times", id, times[id])
+		}
+	}
+}
+
+func TestProcessesThatShareADataDirectoryDoNotShareBooks(t *testing.T) {
+	t.Parallel()
+	storage := fmt.Sprintf("data_dir: %q\nstorage: {driver: sqlite}\ndefaults: {restart: {max_attempts: 2}}", t.TempDir())
+	id := "files-" + uuid.NewString()[:8]
+	first, second := configured(t, id, storage, []string{"a"}), configured(t, id, storage, []string{"a"})
+	first.start()
+	first.call(http.MethodPost, first.instance("a").url("/api/v1/settlements"), deposit("fund", "1", "first"), http.StatusCreated, nil)
+	second.start()
+	second.eventually("the second to give up", func() error {
+		st := second.status("a")
+		if st.State != "failed" || !strings.Contains(st.LastError, "owned by another process (process "+strconv.Itoa(first.cmd.Process.Pid)+")") {
+			return fmt.Errorf("it is %s: %s", st.State, st.LastError)
+		}
+		return nil
+	})
+
+	// What a process that was killed has announced is gone once its time is over.
+	redis := redisClient(t)
+	first.eventually("the announcement", func() error { return announces(redis, first.name("a"), first.status("a").HTTPAddr) })
+	first.stop(syscall.SIGKILL)
+	for _, kind := range []string{"service", "heartbeat"} {
+		left, err := redis.PTTL(context.Background(), "custodian:"+kind+":"+first.name("a")).Result()
+		if err != nil || left <= 0 || left > 90*time.Second {
+			t.Errorf("the %s key of a killed process expires in %v, %v; want at most 90 s", kind, left, err)
+		}
+	}
+	second.call(http.MethodPost, second.admin+"/admin/v1/instances/"+second.name("a")+"/start?wait=true", nil, http.StatusOK, nil)
+	second.wantDeposits("a", []string{"first"})
+	second.eventually("the announcement of the second", func() error { return announces(redis, second.name("a"), second.status("a").HTTPAddr) })
+	if code := second.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d after SIGTERM, want 0", code)
+	}
+	if n, err := redis.Exists(context.Background(), "custodian:service:"+first.name("a"), "custodian:heartbeat:"+first.name("a")).Result(); err != nil || n != 0 {
+		t.Errorf("%d keys are left after the end, %v", n, err)
+	}
+}
