@@ -129,6 +129,14 @@ fuzz-api: services $(TEST_SERVERS) ## Send generated requests, right and wrong, 
 	$(TEST_SERVERS) -- $(GO) test ./supervisor/badinput -tags integration -v -run 'BadInput' -count=1 -timeout 0 $(ARGS) \
 		-args -badinput.requests=$(REQUESTS) -badinput.seed=$(SEED)
 
+# Instances that come and go: make leaks CYCLES=1000
+CYCLES ?= 1000
+
+.PHONY: leaks
+leaks: services $(TEST_SERVERS) ## Add, use and remove instances on each store and look for what they leave behind (CYCLES=n)
+	$(TEST_SERVERS) -- $(GO) test ./supervisor -tags integration -v -run 'LeaveNothingBehind' -count=1 -timeout 0 $(ARGS) \
+		-args -leaks.cycles=$(CYCLES)
+
 .PHONY: bench
 bench: services build ## Measure the program next to its references (ROW=settle,add,idle for some); JSON in bench-results/
 	@mkdir -p bench-results

@@ -90,6 +90,12 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		})
 	}
 	closers = append(closers, journal.Close)
+	// Only the owner may give the instance's user a new password.
+	publishing, closeUser, err := publisherServer(spec, redisServer)
+	if err != nil {
+		return nil, nil, err
+	}
+	closers = append(closers, closeUser)
 	if err := i.bindPorts(asked, spec); err != nil {
 		return nil, nil, err
 	}
@@ -99,7 +105,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
 		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic,
-		crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
+		pulse: &i.host.pulse, crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),
 			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening, Owned: owned.recent(),
@@ -117,7 +123,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	}
 	// Whatever became of the servers, the leases end with this start.
 	closers = append(closers, g.httpPort.Close, g.grpcPort.Close)
-	g.buildRedis(i, spec, assets, redisServer)
+	g.buildRedis(i, spec, assets, redisServer, publishing)
 	if i.host.assembled != nil {
 		i.host.assembled(g)
 	}
@@ -218,9 +224,23 @@ func (g *group) countedCall(ctx context.Context, req any, _ *grpc.UnaryServerInf
 	return next(ctx, req)
 }
 
+// publisherServer returns the Redis server as the instance's own work uses it:
+// by a user of its own, if it is isolated so.
+func publisherServer(spec Spec, server *redis.Server) (*redis.Server, func() error, error) {
+	if server == nil || spec.Redis.Isolation != config.IsolationRole {
+		return server, func() error { return nil }, nil
+	}
+	own, err := server.As(redis.Prefix(spec.RedisPrefix))
+	if err != nil {
+		return nil, nil, fmt.Errorf("redis.url: %w", err)
+	}
+	return own, own.Close, nil
+}
+
 // buildRedis makes the parts that tell the ecosystem of the instance: the
-// heartbeat of discovery and the published event stream.
-func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server *redis.Server) {
+// heartbeat of discovery, whose keys lie beyond the instance's own, and the
+// published event stream.
+func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server, publishing *redis.Server) {
 	if server == nil {
 		g.announce = func(ctx context.Context) error { <-ctx.Done(); return nil }
 		return
@@ -241,7 +261,7 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 	g.announce = func(ctx context.Context) error {
 		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std(), g.ownership.confirm)
 	}
-	g.publisher = redis.NewPublisher(server, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
+	g.publisher = redis.NewPublisher(publishing, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
 		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished, Confirm: g.ownership.confirm,
 	})
 }

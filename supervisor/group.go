@@ -54,8 +54,10 @@ type group struct {
 
 	crashed     chan error // told of panics outside of the parts; room for one
 	recordPanic func(part string)
+	cutOff      atomic.Bool   // a drain had to break something off
 	grpcStopped chan struct{} // closed when the gRPC server was cut off
 
+	pulse   *pulse     // tells how the group is, from time to time
 	healthy sync.Mutex // orders what health checks are told
 }
 
@@ -117,7 +119,6 @@ func (g *group) run(h hooks) error {
 		return held(servingEnd(serveHTTP(g.http, g.httpPort)))
 	}, func() { _ = g.http.Close() }) // its connections are of no use any more
 	add("grpc server", func() error { return held(g.serveGRPC()) }, g.stopGRPC)
-	add("health", func() error { g.watchHealth(background); return held(nil) }, stopBackground)
 	add("discovery", func() error { return held(g.runDiscovery(announcing, steps.announced)) }, stopBackground)
 	add("webhooks", func() error { return held(g.runWebhooks(posting, steps.webhooksDone)) }, stopBackground)
 	if g.publisher != nil {
@@ -126,6 +127,8 @@ func (g *group) run(h hooks) error {
 	if g.ownership != nil {
 		add("ownership", func() error { return held(g.ownership.watch(background)) }, stopBackground)
 	}
+	g.pulse.add(g)
+	defer g.pulse.remove(g)
 	err := parts.Run()
 	if errors.Is(err, errEnded) {
 		return nil
@@ -170,9 +173,10 @@ func servingEnd(err error) error {
 // was cut off is not waited for: a handler that ignores its context would hold
 // up the group for ever.
 func (g *group) serveGRPC() error {
+	port := g.grpc.Await(g.grpcPort)
 	served := make(chan error, 1)
 	guard.Go("grpc server", g.panicked, func() {
-		served <- g.guard("serving", func() error { return servingEnd(g.grpc.Serve(g.grpcPort)) })
+		served <- g.guard("serving", func() error { return servingEnd(g.grpc.Serve(port)) })
 	})
 	select {
 	case err := <-served:

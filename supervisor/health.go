@@ -1,9 +1,12 @@
 package supervisor
 
 import (
-	"context"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 )
@@ -12,17 +15,58 @@ import (
 // engine and Redis are like. Readiness over HTTP is asked for and always fresh.
 const healthPause = time.Second
 
-// watchHealth keeps telling until ctx ends.
-func (g *group) watchHealth(ctx context.Context) {
+// pulse tells the health of all groups that run, on one goroutine: with one each,
+// most of what a process with many idle instances does were this. It is safe for
+// concurrent use; the zero value has no groups, and no goroutine.
+type pulse struct {
+	mu     sync.Mutex
+	groups map[*group]struct{}
+	stop   chan struct{} // closed when the last group is gone
+}
+
+// add tells the health of a group, now and from then on.
+func (p *pulse) add(g *group) {
+	guard.Do("health", g.panicked, g.tellHealth)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.groups) == 0 {
+		p.groups, p.stop = make(map[*group]struct{}), make(chan struct{})
+		stop := p.stop
+		guard.Go("health", nil, func() { p.run(stop) }) // a group's panic is kept in beat
+	}
+	p.groups[g] = struct{}{}
+}
+
+// remove ends what add began.
+func (p *pulse) remove(g *group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.groups, g)
+	if len(p.groups) == 0 {
+		close(p.stop)
+	}
+}
+
+func (p *pulse) run(stop <-chan struct{}) {
 	ticker := time.NewTicker(healthPause)
 	defer ticker.Stop()
 	for {
-		g.tellHealth()
 		select {
 		case <-ticker.C:
-		case <-ctx.Done():
+			p.beat()
+		case <-stop:
 			return
 		}
+	}
+}
+
+// beat tells all groups' health. A panic is of the group alone whose it is.
+func (p *pulse) beat() {
+	p.mu.Lock()
+	groups := slices.Collect(maps.Keys(p.groups))
+	p.mu.Unlock()
+	for _, g := range groups {
+		guard.Do("health", g.panicked, g.tellHealth)
 	}
 }
 

@@ -34,20 +34,20 @@ type host struct {
 	metrics  *obs.Registry
 	logger   *slog.Logger
 	events   *events
+	pulse    pulse
 	starts   sync.Map // of chan struct{}, by store
 	service  config.Service
 	redisCfg config.Redis
 	clock    func(Spec) sim.Clock
 	version  string
-
-	// sync adopts what other supervisors have decided meanwhile.
-	sync func(ctx context.Context) error
-
 	// certificates are those of the instances' ports; nil where there are none.
 	certificates atomic.Pointer[tls.Config]
 
 	// assembled lets tests come between the parts of a group; nil for none.
 	assembled func(*group)
+
+	// sync adopts what other supervisors have decided meanwhile.
+	sync func(ctx context.Context) error
 }
 
 // loadTLS reads the files for TLS of the instances' ports, for new connections.

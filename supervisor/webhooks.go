@@ -31,7 +31,7 @@ func (g *group) buildWebhooks(i *instance, spec Spec, assets *asset.Registry) er
 		configured[e.ID] = true
 	}
 	g.webhooks, err = webhook.New(webhook.Options{
-		Instance: spec.Name, Source: &postable{engine: g.engine}, Cursors: cursors{g.engine},
+		Instance: spec.Name, Source: &postable{engine: g.engine}, Cursors: cursors{g.engine}, Begin: g.engine.Began,
 		Render:    func(r engine.Recorded) ([]byte, error) { return encoder.EventData(nil, r.Event), nil },
 		Endpoints: spec.Webhooks.EndpointList(), Added: &added{g.engine, spec.Name, configured, g.logger}, Targets: targets, Retry: spec.Webhooks.RetryPolicy(),
 		Fault: webhookFaults{g.engine}, Metrics: i.metrics, Logger: g.logger, OnPanic: g.panicked, OnContained: g.contained,
@@ -76,9 +76,8 @@ func (p *postable) Follow(ctx context.Context, after uint64, fn func([]engine.Re
 		}
 		after = last
 		p.saw(events[len(events)-1].Event.Sequence, last)
-		if len(shown) == 0 {
-			return nil
-		}
+		// Also with none: whoever holds events back for more that is durable is to
+		// find that there is no more.
 		return fn(shown)
 	})
 }

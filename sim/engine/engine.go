@@ -119,31 +119,38 @@ type Health struct {
 // Engine is the single writer of one instance. [Engine.Run] runs it; all other
 // methods are safe for concurrent use at any time.
 type Engine struct {
-	cfg   Config
-	queue chan *call
-	calls sync.Pool // of *call
+	cfg     Config
+	queue   chan *call
+	waiting atomic.Int64 // calls that are in the queue or wait for room in it
+	calls   sync.Pool    // of *call
 
 	serving chan struct{} // closed when the engine first serves
 	// broken is closed when the session fails that serves, or served last.
 	broken atomic.Pointer[chan struct{}]
 	phase  atomic.Int32
 	paused atomic.Bool
-	failed atomic.Bool // Run has returned an error
+	failed atomic.Bool           // Run has returned an error
 	reason atomic.Pointer[error] // why the store is not available
 
 	durable   mark
 	projected mark
+	began     atomic.Uint64 // what was durable when the engine first served
 	nudge     chan struct{} // asks the projector not to wait for more
 	resumed   chan struct{} // asks the loop to look at the clock again
 	tail      tail
 	faults    faceFaults
 }
 
+// queueRoom is for how many calls the queue has room of its own. Those beyond wait
+// for it in their goroutines, in order: room for all that [Limits.Queue] allows
+// would be the largest part of an engine with nothing to do.
+const queueRoom = 256
+
 // New returns an engine that is not running yet.
 func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:     cfg,
-		queue:   make(chan *call, cfg.Limits.Queue),
+		queue:   make(chan *call, min(cfg.Limits.Queue, queueRoom)),
 		serving: make(chan struct{}),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
@@ -174,6 +181,9 @@ func (e *Engine) Ready() error {
 // Serving returns a channel that is closed once the engine has loaded the books
 // for the first time.
 func (e *Engine) Serving() <-chan struct{} { return e.serving }
+
+// Began returns what was durable before the engine answered its first request.
+func (e *Engine) Began() uint64 { return e.began.Load() }
 
 // SetPaused makes the engine refuse every request with [sim.CodePaused], or
 // answer again. Requests that were accepted before are answered. No work that is
@@ -302,6 +312,7 @@ func (e *Engine) rejectFor(stop, abort context.Context, d time.Duration) bool {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		case <-timer.C:
 			return true
@@ -317,6 +328,7 @@ func (e *Engine) rejectQueue() {
 	for {
 		select {
 		case c := <-e.queue:
+			e.waiting.Add(-1)
 			c.fail(e.unavailable())
 		default:
 			return

@@ -76,10 +76,13 @@ func (s *session) loop(stop context.Context) error {
 			if stopping == nil && len(s.queue) == 0 {
 				return nil
 			}
+		} else {
+			s.startCommitter()
 		}
 		s.setTimer(due, open)
 		select {
 		case c := <-queue:
+			s.waiting.Add(-1)
 			if err := s.fill(open, c); err != nil {
 				return err
 			}
@@ -174,12 +177,13 @@ func (s *session) fill(g *group, c *call) error {
 		if s.held == nil && g.requests < s.cfg.Limits.Batch {
 			select {
 			case c = <-s.queue:
+				s.waiting.Add(-1)
 			default:
 			}
 		}
 	}
 	s.mark(g, before)
-	s.cfg.Metrics.SetQueueDepth(len(s.queue))
+	s.cfg.Metrics.SetQueueDepth(int(s.waiting.Load()))
 	s.state.ForgetKeys(s.projected.value(), s.cfg.Limits.RecentKeys)
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 // query that needs the tables does not wait for it.
 const pace = 20 * time.Millisecond
 
-// projector turns durable batches into table changes, many at a time.
+// projector turns durable batches into table changes, many at a time. Its
+// goroutine is there while there are some.
 type projector struct {
 	s *session
 
@@ -22,6 +23,7 @@ type projector struct {
 	pending  []*sim.Batch
 	events   int // in pending and in the projection under way
 	finished bool
+	running  bool
 	more     chan struct{} // told when pending, events or finished changed
 	space    chan struct{} // told when events shrank
 }
@@ -62,12 +64,18 @@ func (p *projector) add(b *sim.Batch) {
 	p.pending = append(p.pending, b)
 	p.events += len(b.Events)
 	lag := p.events
+	idle := !p.running
+	p.running = true
 	p.mu.Unlock()
 	p.s.cfg.Metrics.SetProjectionLag(lag)
+	if idle {
+		p.s.launch("projector", p.run)
+		return
+	}
 	tell(p.more)
 }
 
-// finish lets run return once everything is projected.
+// finish has what is left projected without waiting for more.
 func (p *projector) finish() {
 	p.mu.Lock()
 	p.finished = true
@@ -75,8 +83,7 @@ func (p *projector) finish() {
 	tell(p.more)
 }
 
-// run projects until finish was called and nothing is left, or until the
-// session fails.
+// run projects until nothing is left, or until a projection fails.
 func (p *projector) run() error {
 	timer := time.NewTimer(pace)
 	timer.Stop()
@@ -84,16 +91,7 @@ func (p *projector) run() error {
 	for {
 		batches, finished := p.peek()
 		if len(batches) == 0 {
-			if finished {
-				return nil
-			}
-			select {
-			case <-p.more:
-			case <-p.s.nudge: // all is projected: nobody waits for long
-			case <-p.s.failure.ch:
-				return nil
-			}
-			continue
+			return nil
 		}
 		if !finished && !p.full() {
 			timer.Reset(pace)
@@ -133,7 +131,8 @@ func (p *projector) full() bool {
 	return p.finished || p.events >= projectEvents
 }
 
-// peek returns the batches to project next.
+// peek returns the batches to project next. Where there are none, run is to end:
+// the next one starts it again.
 func (p *projector) peek() (batches []*sim.Batch, finished bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,6 +141,7 @@ func (p *projector) peek() (batches []*sim.Batch, finished bool) {
 		events += len(p.pending[n].Events)
 		n++
 	}
+	p.running = n > 0
 	return p.pending[:n:n], p.finished
 }
 

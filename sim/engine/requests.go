@@ -134,18 +134,25 @@ func (e *Engine) submit(ctx context.Context, deadline time.Time, c *call) error 
 		e.cfg.Metrics.RecordRefused(string(err.Code))
 		return err
 	}
+	if most := e.cfg.Limits.Queue; e.waiting.Add(1) > int64(most) {
+		e.waiting.Add(-1)
+		e.cfg.Metrics.RecordRefused(string(sim.CodeOverloaded))
+		return &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
+			Message: fmt.Sprintf("%d requests are waiting already; send fewer at a time", most)}
+	}
+	c.timer.Reset(time.Until(deadline))
+	defer c.timer.Stop()
 	select {
 	case e.queue <- c:
 	default:
-		e.cfg.Metrics.RecordRefused(string(sim.CodeOverloaded))
-		return &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
-			Message: fmt.Sprintf("%d requests are waiting already; send fewer at a time", cap(e.queue))}
+		if err := e.enqueue(ctx, c); err != nil {
+			e.waiting.Add(-1)
+			return e.interrupted(err)
+		}
 	}
 	if Phase(e.phase.Load()) == PhaseStopped {
 		e.rejectQueue() // nobody else would: Run emptied the queue before this call came
 	}
-	c.timer.Reset(time.Until(deadline))
-	defer c.timer.Stop()
 	select {
 	case err := <-c.done:
 		if err != nil {
@@ -158,6 +165,18 @@ func (e *Engine) submit(ctx context.Context, deadline time.Time, c *call) error 
 	case <-ctx.Done():
 		c.left.Store(true)
 		return e.interrupted(ctx.Err())
+	}
+}
+
+// enqueue waits for room in the queue, for as long as the caller does.
+func (e *Engine) enqueue(ctx context.Context, c *call) error {
+	select {
+	case e.queue <- c:
+		return nil
+	case <-c.timer.C:
+		return context.DeadlineExceeded
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

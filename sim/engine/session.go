@@ -30,6 +30,10 @@ type session struct {
 	stopAt    time.Time          // when the clock was to stop or run again; the loop's
 	commits   chan *group
 	projector *projector
+	// launch runs a part of the session on a goroutine of its own; its error ends
+	// the session.
+	launch     func(part string, fn func() error)
+	committing bool // whether the committer was started; the loop's
 	// history brings the filter of the keys from before the load.
 	history chan *sim.KeyFilter
 
@@ -76,17 +80,18 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	s.tell(s.open)
 	s.projector = newProjector(s)
 	var workers guard.Group
-	work := func(part string, fn func() error) {
+	s.launch = func(part string, fn func() error) {
 		workers.Go(part, nil, func() { // fn's panic is an error already
 			if err := guarded(part, fn); err != nil {
 				s.fail(err)
 			}
 		})
 	}
-	work("committer", s.commit)
-	work("projector", s.projector.run)
 	if keyed {
-		work("key history", func() error { return s.readHistory(reading) })
+		s.launch("key history", func() error { return s.readHistory(reading) })
+	}
+	if !e.hasServed() {
+		e.began.Store(e.durable.value())
 	}
 	e.reason.Store(nil)
 	broken := s.failure.ch // of its own, as a pointer into the session would keep its state
@@ -111,6 +116,15 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 		return true, s.failure.err
 	}
 	return true, nil
+}
+
+// startCommitter starts the committer once there is something for it: most
+// instances of a crowd have nothing to do, and a goroutine is kilobytes.
+func (s *session) startCommitter() {
+	if !s.committing {
+		s.committing = true
+		s.launch("committer", s.commit)
+	}
 }
 
 // load brings the state to the end of the journal and the tables to the state.

@@ -17,6 +17,9 @@ type listener struct {
 	limit int
 	// contained calls what grpc-go calls on goroutines of its own.
 	contained func(func() error) error
+	moved     atomic.Int64 // bytes, both ways
+	// first is a connection that was accepted before it could be served.
+	first chan net.Conn
 
 	mu     sync.Mutex
 	open   map[*connection]struct{}
@@ -24,12 +27,18 @@ type listener struct {
 }
 
 func newListener(l net.Listener, limit int) *listener {
-	return &listener{Listener: l, limit: limit, contained: func(fn func() error) error { return fn() }, open: make(map[*connection]struct{})}
+	return &listener{Listener: l, limit: limit, contained: func(fn func() error) error { return fn() },
+		open: make(map[*connection]struct{}), first: make(chan net.Conn, 1)}
 }
 
 // Accept returns the next connection within the limit; those beyond it are
 // closed at once.
 func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.first:
+		return conn, nil
+	default:
+	}
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
@@ -94,8 +103,11 @@ func (c *connection) Read(p []byte) (int, error) {
 		n, err = c.Conn.Read(p)
 		return err
 	})
-	if n > 0 && !c.spoke.Load() {
-		c.spoke.Store(true)
+	if n > 0 {
+		c.owner.moved.Add(int64(n))
+		if !c.spoke.Load() {
+			c.spoke.Store(true)
+		}
 	}
 	return n, err
 }
@@ -106,6 +118,7 @@ func (c *connection) Write(p []byte) (n int, err error) {
 		n, err = c.Conn.Write(p)
 		return err
 	})
+	c.owner.moved.Add(int64(n))
 	return n, err
 }
 

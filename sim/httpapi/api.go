@@ -15,12 +15,8 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/openapi"
@@ -33,7 +29,6 @@ import (
 type api struct {
 	Options
 	encoder  *view.Encoder
-	router   *chi.Mux
 	inFlight atomic.Int64
 	streams  atomic.Int64
 }
@@ -62,32 +57,23 @@ func New(o Options) http.Handler {
 	if o.Context == nil {
 		o.Context = context.Background()
 	}
-	a := &api{Options: o, encoder: view.NewEncoder(o.Assets), router: chi.NewRouter()}
-	a.router.Use(a.recoverPanics, requestid.Middleware)
+	a := &api{Options: o, encoder: view.NewEncoder(o.Assets)}
+	router := routesOf(variant{metrics: o.Metrics != nil, webhooks: o.Webhooks != nil})
+	handler := a.recoverPanics(a.admit(router))
 	if o.Middleware != nil {
-		a.router.Use(o.Middleware)
+		handler = o.Middleware(handler)
 	}
-	a.router.Use(a.recoverPanics, a.admit, middleware.GetHead)
-	a.router.NotFound(func(w http.ResponseWriter, _ *http.Request) {
-		problem.Write(w, errNoRoute)
-	})
-	a.router.MethodNotAllowed(a.methodNotAllowed)
-	for _, op := range operations() {
-		if op.Path == metricsPath && o.Metrics == nil || op.webhooks && o.Webhooks == nil {
-			continue
-		}
-		a.router.Method(op.Method, op.Path, a.handler(&op))
-	}
-	return a.router
+	return a.recoverPanics(requestid.Middleware(a.scope(router, handler)))
 }
 
-// handler answers one operation's requests.
-func (a *api) handler(op *operation) http.HandlerFunc {
+// handler answers one operation's requests, whichever instance they are for.
+func handler(op *operation) http.HandlerFunc {
 	names := make([]string, len(op.Query))
 	for i := range op.Query {
 		names[i] = op.Query[i].Name
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
+		a := apiOf(r)
 		if exempt := op.exempt || op.streams && wantsStream(r); !exempt {
 			defer a.inFlight.Add(-1)
 			if a.inFlight.Add(1) > int64(a.Limits.MaxInFlight) {
@@ -113,36 +99,5 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status == http.StatusInternalServerError {
 		a.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "request_id", requestid.Of(w), "error", err)
 	}
-	problem.Write(w, p)
-}
-
-var errNoRoute = problem.New(http.StatusNotFound, string(sim.CodeNotFound), "there is nothing at this path; /openapi.json lists what there is")
-
-// methods are those by which a path may be served, in the order of the Allow
-// header.
-var methods = []string{
-	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-}
-
-func (a *api) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.Path
-	if r.URL.RawPath != "" {
-		path = r.URL.RawPath
-	}
-	p := problem.New(http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, "this path does not know the method "+r.Method)
-	for _, method := range methods {
-		routed := method
-		if method == http.MethodHead {
-			routed = http.MethodGet // every GET answers HEAD as well
-		}
-		if a.router.Match(chi.NewRouteContext(), routed, path) {
-			p.Allowed = append(p.Allowed, method)
-		}
-	}
-	if len(p.Allowed) == 0 { // a method that nobody knows, on a path that nobody knows
-		problem.Write(w, errNoRoute)
-		return
-	}
-	w.Header().Set("Allow", strings.Join(p.Allowed, ", "))
 	problem.Write(w, p)
 }

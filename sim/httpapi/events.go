@@ -10,6 +10,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/sse"
 )
@@ -76,6 +77,10 @@ func streamEvents(c *call) error {
 	defer context.AfterFunc(c.Context, cancel)()
 
 	out, err := sse.Start(c.w)
+	if err == nil {
+		report := c.OnPanic // the call may be another one's by then
+		defer context.AfterFunc(c.Context, func() { guard.Do(part, report, out.Hurry) })()
+	}
 	for err == nil && ctx.Err() == nil {
 		beat, endBeat := context.WithTimeout(ctx, heartbeat)
 		after, err = c.follow(beat, after, out)

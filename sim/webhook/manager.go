@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // changeTimeout bounds what a change of the endpoints waits for.
@@ -38,7 +37,9 @@ type Manager struct {
 	mu          sync.Mutex
 	phase       phase
 	stop, abort context.Context // while running
-	endpoints   map[string]*deliverer
+	// posting ends the attempts under way, which the deliveries survive.
+	posting   context.CancelFunc
+	endpoints map[string]*deliverer
 	// configured are the ids of [Options.Endpoints], whatever became of those.
 	configured map[string]bool
 	// shelved are the ids of endpoints that are kept, or may be, but not served.
@@ -120,7 +121,7 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	defer end()
 	defer context.AfterFunc(abort, end)()
 
-	durable := m.opts.Source.Durable()
+	durable := m.opts.Begin()
 	if !m.bringBack(stop) {
 		m.finish()
 		return nil
@@ -128,9 +129,7 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	if err := m.begin(stop, abort, durable); err != nil {
 		return err
 	}
-	var saver guard.Group
-	saver.Go(part, m.opts.OnPanic, func() { m.saveRegularly(stop, abort) })
-	<-stop.Done()
+	m.saveRegularly(stop, abort)
 
 	m.finish()
 	m.change <- struct{}{} // the last change is done
@@ -138,10 +137,20 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	for _, d := range m.sorted() {
 		d.end()
 	}
-	saver.Wait()
+	m.Cut() // there are none, but their context is
 	m.saveAll(abort)
 	m.sender.client.CloseIdleConnections()
 	return nil
+}
+
+// Cut ends the attempts under way. They are made again after the next start, as
+// all that has not been delivered when Run's stop ended.
+func (m *Manager) Cut() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.posting != nil {
+		m.posting()
+	}
 }
 
 // finish refuses what comes from now on.
@@ -162,7 +171,9 @@ func (m *Manager) begin(stop, abort context.Context, durable uint64) error {
 	if m.phase != waiting {
 		return errors.New("webhook: the manager was run before")
 	}
-	m.phase, m.stop, m.abort = running, stop, abort
+	attempts, cut := context.WithCancel(abort)
+	m.phase, m.stop, m.abort, m.posting = running, stop, attempts, cut
+	abort = attempts
 	for _, d := range m.endpoints {
 		d.startAt = durable
 		d.launch(stop, abort)
@@ -185,7 +196,7 @@ func (m *Manager) changed(unsaved uint64) {
 	}
 }
 
-// saveRegularly saves what has changed, some time after it has.
+// saveRegularly saves what has changed, some time after it has, until stop ends.
 func (m *Manager) saveRegularly(stop, abort context.Context) {
 	failing := false
 	for {

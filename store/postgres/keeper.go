@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type keeper struct {
 	server *Server
 	name   string
 	every  time.Duration
+	answer time.Duration
 
 	requests chan *lockRequest
 	life     context.Context // the keeper's own lifetime
@@ -81,7 +83,7 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 		every = lockPing
 	}
 	k := &keeper{
-		server: s, name: processName(), every: every,
+		server: s, name: processName(), every: every, answer: min(lockAnswer, s.answer),
 		requests: make(chan *lockRequest), done: make(chan struct{}),
 		leases: make(map[int64]*Lease), waiting: make(map[int64]*lockRequest),
 	}
@@ -106,16 +108,16 @@ func (k *keeper) ask(ctx context.Context, l *Lease, wish lockWish) error {
 		return err
 	case <-ctx.Done():
 	}
-	release := func() { _ = k.ask(k.life, l, wishRelease) }
 	switch wish {
 	case wishTake:
+		l.abandoned.Store(true) // who asks next need not wait for the release
 		guard.Go(part, k.server.report, func() {
 			if <-r.reply == nil {
-				release()
+				_ = k.ask(k.life, l, wishRelease)
 			}
 		})
-	case wishWait:
-		guard.Go(part, k.server.report, release) // of what it got, or of its place in the queue
+	case wishWait: // of what it got, or of its place in the queue
+		guard.Go(part, k.server.report, func() { _ = k.ask(k.life, l, wishRelease) })
 	}
 	return ctx.Err()
 }
@@ -166,8 +168,12 @@ func (k *keeper) attend(batch []*lockRequest) {
 			if r.answered {
 				continue
 			}
-			if key := lockKey("ownership", r.lease.schema); k.leases[key] == r.lease {
+			key := lockKey("ownership", r.lease.schema)
+			if k.leases[key] == r.lease {
 				delete(k.leases, key)
+			}
+			if k.waiting[key] == r {
+				delete(k.waiting, key)
 			}
 			r.answer(p)
 		}
@@ -213,34 +219,46 @@ func (k *keeper) connect(ctx context.Context) error {
 		return nil
 	}
 	k.disconnect()
-	began := time.Now()
 	conn, err := k.server.connect(ctx, k.server.locks, k.name)
 	if err != nil {
 		return err
 	}
-	return k.adopt(ctx, conn, began)
+	return k.adopt(ctx, conn)
 }
 
-// adopt makes a new connection the one that holds all locks. It has the server
-// end the session when nothing is heard of it for a while: a process that is
-// stopped keeps its connections, and would keep the locks for ever.
-func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn, began time.Time) error {
+// adopt makes a new connection the one that holds all locks.
+func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
+	began := time.Now()
+	session, err := k.prepare(ctx, conn)
+	if err != nil {
+		closeConn(conn)
+		return err
+	}
 	k.disconnect()
 	previous := k.pid
 	k.conn, k.pid = conn, conn.PgConn().PID()
-	session, err := k.prepare(ctx)
-	if err == nil && len(k.leases) > 0 {
-		err = k.restore(ctx, previous)
-	}
-	if err != nil {
-		k.disconnect()
-		k.pid = previous
-		return err
+	if len(k.leases) > 0 {
+		if err := k.restore(ctx, previous); err != nil {
+			k.disconnect()
+			k.pid = previous
+			return err
+		}
 	}
 	k.since, k.anew = time.Now(), previous != 0
 	k.session.Store(session)
 	k.heard.Store(&began)
 	return nil
+}
+
+// prepare has the server end the session when nothing is heard of it for a
+// while: a process that is stopped keeps its connections, and would keep the
+// locks for ever. It finds out as soon that the machine has vanished. It returns
+// the backend as the server's own tables name it.
+func (k *keeper) prepare(ctx context.Context, conn *pgx.Conn) (session int32, err error) {
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
+	defer cancel()
+	err = conn.QueryRow(ctx, lockSettings, strconv.FormatInt((lockSilence*k.every).Milliseconds(), 10)).Scan(&session)
+	return session, err
 }
 
 // restore takes the locks again after a connection was lost. The server may
@@ -287,47 +305,45 @@ func (k *keeper) tend() {
 	}
 	ctx, cancel := context.WithTimeout(k.life, k.bound())
 	defer cancel()
-	if err := k.hold(ctx); err != nil && !errors.Is(err, errReadOnly) && k.life.Err() == nil {
+	if err := k.hold(ctx); err != nil && k.life.Err() == nil {
 		k.server.log.Warn("the connection that holds ownership is lost, trying again", "error", err)
 	}
 }
 
-// errReadOnly reports that the locks are on a server that takes no writes.
-var errReadOnly = fmt.Errorf("%w: the server that holds ownership is read-only", ErrUnreachable)
-
 // hold makes sure that the connection is there and holds the locks of all
 // leases that are left when it returns nil.
 func (k *keeper) hold(ctx context.Context) error {
-	if k.conn == nil {
-		return k.connect(ctx)
-	}
-	began := time.Now()
-	writable, err := isWritable(ctx, k.conn)
-	switch {
-	case err != nil:
+	if k.conn != nil {
+		began := time.Now()
+		writable, err := k.isWritable(ctx, k.conn)
+		if err == nil {
+			if writable {
+				k.heard.Store(&began)
+			} else {
+				k.move(ctx)
+			}
+			return nil
+		}
 		k.disconnect()
-		return k.connect(ctx)
-	case !writable:
-		return k.move(ctx)
 	}
-	k.heard.Store(&began)
-	return nil
+	return k.connect(ctx)
 }
 
 // move takes the locks to the server that can be written to, if there is one now:
 // after a failover the old one may still answer. Until then they stay where they
-// are, which is [errReadOnly].
-func (k *keeper) move(ctx context.Context) error {
-	began := time.Now()
+// are.
+func (k *keeper) move(ctx context.Context) {
 	conn, err := k.server.connect(ctx, k.server.locks, k.name)
 	if err != nil {
-		return errReadOnly
+		return
 	}
-	if writable, err := isWritable(ctx, conn); err != nil || !writable {
+	if writable, err := k.isWritable(ctx, conn); err != nil || !writable {
 		closeConn(conn)
-		return errReadOnly
+		return
 	}
-	return k.adopt(ctx, conn, began)
+	if err := k.adopt(ctx, conn); err != nil {
+		k.server.log.Warn("the connection that holds ownership led to a server that is read-only, trying again", "error", err)
+	}
 }
 
 // serve answers requests in one round trip each for releases, confirmations and
@@ -351,8 +367,13 @@ func (k *keeper) serve(batch []*lockRequest) {
 			dropping = append(dropping, r)
 		case r.wish == wishConfirm:
 			confirming = append(confirming, r)
+		case r.lease.abandoned.Load():
+			r.answer(context.Canceled)
 		case r.wish == wishWait && k.waiting[key] == nil:
 			k.waiting[key] = r // its turn comes
+		case held != nil && held.granted && held.abandoned.Load():
+			k.leases[key], r.lease.granted = r.lease, true // the lock is ours
+			r.answer(nil)
 		case held != nil:
 			r.answer(fmt.Errorf("%w: this process runs it already", ErrOwned))
 		default:
@@ -376,12 +397,15 @@ func (k *keeper) serve(batch []*lockRequest) {
 			r.answer(err)
 			continue
 		}
+		r.lease.granted = true
 		r.answer(nil)
 	}
 }
 
 // unlock gives locks up. They are free when it returns, unless the connection is
-// lost, whose end frees them.
+// lost, whose end frees them. Closing it is not enough even where it holds no
+// other: the server notices that later, and who asks for the lock at once, as to
+// drop a schema, would find it taken.
 func (k *keeper) unlock(ctx context.Context, keys []int64) {
 	if len(keys) == 0 || k.conn == nil {
 		return

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -11,32 +10,22 @@ import (
 )
 
 // lockSettings make the server find out within half a minute that this machine
-// has vanished, and before that whether this process has fallen silent, and free
-// the locks for whoever stands by. It returns the backend as the server's own
-// tables name it.
-const lockSettings = `SELECT pg_backend_pid(), set_config('idle_session_timeout', $1::text, false),
-	set_config('tcp_keepalives_idle', '10', false),
-	set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '4', false)`
-
-// prepare makes these settings on a new connection.
-func (k *keeper) prepare(ctx context.Context) (session int32, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
-	defer cancel()
-	silence := (lockSilence * k.every).Milliseconds()
-	err = k.conn.QueryRow(ctx, lockSettings, strconv.FormatInt(silence, 10)).Scan(&session, nil, nil, nil, nil)
-	return session, err
-}
+// has vanished, or within the given milliseconds that its process is stopped, and
+// free the locks for whoever stands by.
+const lockSettings = `SELECT pg_backend_pid() FROM (SELECT set_config('idle_session_timeout', $1::text, false),
+	set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
+	set_config('tcp_keepalives_count', '4', false)) AS settings`
 
 func (k *keeper) exec(ctx context.Context, sql string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	_, err := k.conn.Exec(ctx, sql, args...)
 	return err
 }
 
 // isWritable asks a server whether it is the one to write to.
-func isWritable(ctx context.Context, c *pgx.Conn) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+func (k *keeper) isWritable(ctx context.Context, c *pgx.Conn) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	var readOnly string
 	err := c.QueryRow(ctx, `SHOW transaction_read_only`).Scan(&readOnly)
@@ -45,7 +34,7 @@ func isWritable(ctx context.Context, c *pgx.Conn) (bool, error) {
 
 // lock tries to lock keys and returns those that somebody else holds.
 func (k *keeper) lock(ctx context.Context, keys []int64) (refused []int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	rows, err := k.conn.Query(ctx, `SELECT k FROM unnest($1::int8[]) AS k WHERE NOT pg_try_advisory_lock(k)`, keys)
 	if err != nil {
@@ -81,7 +70,7 @@ func (k *keeper) holders(ctx context.Context, keys []int64) (map[int64]holder, e
 	if len(keys) == 0 {
 		return out, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	// A lock on one bigint shows its halves as classid and objid.
 	rows, err := k.conn.Query(ctx, `

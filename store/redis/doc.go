@@ -32,4 +32,8 @@
 //
 // That rules out KEYS, MULTI, scripts, publish/subscribe, CLIENT and INFO, and
 // so does this package. [Server.Check] tells which right is missing.
+//
+// With [Server.As] an instance works as a user of its own, which may use nothing
+// but its own keys. Who makes such users needs +acl|setuser and +acl|deluser
+// besides; Redis knows no bounds to these two.
 package redis

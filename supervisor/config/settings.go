@@ -96,7 +96,7 @@ func Default() Config {
 		Log:     Log{Level: "info", Format: "json"},
 		Service: Service{Name: serviceName},
 		DataDir: "./custodian-data",
-		Storage: Storage{Driver: StorageSQLite, Postgres: Postgres{MaxConnections: 80, Isolation: "schema"}},
+		Storage: Storage{Driver: StorageSQLite, Postgres: Postgres{MaxConnections: 80, Isolation: IsolationSchema}},
 		Redis: Redis{
 			Driver: RedisEmbedded, CacheTTL: Duration(5 * time.Minute), HeartbeatInterval: Duration(30 * time.Second),
 		},
