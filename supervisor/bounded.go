@@ -63,7 +63,9 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		}
 		l.answering.Go("http listener", l.panicked, func() {
 			defer l.refusals.Add(-1)
-			defer context.AfterFunc(l.open, func() { _ = conn.Close() })()
+			defer context.AfterFunc(l.open, func() {
+				guard.Do("http listener", l.panicked, func() { _ = conn.Close() })
+			})()
 			refuseConn(conn, refusal)
 		})
 	}

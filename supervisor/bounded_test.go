@@ -29,7 +29,7 @@ func TestConnectionsBeyondTheBoundAreToldWhyAndLaterLetIn(t *testing.T) {
 	status := h.add("bank", `"limits":{"max_client_connections":2}`)
 	ask := func(conn net.Conn) *http.Response {
 		t.Helper()
-		if _, err := fmt.Fprintf(conn, "GET /api/v1/ready HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		if _, err := fmt.Fprintf(conn, "GET /api/v1/ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -55,14 +55,14 @@ func TestConnectionsBeyondTheBoundAreToldWhyAndLaterLetIn(t *testing.T) {
 	metrics := textOf(t, kept[1], "/metrics")
 	for _, line := range []string{`custodian_bounds_refused_total{bound="http_connections"} `, `custodian_bounds_limit{bound="http_connections"} 2`} {
 		if !strings.Contains(metrics, line) {
-			t.Errorf("the metrics lack %s", line)
+			t.Errorf("the metrics lack %s:\n%s", line, metrics)
 		}
 	}
 }
 
 func textOf(t *testing.T, conn net.Conn, path string) string {
 	t.Helper()
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", path); err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)

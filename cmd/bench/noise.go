@@ -144,7 +144,7 @@ func trickle(conn net.Conn) error {
 
 func slowHeaders(ctx context.Context, t target, _, _ int) error {
 	return dialled(ctx, t.http, func(conn net.Conn) error {
-		if _, err := io.WriteString(conn, "GET /api/v1/accounts HTTP/1.1\r\nHost: a\r\nX-Slow: "); err != nil {
+		if _, err := io.WriteString(conn, "GET /api/v1/accounts HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "); err != nil {
 			return err
 		}
 		return trickle(conn)
@@ -153,7 +153,7 @@ func slowHeaders(ctx context.Context, t target, _, _ int) error {
 
 func slowBodies(ctx context.Context, t target, _, _ int) error {
 	return dialled(ctx, t.http, func(conn net.Conn) error {
-		head := fmt.Sprintf("POST /api/v1/settlements/bulk HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", 1<<20)
+		head := fmt.Sprintf("POST /api/v1/settlements/bulk HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", 1<<20)
 		if _, err := io.WriteString(conn, head+`{"settlements":[`+strings.Repeat(" ", 512<<10)); err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func slowBodies(ctx context.Context, t target, _, _ int) error {
 func slowReaders(ctx context.Context, t target, connection, _ int) error {
 	return dialled(ctx, t.http, func(conn net.Conn) error {
 		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // a wish
-		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", hugePages[connection%len(hugePages)]); err != nil {
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", hugePages[connection%len(hugePages)]); err != nil {
 			return err
 		}
 		some := make([]byte, 512)
@@ -195,7 +195,7 @@ func bodies(size int) func(context.Context, target, int, int) error {
 			reader := bufio.NewReader(conn)
 			for {
 				var request bytes.Buffer
-				fmt.Fprintf(&request, "POST /api/v1/settlements/bulk HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(body))
+				fmt.Fprintf(&request, "POST /api/v1/settlements/bulk HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(body))
 				request.Write(body)
 				if _, err := conn.Write(request.Bytes()); err != nil {
 					return err
@@ -216,7 +216,7 @@ func streams(ctx context.Context, t target, connection, n int) error {
 		return keepWriting(ctx, t, connection, n)
 	case connection%2 == 0:
 		return dialled(ctx, t.http, func(conn net.Conn) error {
-			if _, err := io.WriteString(conn, "GET /api/v1/events HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n"); err != nil {
+			if _, err := io.WriteString(conn, "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n"); err != nil {
 				return err
 			}
 			_, err := io.Copy(io.Discard, conn)
@@ -258,7 +258,7 @@ func pages(ctx context.Context, t target, connection, _ int) error {
 	return dialled(ctx, t.http, func(conn net.Conn) error {
 		reader := bufio.NewReaderSize(conn, 64<<10)
 		for n := connection; ; n++ {
-			if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", hugePages[n%len(hugePages)]); err != nil {
+			if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", hugePages[n%len(hugePages)]); err != nil {
 				return err
 			}
 			if err := discard(reader); err != nil {
@@ -270,7 +270,7 @@ func pages(ctx context.Context, t target, connection, _ int) error {
 
 func connectAndGo(ctx context.Context, t target, _, _ int) error {
 	return dialled(ctx, t.http, func(conn net.Conn) error {
-		_, err := io.WriteString(conn, "GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		_, err := io.WriteString(conn, "GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
 		if err == nil {
 			_, err = io.Copy(io.Discard, conn)
 		}

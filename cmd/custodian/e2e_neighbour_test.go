@@ -148,10 +148,10 @@ func (c *crowd) begin() {
 		return c.ask(ctx, http.MethodGet, "/api/v1/events", http.NoBody, "Accept", "text/event-stream")
 	})
 	c.keep(20, func(ctx context.Context, _ int) error {
-		return c.slowly(ctx, "GET /api/v1/accounts HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+		return c.slowly(ctx, "GET /api/v1/accounts HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
 	})
 	c.keep(4, func(ctx context.Context, _ int) error {
-		return c.slowly(ctx, "POST /api/v1/settlements/bulk HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 500000\r\n\r\n"+
+		return c.slowly(ctx, "POST /api/v1/settlements/bulk HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 500000\r\n\r\n"+
 			strings.Repeat(" ", 100<<10))
 	})
 	c.keep(2, c.watch)
@@ -191,7 +191,7 @@ func (s *supervised) quietly(i instance, run string) []time.Duration {
 		<-tick.C
 		body := fmt.Sprintf(`{"settlement_type":"DEPOSIT","account_id":"a","symbol":"BTC","quantity":"1","external_id":"%s-%d"}`, run, n)
 		begin := time.Now()
-		if _, err := fmt.Fprintf(conn, "POST /api/v1/settlements HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+		if _, err := fmt.Fprintf(conn, "POST /api/v1/settlements HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
 			s.t.Fatal(err)
 		}
 		resp, err := http.ReadResponse(reader, nil)

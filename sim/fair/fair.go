@@ -25,6 +25,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Slice is how long a turn keeps its processor from other lanes.
@@ -229,8 +231,10 @@ func (p *Processors) serveAfter(d time.Duration) {
 		return
 	}
 	p.alarm = time.AfterFunc(d, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.serve()
+		guard.Do(part, nil, func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.serve()
+		})
 	})
 }

@@ -45,7 +45,7 @@ func (s *reportingService) WatchEvents(req *pb.WatchEventsRequest, stream grpc.S
 	w := &watch{face: s.face, stream: stream, after: after}
 	ended := make(chan error, 1)
 	ctx := stream.Context()
-	go func() { ended <- guard.Run(part, func() error { return w.run(ctx) }) }()
+	guard.Go(part, nil, func() { ended <- guard.Run(part, func() error { return w.run(ctx) }) })
 	look := time.NewTicker(s.limits.StreamPatience / 4)
 	defer look.Stop()
 	for {
