@@ -23,8 +23,10 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
@@ -73,6 +75,14 @@ type Options struct {
 	Stream []grpc.StreamServerInterceptor
 	// Limits bound what callers can make grow; zero fields take defaults.
 	Limits Limits
+	// Bounds count what the instance has taken on, over both of its faces; nil
+	// means bounds of this face's own, from its Limits.
+	Bounds *bounds.Bounds
+	// OnSlowStream is called when an event stream was ended because its client did
+	// not read; may be nil.
+	OnSlowStream func()
+	// Lane is where the instance's heavy work takes its turns; nil for none.
+	Lane *fair.Lane
 	// Access knows the API keys; without it, or without keys, everybody is let in.
 	Access *access.Guard
 	// TLS is nil for clear text.
@@ -90,7 +100,6 @@ type Options struct {
 // use.
 type Server struct {
 	options Options
-	grpc    *grpc.Server
 	health  *health.Server
 
 	// ending ends when streams are to end: with the instance or a drain.
@@ -103,6 +112,8 @@ type Server struct {
 
 	mu        sync.Mutex
 	listeners []*listener
+	grpc      *grpc.Server // nil until it is needed, see [Server.Await]
+	draining  bool         // no server is needed any more
 
 	drain   sync.Once
 	drained chan struct{} // closed when nothing is left to drain
@@ -130,16 +141,37 @@ const bufferBytes = 8 << 10
 // New returns a server that is not listening yet and reports NOT_SERVING.
 func New(o Options) *Server {
 	o.Limits = o.Limits.withDefaults()
+	if o.Bounds == nil {
+		o.Bounds = bounds.New(bounds.Limits{
+			Requests: o.Limits.MaxInFlight, Streams: o.Limits.MaxWatchers, Connections: o.Limits.MaxConnections,
+		}, nil)
+	}
 	s := &Server{options: o, health: health.NewServer(), drained: make(chan struct{})}
 	s.ending, s.end = context.WithCancelCause(o.Context)
+	s.SetServing(false)
+	return s
+}
+
+// server returns grpc-go's server, which is made when it is first asked for, or nil
+// where the drain came before. The caller holds mu.
+func (s *Server) server() *grpc.Server {
+	if s.grpc == nil && !s.draining {
+		s.grpc = s.build()
+	}
+	return s.grpc
+}
+
+// build makes grpc-go's server with all services.
+func (s *Server) build() *grpc.Server {
+	o := &s.options
 	transport := insecure.NewCredentials()
 	if o.TLS != nil {
 		transport = credentials.NewTLS(o.TLS)
 	}
-	s.grpc = grpc.NewServer(
+	server := grpc.NewServer(
 		grpc.Creds(transport),
 		grpc.InTapHandle(s.bound),
-		grpc.ForceServerCodecV2(newCodec(s.contained)),
+		grpc.ForceServerCodecV2(newCodec(o.Context, o.Bounds, o.Lane, s.contained)),
 		grpc.ChainUnaryInterceptor(slices.Concat([]grpc.UnaryServerInterceptor{s.containUnary}, o.Unary, []grpc.UnaryServerInterceptor{s.guardUnary})...),
 		grpc.ChainStreamInterceptor(slices.Concat([]grpc.StreamServerInterceptor{s.containStream}, o.Stream, []grpc.StreamServerInterceptor{s.guardStream})...),
 		grpc.MaxRecvMsgSize(o.Limits.MaxRecvBytes),
@@ -158,8 +190,8 @@ func New(o Options) *Server {
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
-	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, logger: o.Logger}
-	services := registrar{s.grpc, s.admit}
+	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, bounds: o.Bounds, lane: o.Lane, onSlow: o.OnSlowStream, logger: o.Logger}
+	services := registrar{server, s.admit, o.Bounds}
 	custodianpb.RegisterCustodianServiceServer(services, &custodianService{face: f})
 	custodianpb.RegisterSettlementServiceServer(services, &settlementService{face: f})
 	custodianpb.RegisterTransferServiceServer(services, &transferService{face: f})
@@ -170,8 +202,7 @@ func New(o Options) *Server {
 	custodianpb.RegisterChaosServiceServer(services, &chaosService{face: f})
 	grpc_health_v1.RegisterHealthServer(services, s.health)
 	reflection.Register(services)
-	s.SetServing(false)
-	return s
+	return server
 }
 
 // SetServing sets what health checks report, for the server as a whole and for
@@ -186,16 +217,65 @@ func (s *Server) SetServing(serving bool) {
 	}
 }
 
+// Await waits for the first connection that comes in through l, and returns a
+// listener for [Server.Serve] that begins with it. Until then there is no more than
+// the listener: grpc-go's server with its tables of methods would be a good part of
+// the memory of an instance that nobody calls. Where the server drains or l fails
+// meanwhile, that is left to Serve.
+func (s *Server) Await(l net.Listener) net.Listener {
+	tracked := s.track(l)
+	conn, err := tracked.Accept()
+	if err == nil {
+		tracked.first <- conn
+	}
+	return tracked
+}
+
+// track keeps hold of a listener for the drain.
+func (s *Server) track(l net.Listener) *listener {
+	if tracked, ok := l.(*listener); ok {
+		return tracked
+	}
+	tracked := newListener(l, s.options.Bounds)
+	tracked.contained = s.contained
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = append(s.listeners, tracked)
+	if s.draining && s.grpc == nil {
+		_ = tracked.Close() // there is nobody to tell
+	}
+	return tracked
+}
+
 // Serve answers calls that come in through l until the server drains, and
 // closes l. It returns nil after a drain and the listener's error otherwise.
 func (s *Server) Serve(l net.Listener) error {
-	tracked := newListener(l, s.options.Limits.MaxConnections)
-	tracked.contained = s.contained
+	tracked := s.track(l)
 	s.mu.Lock()
-	s.listeners = append(s.listeners, tracked)
+	server := s.server()
 	s.mu.Unlock()
-	if err := s.grpc.Serve(tracked); !errors.Is(err, grpc.ErrServerStopped) {
+	if server == nil {
+		_ = tracked.Close() // the drain has closed it already, as a rule
+		return nil
+	}
+	if err := server.Serve(tracked); !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
 	return nil
+}
+
+// gracefulStop ends grpc-go's server, or sees to it that there will be none.
+func (s *Server) gracefulStop() {
+	s.mu.Lock()
+	s.draining = true
+	server, listeners := s.grpc, s.listeners
+	s.mu.Unlock()
+	if server != nil {
+		server.GracefulStop()
+		return
+	}
+	for _, l := range listeners {
+		_ = l.Close() // who waits for a connection does so no longer
+		l.abort()
+	}
 }

@@ -18,6 +18,11 @@
 // sim.ErrLostOwnership. The projected place is guarded in the same way, so a
 // projection can neither be applied twice nor by a writer of the past.
 //
+// Under a [Lease] books are loaded, dropped and replaced only while the server
+// knows the session that holds its lock, which the same message to the server
+// checks. So a process that was stopped while another one took over cannot claim
+// the books back. The server ends the session of a process that falls silent.
+//
 // Projections are committed without waiting for the disk: they can be made
 // again from the journal, and the write-ahead log never holds a later append
 // without the projections before it.
