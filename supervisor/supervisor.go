@@ -12,6 +12,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -66,7 +67,8 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 		changing: make(chan struct{}, 1), instances: make(map[string]*instance),
 	}
 	s.host = &host{
-		abort: abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
+		processors: fair.New(0),
+		abort:      abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
 		storages: newStorages(opts.Config, opts.Metrics, opts.Logger),
 		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
 		service:  opts.Config.Service, redisCfg: opts.Config.Redis, clock: func(Spec) sim.Clock { return wallClock{} }, version: opts.Version,

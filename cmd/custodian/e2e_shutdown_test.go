@@ -33,6 +33,8 @@ const (
 	// connections, and slack what a busy machine may add to anything.
 	remainder = 5 * time.Second
 	slack     = 25 * time.Second
+	// hooks is how many settlements are booked while the webhooks hang.
+	hooks = 100
 )
 
 // hanging is a receiver of webhooks that answers once it is let go, and keeps the
@@ -212,9 +214,9 @@ func busy(t *testing.T, grace string, hook *hanging) (*supervised, instance) {
 	s := superviseAll(t, []entry{{"one", fmt.Sprintf(`drain_grace: %s, profile: global-custodian, webhooks: {allow_targets: ["127.0.0.1"],
 		endpoints: [{id: ops, url: %q, secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz, events: ["settlement.*"]}]}`, grace, hook.URL)}})
 	one := s.instance("one")
-	for n := range 20 { // pending: they settle on another day
+	for n := range hooks { // pending: they settle on another day
 		body := deposit("fund", "1", fmt.Sprintf("hook-%d", n+1))
-		body["metadata"] = map[string]string{"filler": strings.Repeat("x", 30_000)}
+		body["metadata"] = map[string]string{"filler": strings.Repeat("x", 4000)}
 		s.call(http.MethodPost, one.url("/api/v1/settlements"), body, http.StatusCreated, nil)
 	}
 	<-hook.came
@@ -238,6 +240,24 @@ func TestShutdownKeepsTheGracePeriodWhateverHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	watched, told := make(chan error, 1), make(chan error, 1)
+	notServing := false // until told
+	go func() {
+		var err error
+		for err == nil {
+			_, err = watch.Recv()
+		}
+		watched <- err
+	}()
+	go func() {
+		var err error
+		for err == nil {
+			var answer *grpc_health_v1.HealthCheckResponse
+			answer, err = health.Recv()
+			notServing = notServing || answer.GetStatus() == grpc_health_v1.HealthCheckResponse_NOT_SERVING
+		}
+		told <- err
+	}()
 	events := s.follow(one.HTTPAddr, 0, 0)
 	// And those that do not: streams that are not read, connections that say nothing
 	// or half of something, a body that does not come to its end, a page that is not
@@ -272,18 +292,11 @@ func TestShutdownKeepsTheGracePeriodWhateverHangs(t *testing.T) {
 		t.Errorf("it took %s with a grace of %s", took, grace)
 	}
 	t.Logf("ended after %s with a grace of %s", took.Round(time.Millisecond), grace)
-	for err = nil; err == nil; {
-		_, err = watch.Recv()
-	}
+	err = <-watched
 	if st := status.Convert(err); st.Code() != codes.Unavailable || !strings.Contains(st.Message(), "draining") {
 		t.Errorf("the gRPC stream ended with %v", err)
 	}
-	notServing := false
-	for err = nil; err == nil; {
-		var answer *grpc_health_v1.HealthCheckResponse
-		answer, err = health.Recv()
-		notServing = notServing || answer.GetStatus() == grpc_health_v1.HealthCheckResponse_NOT_SERVING
-	}
+	err = <-told
 	if st := status.Convert(err); !notServing || st.Code() != codes.Unavailable {
 		t.Errorf("the health watch said NOT_SERVING: %t, and ended with %v", notServing, err)
 	}
@@ -326,7 +339,7 @@ func TestShutdownKeepsTheGracePeriodWhateverHangs(t *testing.T) {
 	if last := s.follow(one.HTTPAddr, seen, state.Durable).whole(t, seen); last < state.Durable {
 		t.Errorf("the stream ends at %d of %d events", last, state.Durable)
 	}
-	for n := range uint64(20) {
+	for n := range uint64(hooks) {
 		s.eventually(fmt.Sprintf("webhook %d", n+1), func() error {
 			if !hook.has(n + 1) {
 				return errors.New("it has not come")

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
@@ -59,8 +60,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Config is what an engine needs. Everything is required but Domain, Opening and
-// Owned.
+// Config is what an engine needs. Everything is required but Domain, Lane, Opening
+// and Owned.
 type Config struct {
 	// Instance names the instance; it takes part in the generation of ids.
 	Instance string
@@ -73,6 +74,11 @@ type Config struct {
 	Domain sim.DomainMetrics
 	Logger *slog.Logger
 	Limits Limits
+	// Lane is where the instance's heavy work takes its turns; nil for none.
+	Lane *fair.Lane
+	// LocalJournal tells that the journal works on the processors of this process
+	// rather than on those of a server, so that its longer reads take turns too.
+	LocalJournal bool
 	// Opening are the commands that a new instance's books begin with. They
 	// become one batch: all of them or none. Commands that set the clock get the
 	// real time at which that happens.
@@ -134,6 +140,7 @@ type Engine struct {
 
 	durable   mark
 	projected mark
+	reading   chan struct{} // held by the longer read of a server that is under way
 	began     atomic.Uint64 // what was durable when the engine first served
 	nudge     chan struct{} // asks the projector not to wait for more
 	resumed   chan struct{} // asks the loop to look at the clock again
@@ -152,6 +159,7 @@ func New(cfg Config) *Engine {
 		cfg:     cfg,
 		queue:   make(chan *call, min(cfg.Limits.Queue, queueRoom)),
 		serving: make(chan struct{}),
+		reading: make(chan struct{}, 1),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
 		faults:  faceFaults{generator: sim.NewGenerator(cfg.Instance+"/faces", cfg.Seed)},

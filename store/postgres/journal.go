@@ -221,10 +221,11 @@ func (j *Journal) setProjected(seq uint64) {
 	j.place.projected = seq
 }
 
-// Bounds of a page of [Journal.Read].
+// Bounds of a page of [Journal.Read], which stays in memory while fn runs: there
+// may be a slow reader behind it, and many of them at a time.
 const (
 	readBatches = 256
-	readBytes   = 4 << 20
+	readBytes   = 512 << 10
 )
 
 // Read streams batches. It holds no connection while fn runs. See

@@ -45,6 +45,9 @@ type Writer struct {
 	rc      *http.ResponseController
 	b       []byte
 	hurried atomic.Bool
+
+	// Patience bounds a single write; [WriteTimeout] unless it is changed.
+	Patience time.Duration
 }
 
 // Start answers the request with a stream and sends its head at once. The
@@ -55,7 +58,7 @@ func Start(w http.ResponseWriter) (*Writer, error) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // proxies would hold events back
 	w.WriteHeader(http.StatusOK)
-	s := &Writer{w: w, rc: http.NewResponseController(w)}
+	s := &Writer{w: w, rc: http.NewResponseController(w), Patience: WriteTimeout}
 	s.b = append(s.b, "retry: 2000\n\n"...)
 	// The server watches the connection for its end with a read that would run
 	// into the deadline of the request's own reading.
@@ -92,7 +95,7 @@ func (s *Writer) Hurry() {
 // bound sets the deadline of the next write.
 func (s *Writer) bound() error {
 	for {
-		hurried, timeout := s.hurried.Load(), WriteTimeout
+		hurried, timeout := s.hurried.Load(), s.Patience
 		if hurried {
 			timeout = HurriedTimeout
 		}
