@@ -46,7 +46,7 @@ func journalUnder(t *testing.T, s *Server, l *Lease) *Journal {
 }
 
 // place reads what a claim or a write would change.
-func place(t *testing.T, s *Server, schema string) (at string) {
+func place(t *testing.T, schema string) (at string) {
 	t.Helper()
 	err := session(t, testURL(t, "TEST_POSTGRES_URL")).QueryRow(t.Context(), fill(
 		`SELECT m.epoch || ' ' || m.seq || ' ' || p.epoch || ' ' || p.seq FROM {schema}.meta m, {schema}.projection p`, schema)).Scan(&at)
@@ -71,7 +71,7 @@ func TestProcessThatLostOwnershipCannotClaimTheBooksBack(t *testing.T) {
 	if snap := load(t, owner); snap.Head != 1 {
 		t.Fatalf("head is %d", snap.Head)
 	}
-	before := place(t, second, schema)
+	before := place(t, schema)
 
 	// What a writer does whose append failed, or that starts anew.
 	_, err := stale.Load(t.Context())
@@ -84,7 +84,7 @@ func TestProcessThatLostOwnershipCannotClaimTheBooksBack(t *testing.T) {
 	if err := stale.Project(t.Context(), &sim.Projection{Through: sim.Progress{Sequence: 1}}); !errors.Is(err, sim.ErrLostOwnership) {
 		t.Errorf("projecting: %v", err)
 	}
-	if after := place(t, second, schema); after != before {
+	if after := place(t, schema); after != before {
 		t.Errorf("the books were at %s and are at %s", before, after)
 	}
 	if err := owner.Append(t.Context(), batchAt(2, "owner")); err != nil {
@@ -111,7 +111,7 @@ func TestProcessThatLostOwnershipCannotDropOrReplaceTheBooks(t *testing.T) {
 		}
 	}
 	for _, schema := range []string{schema, staging} {
-		if at := place(t, second, schema); at != "0 0 0 0" {
+		if at := place(t, schema); at != "0 0 0 0" {
 			t.Errorf("schema %s is at %s", schema, at)
 		}
 	}
@@ -260,7 +260,7 @@ func TestOwnershipIsWaitedForAndTheHolderTold(t *testing.T) {
 		_, err := second.OwnWhenFree(leaving, prefix, func(why error) { told <- why })
 		left <- err
 	}()
-	<-told
+	_ = <-told
 	leave()
 	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Errorf("left with %v", err)
@@ -292,7 +292,7 @@ func TestWaitingForOwnershipEndsWithTheServer(t *testing.T) {
 		_, err := second.OwnWhenFree(t.Context(), schema, func(why error) { told <- why })
 		ended <- err
 	}()
-	<-told
+	_ = <-told
 	if err := second.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

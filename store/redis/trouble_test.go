@@ -154,11 +154,11 @@ func TestPublisherOfALostInstanceLeavesTheStreamAlone(t *testing.T) {
 		owner := NewPublisher(s, prefix, owners, PublisherOptions{})
 		owning := start(t, owner.Run)
 		synctest.Wait()
-		refusals := 0
-		p := NewPublisher(s, prefix, stale, PublisherOptions{Confirm: func(context.Context) error { refusals++; return errNotMine }})
+		var refusals atomic.Int64
+		p := NewPublisher(s, prefix, stale, PublisherOptions{Confirm: func(context.Context) error { refusals.Add(1); return errNotMine }})
 		loop := start(t, p.Run)
 		time.Sleep(time.Minute)
-		if refusals == 0 {
+		if refusals.Load() == 0 {
 			t.Error("it never asked whether it may delete the stream")
 		}
 		wantStream(t, entries(t, s.client, prefix), owners, 1)
