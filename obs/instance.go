@@ -46,9 +46,12 @@ type InstanceOptions struct {
 type Instance struct {
 	set     *collectorSet
 	shared  prometheus.Registerer // adds the instance label
-	own     *prometheus.Registry  // for the instance's own port, without it
-	handler http.Handler
 	closing sync.Once
+
+	mu      sync.Mutex
+	closed  bool
+	own     *prometheus.Registry // for the instance's own port, without the label; nil until it is asked for
+	handler http.Handler         // likewise
 
 	httpRequests *prometheus.CounterVec
 	httpDuration *prometheus.HistogramVec
@@ -93,7 +96,7 @@ func newInstance(opts InstanceOptions) *Instance {
 	if pairs == 0 {
 		pairs = DefaultPairs
 	}
-	in := &Instance{own: prometheus.NewRegistry(), set: &collectorSet{onPanic: opts.OnPanic}}
+	in := &Instance{set: &collectorSet{onPanic: opts.OnPanic}}
 	set := in.set
 
 	in.httpRequests = set.counterVec("http_requests_total",
@@ -168,10 +171,33 @@ func newInstance(opts InstanceOptions) *Instance {
 
 // Handler serves the metrics of this instance alone, without the instance
 // label. After Close it serves an empty page.
-func (in *Instance) Handler() http.Handler { return in.handler }
+func (in *Instance) Handler() http.Handler { return http.HandlerFunc(in.serve) }
+
+func (in *Instance) serve(w http.ResponseWriter, r *http.Request) {
+	_, handler := in.page()
+	handler.ServeHTTP(w, r)
+}
 
 // Gatherer gives programmatic access to what Handler serves.
-func (in *Instance) Gatherer() prometheus.Gatherer { return in.own }
+func (in *Instance) Gatherer() prometheus.Gatherer {
+	own, _ := in.page()
+	return own
+}
+
+// page returns the instance's own registry and what serves it. Most instances are
+// never asked for it: the process's port has the metrics of all.
+func (in *Instance) page() (*prometheus.Registry, http.Handler) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.own == nil {
+		in.own = prometheus.NewRegistry()
+		if !in.closed {
+			in.own.MustRegister(in.set) // a fresh registry: only a wrong definition of a metric can fail
+		}
+		in.handler = newScrapeHandler(in.own, nil)
+	}
+	return in.own, in.handler
+}
 
 // Close takes every series of the instance out of both registries. Only the
 // first call does anything: a later one must not touch a successor of the same
@@ -179,6 +205,11 @@ func (in *Instance) Gatherer() prometheus.Gatherer { return in.own }
 func (in *Instance) Close() {
 	in.closing.Do(func() {
 		in.shared.Unregister(in.set)
-		in.own.Unregister(in.set)
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		in.closed = true
+		if in.own != nil {
+			in.own.Unregister(in.set)
+		}
 	})
 }

@@ -96,8 +96,6 @@ func (r *Registry) Instance(name string, opts InstanceOptions) (*Instance, error
 		}
 		return nil, fmt.Errorf("metrics of instance %q: %w", name, err)
 	}
-	in.own.MustRegister(in.set) // A fresh registry: only a wrong metric definition can fail.
-	in.handler = newScrapeHandler(in.own, nil)
 	return in, nil
 }
 

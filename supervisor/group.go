@@ -173,9 +173,10 @@ func servingEnd(err error) error {
 // was cut off is not waited for: a handler that ignores its context would hold
 // up the group for ever.
 func (g *group) serveGRPC() error {
+	port := g.grpc.Await(g.grpcPort)
 	served := make(chan error, 1)
 	guard.Go("grpc server", g.panicked, func() {
-		served <- g.guard("serving", func() error { return servingEnd(g.grpc.Serve(g.grpcPort)) })
+		served <- g.guard("serving", func() error { return servingEnd(g.grpc.Serve(port)) })
 	})
 	select {
 	case err := <-served:

@@ -207,7 +207,7 @@ func (i *instance) life() (asked context.Context, err error) {
 
 	var g *group
 	var closeGroup func() error
-	err = guard.Run("start", func() (err error) {
+	err = guard.Apart("start", func() (err error) {
 		g, closeGroup, err = i.build(asked, spec)
 		return err
 	})

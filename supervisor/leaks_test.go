@@ -132,10 +132,10 @@ func (v *visits) cycle(n int) {
 	}
 	_, _ = stream.Body.Close(), conn.Close() // both have ended
 	v.wantNoKeys(spec)
-	switch n % 25 {
-	case 11:
+	switch n % 8 {
+	case 3:
 		v.failingStart(n)
-	case 12:
+	case 6:
 		v.takenPort(n)
 	}
 }

@@ -135,7 +135,9 @@ func (c *crowd) begin() {
 		return c.ask(ctx, http.MethodPost, "/api/v1/settlements", strings.NewReader(
 			`{"settlement_type":"DEPOSIT","account_id":"a","symbol":"BTC","quantity":"1"}`))
 	})
-	c.keep(4, func(ctx context.Context, n int) error { return c.ask(ctx, http.MethodGet, pages[n%len(pages)], http.NoBody) })
+	c.keep(4, func(ctx context.Context, n int) error {
+		return c.ask(ctx, http.MethodGet, pages[n%len(pages)], http.NoBody)
+	})
 	c.keep(4, func(ctx context.Context, n int) error {
 		return c.ask(ctx, http.MethodPost, "/api/v1/settlements/bulk", bytes.NewReader(large))
 	})

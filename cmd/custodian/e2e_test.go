@@ -117,6 +117,11 @@ func superviseAll(t *testing.T, instances []entry) *supervised {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.dropSchemas)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("supervisor said:\n%s", s.log)
+		}
+	})
 	s.start()
 	return s
 }
@@ -164,9 +169,6 @@ func (s *supervised) launch() {
 			_ = process.Process.Kill() // a test that failed half way
 			_ = process.Wait()
 		}
-		if s.t.Failed() {
-			s.t.Logf("supervisor said:\n%s", s.log)
-		}
 	})
 }
 
@@ -204,10 +206,10 @@ func (s *supervised) dropSchemas() {
 	}
 }
 
-// eventually repeats a check until it passes or half a minute is over.
+// eventually repeats a check until it passes or a minute is over.
 func (s *supervised) eventually(what string, check func() error) {
 	s.t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

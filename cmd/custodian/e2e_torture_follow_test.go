@@ -106,7 +106,7 @@ func (s *sink) take(w http.ResponseWriter, r *http.Request) {
 
 // expect notes that an event has to be posted.
 func (s *sink) expect(v *victim, e event) {
-	if !e.posted() {
+	if s == nil || !e.posted() {
 		return
 	}
 	s.mu.Lock()
@@ -118,6 +118,9 @@ func (s *sink) expect(v *victim, e event) {
 // check compares what was posted so far: in the order of events, without a gap,
 // each process going on at or before the place where the one before had come to.
 func (s *sink) check(v *victim) {
+	if s == nil {
+		return
+	}
 	v.s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,6 +155,9 @@ func (s *sink) check(v *victim) {
 
 // await waits until everything was posted.
 func (s *sink) await(v *victim) {
+	if s == nil {
+		return
+	}
 	v.s.t.Helper()
 	v.s.eventually("all events to be posted", func() error {
 		s.mu.Lock()

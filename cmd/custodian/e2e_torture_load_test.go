@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
+	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -26,7 +26,7 @@ type victim struct {
 	name   string
 	manual bool   // whether its clock is manual
 	vault  string // the position whose quantity is locked
-	sink   *sink
+	sink   *sink  // nil where its events are not posted
 	stream *streamReader
 
 	round   int
@@ -44,7 +44,8 @@ type victim struct {
 	last  event // the last event that was checked
 }
 
-// newVictim makes a victim of an instance. Its events are posted to the sink.
+// newVictim makes a victim of an instance. Its events are posted to the sink, unless
+// that is nil.
 func newVictim(s *supervised, name string, manual bool, sink *sink) *victim {
 	v := &victim{s: s, name: name, manual: manual, sink: sink}
 	var position struct {
@@ -62,9 +63,9 @@ func (v *victim) instance() instance { return v.s.instance(v.name) }
 
 // load begins to send requests of all kinds from several connections, until the
 // process is gone.
-func (v *victim) load(round int, seed uint64, ending bool) {
+func (v *victim) load(round int, seed uint64) {
 	ctx, cancel := context.WithCancel(context.Background())
-	v.round, v.stop, v.shown, v.trades, v.ending = round, cancel, make(map[uint64]string), 0, ending
+	v.round, v.stop, v.shown, v.trades = round, cancel, make(map[uint64]string), 0
 	v.s.t.Cleanup(func() { cancel(); v.workers.Wait() })
 	i := v.instance()
 	v.endow(i)
@@ -168,7 +169,7 @@ func call(conn *grpc.ClientConn, a *asked) (code int, body []byte, err error) {
 	}
 	answer := proto.Clone(a.answer)
 	err = conn.Invoke(ctx, a.method, request, answer)
-	switch status.Code(err) {
+	switch grpcstatus.Code(err) {
 	case codes.OK:
 		body, err = protojson.MarshalOptions{UseProtoNames: true}.Marshal(answer)
 		return http.StatusCreated, body, err

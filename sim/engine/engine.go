@@ -135,6 +135,7 @@ type Engine struct {
 	broken atomic.Pointer[chan struct{}]
 	phase  atomic.Int32
 	paused atomic.Bool
+	failed atomic.Bool           // Run has returned an error
 	reason atomic.Pointer[error] // why the store is not available
 
 	durable   mark
@@ -202,20 +203,29 @@ func (e *Engine) SetPaused(paused bool) {
 
 // refusal returns why a request cannot be taken now, or nil.
 func (e *Engine) refusal() *sim.Error {
+	if e.cfg.Owned != nil && !e.cfg.Owned() {
+		return e.unavailable()
+	}
 	switch Phase(e.phase.Load()) {
 	case PhaseServing:
 	case PhaseLoading:
 		return e.unavailable()
+	case PhaseStopped:
+		if e.failed.Load() {
+			return e.unavailable() // it will be started again, here or elsewhere
+		}
+		return shuttingDown()
 	default:
-		return &sim.Error{Code: sim.CodeDraining, Message: "this custodian is shutting down", RetryAfter: 5 * time.Second}
-	}
-	if e.cfg.Owned != nil && !e.cfg.Owned() {
-		return e.unavailable()
+		return shuttingDown()
 	}
 	if e.paused.Load() {
 		return &sim.Error{Code: sim.CodePaused, Message: "this custodian is paused", RetryAfter: 5 * time.Second}
 	}
 	return nil
+}
+
+func shuttingDown() *sim.Error {
+	return &sim.Error{Code: sim.CodeDraining, Message: "this custodian is shutting down", RetryAfter: 5 * time.Second}
 }
 
 // unavailable is the answer when the store is away. The reason is for logs and
@@ -239,8 +249,9 @@ const (
 // engine cannot go on: the first load failed, the opening was refused, or a
 // goroutine panicked, which is a [guard.Panic]; [Fatal] tells which of them trying again cannot mend. Run
 // may be called once.
-func (e *Engine) Run(stop, abort context.Context) error {
+func (e *Engine) Run(stop, abort context.Context) (err error) {
 	defer func() {
+		e.failed.Store(err != nil && stop.Err() == nil && abort.Err() == nil)
 		e.phase.Store(int32(PhaseStopped))
 		e.rejectQueue()
 	}()

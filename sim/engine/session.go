@@ -68,9 +68,11 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	defer done()
 	defer context.AfterFunc(stop, done)()
 	var keyed bool
-	err = guarded("loading", func() (err error) {
-		keyed, err = s.load(reading)
-		return err
+	err = guarded("loading", func() error {
+		return guard.Apart("loading", func() (err error) {
+			keyed, err = s.load(reading)
+			return err
+		})
 	})
 	if err != nil {
 		return false, err

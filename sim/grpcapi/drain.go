@@ -40,7 +40,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.drain.Do(func() {
 		guard.Go(part, s.report, func() {
 			defer close(s.drained)
-			s.grpc.GracefulStop()
+			s.gracefulStop()
 		})
 	})
 	tick := time.NewTicker(lingerTick)
@@ -88,12 +88,14 @@ func (s *Server) moved() (bytes int64) {
 // stop closes every connection and waits a moment for the handlers.
 func (s *Server) stop() {
 	s.mu.Lock()
-	listeners := s.listeners
+	listeners, server := s.listeners, s.grpc
 	s.mu.Unlock()
 	for _, l := range listeners {
 		l.abort()
 	}
-	guard.Go(part, s.report, s.grpc.Stop) // returns with GracefulStop, when the last handler has
+	if server != nil {
+		guard.Go(part, s.report, server.Stop) // returns with GracefulStop, when the last handler has
+	}
 	select {
 	case <-s.drained:
 	case <-time.After(stopGrace):

@@ -20,6 +20,8 @@ type listener struct {
 	// contained calls what grpc-go calls on goroutines of its own.
 	contained func(func() error) error
 	moved     atomic.Int64 // bytes, both ways
+	// first is a connection that was accepted before it could be served.
+	first chan net.Conn
 
 	mu     sync.Mutex
 	open   map[*connection]struct{}
@@ -27,12 +29,18 @@ type listener struct {
 }
 
 func newListener(l net.Listener, b *bounds.Bounds) *listener {
-	return &listener{Listener: l, bounds: b, contained: func(fn func() error) error { return fn() }, open: make(map[*connection]struct{})}
+	return &listener{Listener: l, bounds: b, contained: func(fn func() error) error { return fn() },
+		open: make(map[*connection]struct{}), first: make(chan net.Conn, 1)}
 }
 
 // Accept returns the next connection within the limit; those beyond it are
 // closed at once.
 func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.first:
+		return conn, nil
+	default:
+	}
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {

@@ -100,7 +100,6 @@ type Options struct {
 // use.
 type Server struct {
 	options Options
-	grpc    *grpc.Server
 	health  *health.Server
 
 	// ending ends when streams are to end: with the instance or a drain.
@@ -113,6 +112,8 @@ type Server struct {
 
 	mu        sync.Mutex
 	listeners []*listener
+	grpc      *grpc.Server // nil until it is needed, see [Server.Await]
+	draining  bool         // no server is needed any more
 
 	drain   sync.Once
 	drained chan struct{} // closed when nothing is left to drain
@@ -147,11 +148,27 @@ func New(o Options) *Server {
 	}
 	s := &Server{options: o, health: health.NewServer(), drained: make(chan struct{})}
 	s.ending, s.end = context.WithCancelCause(o.Context)
+	s.SetServing(false)
+	return s
+}
+
+// server returns grpc-go's server, which is made when it is first asked for, or nil
+// where the drain came before. The caller holds mu.
+func (s *Server) server() *grpc.Server {
+	if s.grpc == nil && !s.draining {
+		s.grpc = s.build()
+	}
+	return s.grpc
+}
+
+// build makes grpc-go's server with all services.
+func (s *Server) build() *grpc.Server {
+	o := &s.options
 	transport := insecure.NewCredentials()
 	if o.TLS != nil {
 		transport = credentials.NewTLS(o.TLS)
 	}
-	s.grpc = grpc.NewServer(
+	server := grpc.NewServer(
 		grpc.Creds(transport),
 		grpc.InTapHandle(s.bound),
 		grpc.ForceServerCodecV2(newCodec(o.Context, o.Bounds, o.Lane, s.contained)),
@@ -174,7 +191,7 @@ func New(o Options) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
 	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, bounds: o.Bounds, lane: o.Lane, onSlow: o.OnSlowStream, logger: o.Logger}
-	services := registrar{s.grpc, s.admit, o.Bounds}
+	services := registrar{server, s.admit, o.Bounds}
 	custodianpb.RegisterCustodianServiceServer(services, &custodianService{face: f})
 	custodianpb.RegisterSettlementServiceServer(services, &settlementService{face: f})
 	custodianpb.RegisterTransferServiceServer(services, &transferService{face: f})
@@ -185,8 +202,7 @@ func New(o Options) *Server {
 	custodianpb.RegisterChaosServiceServer(services, &chaosService{face: f})
 	grpc_health_v1.RegisterHealthServer(services, s.health)
 	reflection.Register(services)
-	s.SetServing(false)
-	return s
+	return server
 }
 
 // SetServing sets what health checks report, for the server as a whole and for
@@ -201,16 +217,65 @@ func (s *Server) SetServing(serving bool) {
 	}
 }
 
-// Serve answers calls that come in through l until the server drains, and
-// closes l. It returns nil after a drain and the listener's error otherwise.
-func (s *Server) Serve(l net.Listener) error {
+// Await waits for the first connection that comes in through l, and returns a
+// listener for [Server.Serve] that begins with it. Until then there is no more than
+// the listener: grpc-go's server with its tables of methods would be a good part of
+// the memory of an instance that nobody calls. Where the server drains or l fails
+// meanwhile, that is left to Serve.
+func (s *Server) Await(l net.Listener) net.Listener {
+	tracked := s.track(l)
+	conn, err := tracked.Accept()
+	if err == nil {
+		tracked.first <- conn
+	}
+	return tracked
+}
+
+// track keeps hold of a listener for the drain.
+func (s *Server) track(l net.Listener) *listener {
+	if tracked, ok := l.(*listener); ok {
+		return tracked
+	}
 	tracked := newListener(l, s.options.Bounds)
 	tracked.contained = s.contained
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.listeners = append(s.listeners, tracked)
+	if s.draining && s.grpc == nil {
+		_ = tracked.Close() // there is nobody to tell
+	}
+	return tracked
+}
+
+// Serve answers calls that come in through l until the server drains, and
+// closes l. It returns nil after a drain and the listener's error otherwise.
+func (s *Server) Serve(l net.Listener) error {
+	tracked := s.track(l)
+	s.mu.Lock()
+	server := s.server()
 	s.mu.Unlock()
-	if err := s.grpc.Serve(tracked); !errors.Is(err, grpc.ErrServerStopped) {
+	if server == nil {
+		_ = tracked.Close() // the drain has closed it already, as a rule
+		return nil
+	}
+	if err := server.Serve(tracked); !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
 	return nil
+}
+
+// gracefulStop ends grpc-go's server, or sees to it that there will be none.
+func (s *Server) gracefulStop() {
+	s.mu.Lock()
+	s.draining = true
+	server, listeners := s.grpc, s.listeners
+	s.mu.Unlock()
+	if server != nil {
+		server.GracefulStop()
+		return
+	}
+	for _, l := range listeners {
+		_ = l.Close() // who waits for a connection does so no longer
+		l.abort()
+	}
 }

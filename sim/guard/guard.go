@@ -62,6 +62,15 @@ func Run(part string, fn func() error) (err error) {
 	return fn()
 }
 
+// Apart is [Run] on a goroutine of its own, for which it waits. The stack that fn
+// needs is given back with that goroutine; on a caller's that is to wait for long
+// afterwards it would stay.
+func Apart(part string, fn func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- Run(part, fn) }()
+	return <-done
+}
+
 // Do calls fn and reports its panic.
 func Do(part string, report Report, fn func()) {
 	defer func() {

@@ -120,10 +120,7 @@ func (s *Server) explainConnect(role string, err *pgconn.ConnectError) error {
 		return fmt.Errorf("%w: role %s lacks CONNECT on database %s: GRANT CONNECT ON DATABASE %s TO %s",
 			ErrPermission, role, s.database, quoteName(s.database), quoteName(role))
 	case codeTooManyConnections:
-		if e, ok := errors.AsType[*pgconn.PgError](err); ok && isRoleLimit(e) {
-			return fmt.Errorf("%w: role %q has as many connections to %s as it may; raise its CONNECTION LIMIT: %w", ErrUnreachable, role, s.where, e)
-		}
-		return fmt.Errorf("%w: the server at %s has no connection left; raise its max_connections or lower storage.postgres.max_connections: %w",
+		return fmt.Errorf("%w: the server at %s has no connection left; raise its max_connections or the CONNECTION LIMIT of the role, or lower storage.postgres.max_connections: %w",
 			ErrUnreachable, s.where, rootCause(err))
 	case codeStarting:
 		return fmt.Errorf("%w: the server at %s is starting up or shutting down: %w", ErrUnreachable, s.where, rootCause(err))

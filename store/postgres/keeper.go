@@ -110,6 +110,7 @@ func (k *keeper) ask(ctx context.Context, l *Lease, wish lockWish) error {
 	}
 	switch wish {
 	case wishTake:
+		l.abandoned.Store(true) // who asks next need not wait for the release
 		guard.Go(part, k.server.report, func() {
 			if <-r.reply == nil {
 				_ = k.ask(k.life, l, wishRelease)
@@ -366,8 +367,13 @@ func (k *keeper) serve(batch []*lockRequest) {
 			dropping = append(dropping, r)
 		case r.wish == wishConfirm:
 			confirming = append(confirming, r)
+		case r.lease.abandoned.Load():
+			r.answer(context.Canceled)
 		case r.wish == wishWait && k.waiting[key] == nil:
 			k.waiting[key] = r // its turn comes
+		case held != nil && held.granted && held.abandoned.Load():
+			k.leases[key], r.lease.granted = r.lease, true // the lock is ours
+			r.answer(nil)
 		case held != nil:
 			r.answer(fmt.Errorf("%w: this process runs it already", ErrOwned))
 		default:
@@ -391,6 +397,7 @@ func (k *keeper) serve(batch []*lockRequest) {
 			r.answer(err)
 			continue
 		}
+		r.lease.granted = true
 		r.answer(nil)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,9 @@ type Lease struct {
 
 	told     func(error) // of why it is waited for; nil for nobody
 	lastTold string      // the keeper's
+
+	granted   bool        // the keeper's
+	abandoned atomic.Bool // who asked for it did not wait for it
 }
 
 func newLease(schema string, k *keeper) *Lease {

@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -161,4 +162,27 @@ func TestAReleasedLeaseCanBeTakenAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestOwnershipIsFreeAtOnceForWhoAsksNext(t *testing.T) {
+	t.Parallel()
+	s := openServer(t)
+	schema := newName()
+	for n := range 100 {
+		// One that is given up, and is the only one that there was.
+		if err := own(t, s, schema).Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		// One that was not waited for, whatever had become of it by then.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*20*time.Microsecond)
+		abandoned, err := s.Own(ctx, schema)
+		cancel()
+		if err == nil {
+			err = abandoned.Release(t.Context())
+		}
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	own(t, s, schema)
 }

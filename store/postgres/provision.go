@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -32,8 +33,8 @@ type Provision struct {
 func (p *Provision) Addr() string { return p.where }
 
 // NewProvision returns what the owner of a URL needs.
-func NewProvision(url string, roles bool) (*Provision, error) {
-	config, err := parse(url)
+func NewProvision(text string, roles bool) (*Provision, error) {
+	config, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +133,10 @@ func psqlWord(s string) string { return strings.ReplaceAll(quoteName(s), "\n", "
 // if there is one, and so does one that exists with setPassword; the server is
 // sent a verifier only. The result says what was done to the password.
 func (p *Provision) Apply(ctx context.Context, adminURL string, setPassword bool) (passwordSet bool, err error) {
+	if u, err := url.Parse(adminURL); err == nil && strings.Contains(u.Path+u.RawQuery, "@") {
+		// An unescaped mark cut the password in two, so any part may be of it.
+		return false, errors.New("the administrator's PostgreSQL URL cannot be read; special characters in the password are to be percent-encoded")
+	}
 	config, err := parse(adminURL)
 	if err != nil {
 		return false, fmt.Errorf("the administrator's: %w", err)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // roleState is what is found under the name of an instance's role.
@@ -156,6 +155,3 @@ func (s *Server) reportExposure(ctx context.Context) {
 			"public", strings.Join(rights, ", "))
 	}
 }
-
-// isRoleLimit tells the limit of one role from that of the server.
-func isRoleLimit(e *pgconn.PgError) bool { return strings.Contains(e.Message, "for role") }

@@ -24,9 +24,9 @@ const userPrefix = "custodian-instance:"
 const userPoolSize = 2
 
 // userRules are the commands of an instance's user: those of the contract, less
-// the ones that tell of keys which are not the instance's. Redis applies no key
-// pattern to these.
-var userRules = []string{"+@read", "+@write", "+@keyspace", "+ping", "-@dangerous", "-scan", "-randomkey", "-dbsize"}
+// the ones to which Redis applies no key pattern. They tell of keys that are not
+// the instance's, or change the libraries of functions that all share.
+var userRules = []string{"+@read", "+@write", "+@keyspace", "+ping", "-@dangerous", "-@scripting", "-scan", "-randomkey", "-dbsize"}
 
 // UserName returns the user of the instance with that prefix in a database of
 // the server. Users belong to all databases, so all but the first are named.

@@ -120,7 +120,7 @@ func TestRealServerRefusesAnInstanceWhatIsAnothers(t *testing.T) {
 		// What would tell the names of all keys.
 		{"scan", 0}, {"scan", 0, "match", string(theirs) + "*"}, {"keys", "*"}, {"randomkey"}, {"dbsize"},
 		{"publish", theirs.Events(), "x"}, {"subscribe", theirs.Events()}, {"psubscribe", "*"}, {"publish", mine.Events(), "x"},
-		{"select", 1}, {"flushdb"}, {"eval", "return 1", 0}, {"config", "get", "*"}, {"client", "list"}, {"acl", "list"}, {"acl", "setuser", "x"}, {"info"}, {"multi"},
+		{"select", 1}, {"flushdb"}, {"eval", "return 1", 0}, {"function", "flush"}, {"function", "load", "#!lua name=x"}, {"config", "get", "*"}, {"client", "list"}, {"acl", "list"}, {"acl", "setuser", "x"}, {"info"}, {"multi"},
 	} {
 		refused(args...)
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 )
@@ -45,8 +46,26 @@ func (s Settings) profile() (profile.Profile, error) {
 	return p.Override(document)
 }
 
+// builtin are the profiles as they are without anything laid over. Instances share
+// them, for they are immutable.
+var builtin sync.Map // of *profile.Resolved, by name
+
 // ResolveProfile returns the profile that resolved settings come to.
 func (s Settings) ResolveProfile() (*profile.Resolved, error) {
+	if len(s.Settlement)+len(s.Rails)+len(s.Approvals) > 0 {
+		return s.resolveProfile()
+	}
+	if known, ok := builtin.Load(s.Profile); ok {
+		return known.(*profile.Resolved), nil
+	}
+	resolved, err := s.resolveProfile()
+	if err == nil {
+		builtin.Store(s.Profile, resolved)
+	}
+	return resolved, err
+}
+
+func (s Settings) resolveProfile() (*profile.Resolved, error) {
 	p, err := s.profile()
 	if err != nil {
 		return nil, err
