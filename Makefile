@@ -138,7 +138,7 @@ leaks: services $(TEST_SERVERS) ## Add, use and remove instances on each store a
 		-args -leaks.cycles=$(CYCLES)
 
 .PHONY: bench
-bench: services build ## Measure the program next to its references (ROW=settle,add,idle for some); JSON in bench-results/
+bench: services build ## Measure the program next to its references (ROW=settle,add,idle,neighbour for some); JSON in bench-results/
 	@mkdir -p bench-results
 	$(GO) run ./cmd/bench -binary $(BINARY) $(if $(ROW),-row $(ROW)) -json bench-results/$(VERSION).json
 

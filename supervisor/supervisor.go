@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -67,7 +69,7 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 		changing: make(chan struct{}, 1), instances: make(map[string]*instance),
 	}
 	s.host = &host{
-		processors: fair.New(0),
+		processors: fair.New(0, func() (io.ReadCloser, io.WriteCloser, error) { return os.Pipe() }),
 		abort:      abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
 		storages: newStorages(opts.Config, opts.Metrics, opts.Logger),
 		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),

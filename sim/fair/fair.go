@@ -46,16 +46,18 @@ type Processors struct {
 }
 
 // New returns processors with so many turns at a time; 0 means one for every
-// two processors.
-func New(turns int) *Processors {
+// two processors. The pipe is one of the system's, through which to see how
+// promptly the process looks at what arrives; without it lanes never rest.
+func New(turns int, pipe Pipe) *Processors {
 	if turns <= 0 {
 		turns = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	return &Processors{turns: turns, pressure: &pressure{}}
+	p := &Processors{turns: turns}
+	if pipe != nil {
+		p.pressure = &pressure{pipe: pipe}
+	}
+	return p
 }
-
-// WithoutRest returns processors whose lanes never rest.
-func WithoutRest(turns int) *Processors { return &Processors{turns: turns} }
 
 // Lane is where the heavy work of one instance queues. A nil lane lets all work
 // through at once.

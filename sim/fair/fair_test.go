@@ -3,6 +3,7 @@ package fair_test
 import (
 	"context"
 	"errors"
+	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,7 @@ func take(t *testing.T, l *fair.Lane) *fair.Turn {
 func TestAQuietLaneWaitsForOneTurnOfABusyOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.WithoutRest(1)
+		p := fair.New(1, nil)
 		busy, quiet := p.Lane(), p.Lane()
 		const work = 5 * time.Millisecond
 		var workers sync.WaitGroup
@@ -48,7 +49,7 @@ func TestAQuietLaneWaitsForOneTurnOfABusyOne(t *testing.T) {
 func TestLanesAreServedInRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.WithoutRest(1)
+		p := fair.New(1, nil)
 		held := take(t, p.Lane())
 		var order []int
 		var workers sync.WaitGroup
@@ -72,7 +73,7 @@ func TestLanesAreServedInRotation(t *testing.T) {
 func TestATurnThatHangsHoldsUpItsOwnLaneAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.WithoutRest(1)
+		p := fair.New(1, nil)
 		hanging, other := p.Lane(), p.Lane()
 		hung := take(t, hanging)
 		start := time.Now()
@@ -98,7 +99,7 @@ func TestATurnThatHangsHoldsUpItsOwnLaneAlone(t *testing.T) {
 func TestWhoGivesUpWaitingLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.WithoutRest(1)
+		p := fair.New(1, nil)
 		one, two := p.Lane(), p.Lane()
 		held := take(t, one)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -121,7 +122,7 @@ func TestWhoGivesUpWaitingLeavesNothingBehind(t *testing.T) {
 
 func TestTurnsAreNeverMoreThanThereAre(t *testing.T) {
 	t.Parallel()
-	p := fair.WithoutRest(2)
+	p := fair.New(2, nil)
 	var running, most atomic.Int64
 	var workers sync.WaitGroup
 	for range 8 {
@@ -156,6 +157,40 @@ func TestTurnsAreNeverMoreThanThereAre(t *testing.T) {
 	take(t, two).End()
 }
 
+// late is a reader that something comes out of late.
+type late struct {
+	io.ReadCloser
+	by time.Duration
+}
+
+func (l late) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	time.Sleep(l.by)
+	return n, err
+}
+
+func TestLanesRestWhileWhatArrivesIsLookedAtLate(t *testing.T) {
+	t.Parallel()
+	turnsWith := func(by time.Duration) (turns int) {
+		synctest.Test(t, func(t *testing.T) {
+			l := fair.New(1, func() (io.ReadCloser, io.WriteCloser, error) {
+				out, in := io.Pipe()
+				return late{out, by}, in, nil
+			}).Lane()
+			for begin := time.Now(); time.Since(begin) < 2*time.Second; turns++ {
+				if err := l.Do(t.Context(), func() { time.Sleep(time.Millisecond) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second) // of the bubble: nobody watches any more
+		})
+		return turns
+	}
+	if promptly, lately := turnsWith(0), turnsWith(5*time.Millisecond); promptly < 1900 || lately > promptly/8 || lately < promptly/32 {
+		t.Errorf("%d turns of a millisecond in two seconds, and %d while everything is late", promptly, lately)
+	}
+}
+
 func TestWithoutALaneNothingWaits(t *testing.T) {
 	t.Parallel()
 	var p *fair.Processors
@@ -167,7 +202,7 @@ func TestWithoutALaneNothingWaits(t *testing.T) {
 }
 
 func BenchmarkTurn(b *testing.B) {
-	l := fair.New(0).Lane()
+	l := fair.New(0, nil).Lane()
 	b.ReportAllocs()
 	for b.Loop() {
 		t, err := l.Take(context.Background())

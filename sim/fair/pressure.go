@@ -2,7 +2,7 @@ package fair
 
 import (
 	"encoding/binary"
-	"os"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +23,9 @@ const (
 	mostRest = 15
 )
 
+// Pipe opens a pipe.
+type Pipe func() (out io.ReadCloser, in io.WriteCloser, err error)
+
 // pressure tells how long lanes are to rest between their turns, as a multiple of
 // those, so that what arrives meanwhile is looked at promptly.
 //
@@ -32,6 +35,7 @@ const (
 // through a pipe every now and then. When it arrives late the rests grow, until it
 // does not.
 type pressure struct {
+	pipe     Pipe
 	rest     atomic.Int64 // in hundredths
 	lastTurn atomic.Int64 // in Unix nanoseconds
 	watching atomic.Bool
@@ -53,7 +57,7 @@ func (p *pressure) noteTurn(now time.Time) {
 func (p *pressure) watch() {
 	defer p.watching.Store(false)
 	defer p.rest.Store(0)
-	out, in, err := os.Pipe()
+	out, in, err := p.pipe()
 	if err != nil {
 		return // out of file descriptors: the next turn tries again
 	}
@@ -64,11 +68,11 @@ func (p *pressure) watch() {
 		defer close(arrived)
 		var sent [8]byte
 		for {
-			if _, err := out.Read(sent[:]); err != nil {
+			if _, err := io.ReadFull(out, sent[:]); err != nil {
 				return
 			}
 			waits.Store(0)
-			p.adjust(time.Since(time.Unix(0, int64(binary.NativeEndian.Uint64(sent[:]))))) //nolint:gosec // a time
+			p.adjust(time.Since(time.Unix(0, int64(binary.NativeEndian.Uint64(sent[:])))))
 		}
 	})
 	tick := time.NewTicker(lookEvery)
@@ -83,7 +87,7 @@ func (p *pressure) watch() {
 		}
 		at := time.Now().UnixNano()
 		waits.Store(at)
-		if _, err := in.Write(binary.NativeEndian.AppendUint64(nil, uint64(at))); err != nil { //nolint:gosec // a time
+		if _, err := in.Write(binary.NativeEndian.AppendUint64(nil, uint64(at))); err != nil {
 			break
 		}
 	}
