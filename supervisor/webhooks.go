@@ -31,7 +31,7 @@ func (g *group) buildWebhooks(i *instance, spec Spec, assets *asset.Registry) er
 		configured[e.ID] = true
 	}
 	g.webhooks, err = webhook.New(webhook.Options{
-		Instance: spec.Name, Source: &postable{engine: g.engine}, Cursors: cursors{g.engine},
+		Instance: spec.Name, Source: &postable{engine: g.engine}, Cursors: cursors{g.engine}, Begin: g.engine.Began,
 		Render:    func(r engine.Recorded) ([]byte, error) { return encoder.EventData(nil, r.Event), nil },
 		Endpoints: spec.Webhooks.EndpointList(), Added: &added{g.engine, spec.Name, configured, g.logger}, Targets: targets, Retry: spec.Webhooks.RetryPolicy(),
 		Fault: webhookFaults{g.engine}, Metrics: i.metrics, Logger: g.logger, OnPanic: g.panicked, OnContained: g.contained,

@@ -126,6 +126,7 @@ type Engine struct {
 	paused atomic.Bool
 	reason atomic.Pointer[error] // why the store is not available
 
+	began     atomic.Uint64 // see Began
 	durable   mark
 	projected mark
 	nudge     chan struct{} // asks the projector not to wait for more
@@ -174,6 +175,10 @@ func (e *Engine) Ready() error {
 // Serving returns a channel that is closed once the engine has loaded the books
 // for the first time.
 func (e *Engine) Serving() <-chan struct{} { return e.serving }
+
+// Began returns the last sequence number that was durable when the engine first
+// served: all that callers have asked of it since is behind.
+func (e *Engine) Began() uint64 { return e.began.Load() }
 
 // SetPaused makes the engine refuse every request with [sim.CodePaused], or
 // answer again. Requests that were accepted before are answered. No work that is

@@ -96,6 +96,9 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	broken := s.failure.ch // of its own, as a pointer into the session would keep its state
 	e.broken.Store(&broken)
 	e.faults.rules.Store(s.state.FaceFaults())
+	if !e.hasServed() {
+		e.began.Store(e.durable.value())
+	}
 	e.phase.Store(int32(PhaseServing))
 	if !e.hasServed() {
 		close(e.serving)

@@ -119,7 +119,11 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	defer end()
 	defer context.AfterFunc(abort, end)()
 
-	durable := m.opts.Source.Durable()
+	begin := m.opts.Begin
+	if begin == nil {
+		begin = m.opts.Source.Durable
+	}
+	durable := begin()
 	if !m.bringBack(stop) {
 		m.finish()
 		return nil

@@ -38,6 +38,10 @@ type Options struct {
 
 	// Endpoints are there from the start, and are called configured.
 	Endpoints []Endpoint
+	// Begin returns behind which event those begin that have no cursor. Nil: the
+	// last that is durable when [Manager.Run] is called, which leaves out what
+	// became durable between the start of the source and that call.
+	Begin func() uint64
 	// Added keeps those that [Manager.Add] adds, which [Manager.Run] brings back.
 	// Nil: they last as long as the Manager does.
 	Added Added
