@@ -104,6 +104,14 @@ torture: services $(TEST_SERVERS) ## Kill the supervisor under load again and ag
 	CGO_ENABLED=1 $(TEST_SERVERS) -durable -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
 		-args -torture.rounds=$(ROUNDS) -torture.seed=$(SEED)
 
+# Processes that are stopped, lose their instances and go on: make takeovers ROUNDS=50.
+# With ARGS=-ownership.silent it is left to PostgreSQL to end their sessions.
+
+.PHONY: takeovers
+takeovers: services $(TEST_SERVERS) ## Stop the owner of instances again and again, and check that it writes nothing after (ROUNDS=n)
+	CGO_ENABLED=1 $(TEST_SERVERS) -durable -- $(GO) test ./cmd/custodian -tags integration -v -run 'StoppedProcessThatLost' -count=1 -timeout 0 \
+		-args -ownership.rounds=$(ROUNDS) $(ARGS)
+
 # Histories of many clients: make linearizable ROUNDS=50 SEED=17. A history that is
 # not linearizable is drawn, as a page of HTML, under test-results/_artifacts.
 
@@ -120,6 +128,14 @@ REQUESTS ?= 100000
 fuzz-api: services $(TEST_SERVERS) ## Send generated requests, right and wrong, to all faces (REQUESTS=n to each store, SEED=s)
 	$(TEST_SERVERS) -- $(GO) test ./supervisor/badinput -tags integration -v -run 'BadInput' -count=1 -timeout 0 $(ARGS) \
 		-args -badinput.requests=$(REQUESTS) -badinput.seed=$(SEED)
+
+# Instances that come and go: make leaks CYCLES=1000
+CYCLES ?= 1000
+
+.PHONY: leaks
+leaks: services $(TEST_SERVERS) ## Add, use and remove instances on each store and look for what they leave behind (CYCLES=n)
+	$(TEST_SERVERS) -- $(GO) test ./supervisor -tags integration -v -run 'LeaveNothingBehind' -count=1 -timeout 0 $(ARGS) \
+		-args -leaks.cycles=$(CYCLES)
 
 .PHONY: bench
 bench: services build ## Measure the program next to its references (ROW=settle,add,idle for some); JSON in bench-results/

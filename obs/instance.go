@@ -79,6 +79,10 @@ type Instance struct {
 	panics             *prometheus.CounterVec
 	published          prometheus.Counter
 	refused            *enumCounter
+	boundsRefused      *enumCounter
+	bounds             *boundsGauge
+	slowStreams        *enumCounter
+	delayed            *enumCounter
 	cacheRequests      *enumCounter
 }
 
@@ -134,6 +138,13 @@ func newInstance(opts InstanceOptions) *Instance {
 	in.refused = newEnumCounter(set.counterVec("custodian_engine_refused_total",
 		"Requests refused for want of capacity or availability.", "reason"),
 		"overloaded", "unavailable", "paused", "draining", "limit_reached", "internal")
+	in.boundsRefused = newEnumCounter(set.counterVec("custodian_bounds_refused_total",
+		"Requests, streams and connections refused because a bound of the instance was reached.", "bound"), refusingBounds...)
+	in.bounds = add(set, newBoundsGauge())
+	in.delayed = newEnumCounter(set.counterVec("custodian_connections_delayed_total",
+		"Connections that had to wait because they came too fast one after the other.", "face"), "http", "grpc")
+	in.slowStreams = newEnumCounter(set.counterVec("custodian_slow_streams_ended_total",
+		"Event streams ended because their reader did not read.", "face"), "http", "grpc")
 	in.reloads = set.counter("custodian_engine_reloads_total",
 		"Times the engine threw its state away and loaded it again after a failed append.")
 	in.restarts = set.counter("custodian_instance_restarts_total",

@@ -26,7 +26,15 @@ func (in *Instance) RecordBatch(events int, commit time.Duration) {
 // availability. The reason is an error code of the core that says so
 // (overloaded, unavailable, paused, draining, limit_reached, internal); any
 // other counts as "other".
-func (in *Instance) RecordRefused(reason string) { in.refused.inc(reason) }
+func (in *Instance) RecordRefused(reason string) {
+	in.refused.inc(reason)
+	switch reason { // those by which the engine says that a bound was reached
+	case "overloaded":
+		in.boundsRefused.inc(boundQueue)
+	case "limit_reached":
+		in.boundsRefused.inc(boundBooks)
+	}
+}
 
 // RecordProjection observes one projection transaction: how many events it
 // brought into the tables and how long it took.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 )
 
 func TestLabelValuesBeyondTheCapAreOther(t *testing.T) {
@@ -139,6 +140,7 @@ func recorders(instance *obs.Instance) map[string]func() {
 		"BalanceChange":       func() { instance.RecordBalanceChange("fund-a", "USD") },
 		"Batch":               func() { instance.RecordBatch(64, time.Millisecond) },
 		"Refused":             func() { instance.RecordRefused("overloaded") },
+		"BoundRefused":        func() { instance.RecordBoundRefused(bounds.Streams) },
 		"Projection":          func() { instance.RecordProjection(64, time.Millisecond) },
 		"ProjectionLag":       func() { instance.SetProjectionLag(3) },
 		"QueueDepth":          func() { instance.SetQueueDepth(3) },

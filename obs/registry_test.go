@@ -19,6 +19,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 )
 
 // An Instance is what the engine records through.
@@ -92,6 +93,10 @@ func exercise(t testing.TB, instance *obs.Instance) {
 	instance.RecordProjection(3, 4*time.Millisecond)
 	instance.SetProjectionLag(7)
 	instance.RecordReload()
+	instance.RecordBoundRefused(bounds.Rate)
+	instance.RecordSlowStreamEnded("grpc")
+	instance.RecordConnectionDelayed("http")
+	instance.ReportBounds(func() []bounds.Usage { return []bounds.Usage{{Bound: bounds.Bytes, Used: 3, Limit: 9}} })
 	instance.SetQueueDepth(5)
 	instance.RecordRestart()
 	instance.SetRedisUp(true)
@@ -126,6 +131,11 @@ func TestMetricNamesAndLabelsAreTheContract(t *testing.T) {
 		"custodian_settlements_total{status,type} counter",
 		"custodian_balance_changes_total{account,currency} counter",
 		"custodian_label_values_capped_total{label} counter",
+		"custodian_bounds_limit{bound} gauge",
+		"custodian_bounds_refused_total{bound} counter",
+		"custodian_bounds_used{bound} gauge",
+		"custodian_connections_delayed_total{face} counter",
+		"custodian_slow_streams_ended_total{face} counter",
 		"custodian_engine_batch_events{} histogram",
 		"custodian_engine_commit_duration_seconds{} histogram",
 		"custodian_engine_queue_depth{} gauge",
@@ -226,6 +236,11 @@ func TestSamplesCarryTheInstanceOnlyOnTheSharedPort(t *testing.T) {
 	wantSample(t, own, `custodian_balance_changes_total{account="fund-a",currency="USD"} 1`)
 	wantSample(t, own, `custodian_engine_queue_depth 5`)
 	wantSample(t, own, `custodian_engine_batch_events_bucket{le="4"} 1`)
+	wantSample(t, own, `custodian_bounds_refused_total{bound="rate"} 1`)
+	wantSample(t, own, `custodian_bounds_refused_total{bound="queue"} 1`)
+	wantSample(t, own, `custodian_bounds_used{bound="bytes"} 3`)
+	wantSample(t, own, `custodian_bounds_limit{bound="bytes"} 9`)
+	wantSample(t, own, `custodian_slow_streams_ended_total{face="grpc"} 1`)
 	wantSample(t, own, `custodian_projection_lag_events 7`)
 	wantSample(t, own, `custodian_redis_up 1`)
 	wantNoSample(t, own, `instance=|^go_`)

@@ -32,7 +32,8 @@ func (s *Supervisor) Add(ctx context.Context, entry config.Instance, wait bool) 
 		Message: fmt.Sprintf("instance %q did not start and is forgotten: %s", entry.Name, summary(err))}
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortAfter)
 	defer cancel()
-	if _, err := s.removeThis(undo, i, RemoveOptions{Wait: true}); err != nil {
+	// Nothing is left of it but books that an earlier instance left behind.
+	if _, err := s.removeThis(undo, i, RemoveOptions{Wait: true, purgeEmpty: true}); err != nil {
 		refusal.Message += "; forgetting it: " + err.Error()
 	}
 	return Status{}, refusal

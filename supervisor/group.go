@@ -54,6 +54,7 @@ type group struct {
 
 	crashed     chan error // told of panics outside of the parts; room for one
 	recordPanic func(part string)
+	cutOff      atomic.Bool   // a drain had to break something off
 	grpcStopped chan struct{} // closed when the gRPC server was cut off
 
 	pulse   *pulse     // tells how the group is, from time to time

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
@@ -32,14 +33,16 @@ type host struct {
 	redis    *redis.Servers
 	embedded *redis.Server
 	metrics  *obs.Registry
-	logger   *slog.Logger
-	events   *events
-	pulse    pulse
-	starts   sync.Map // of chan struct{}, by store
-	service  config.Service
-	redisCfg config.Redis
-	clock    func(Spec) sim.Clock
-	version  string
+	// processors is where heavy work takes turns.
+	processors *fair.Processors
+	logger     *slog.Logger
+	events     *events
+	pulse      pulse
+	starts     sync.Map // of chan struct{}, by store
+	service    config.Service
+	redisCfg   config.Redis
+	clock      func(Spec) sim.Clock
+	version    string
 	// certificates are those of the instances' ports; nil where there are none.
 	certificates atomic.Pointer[tls.Config]
 

@@ -47,6 +47,7 @@ type instance struct {
 	failure  error  // why the last start or group ended unasked
 	attempts int    // starts that have ended, well or not
 	group    *group // the one that serves, or nil
+	cutOff   bool   // the last group that ended had to break something off
 
 	inFlight atomic.Int64
 	access   *access.Guard // whose memory of wrong keys outlives a start
@@ -146,17 +147,33 @@ func (i *instance) rest(err error, wake <-chan struct{}) {
 		i.failures.forgive()
 		return
 	}
-	i.mu.Lock()
-	i.status.Restarts++
-	i.mu.Unlock()
 	if i.metrics != nil {
 		i.metrics.RecordRestart()
 	}
-	i.enter(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Lock()
+	i.status.Restarts++ // at once with the state, so that nobody takes it for running again
+	i.enterLocked(StatePending, fmt.Sprintf("starting again in %s: %s", backoff.Round(time.Millisecond), summary(err)))
+	i.mu.Unlock()
 	if i.standIn == nil {
+		i.openPorts(err)
 		i.standIn = newStandIn(i.http, i.grpc, i.host.tlsOf(i.specNow()), i.panicked)
 	}
 	pause(wake, backoff)
+}
+
+// openPorts opens the ports of an instance whose store kept it from its first
+// start, so that its callers are told. Who owns the instance may be on this
+// machine, and needs them.
+func (i *instance) openPorts(err error) {
+	if _, storage := errors.AsType[*storageError](err); !storage || isOwned(err) {
+		return
+	}
+	i.mu.Lock()
+	asked, spec := i.asked, i.spec
+	i.mu.Unlock()
+	if err := i.bindPorts(asked, spec); err != nil {
+		i.log.Warn("nobody answers in the instance's place", "error", err)
+	}
 }
 
 func pause(wake <-chan struct{}, d time.Duration) {
@@ -202,7 +219,7 @@ func (i *instance) life() (asked context.Context, err error) {
 	}
 	defer func() {
 		i.mu.Lock()
-		i.group = nil
+		i.group, i.cutOff = nil, g.cutOff.Load()
 		i.mu.Unlock()
 		closeErr := closeGroup()
 		if p, ok := errors.AsType[*guard.Panic](closeErr); ok {

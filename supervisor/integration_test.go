@@ -43,7 +43,22 @@ type place struct {
 	raw    *goredis.Client
 }
 
-func newPlace(t *testing.T) *place {
+func newPlace(t *testing.T) *place { return newPlaceWith(t, config.IsolationSchema) }
+
+// eachIsolation runs a test with both ways in which instances are kept apart.
+func eachIsolation(t *testing.T, test func(t *testing.T, p *place)) {
+	t.Parallel()
+	for _, isolation := range []string{config.IsolationSchema, config.IsolationRole} {
+		t.Run(isolation, func(t *testing.T) {
+			t.Parallel()
+			test(t, newPlaceWith(t, isolation))
+		})
+	}
+}
+
+// newPlaceWith returns a place; with roles it has a database and a supervisor's
+// role and user of its own, as they are provisioned.
+func newPlaceWith(t *testing.T, isolation string) *place {
 	t.Helper()
 	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails
@@ -54,6 +69,9 @@ func newPlace(t *testing.T) *place {
 	c.Storage.Postgres.MaxConnections = 12
 	c.Redis.Driver, c.Redis.URL = config.RedisServer, config.Secret(testURL(t, "TEST_REDIS_URL"))
 	c.Defaults.DrainGrace = config.Duration(20 * time.Second)
+	if c.Storage.Postgres.Isolation = isolation; isolation == config.IsolationRole {
+		p.provision(testURL(t, "TEST_POSTGRES_ADMIN_URL"), testURL(t, "TEST_REDIS_ADMIN_URL"))
+	}
 
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -153,8 +171,10 @@ func field(t *testing.T, a answer, name string) string {
 }
 
 func TestRealInstanceIsInitialisedOnBothServers(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+	eachIsolation(t, instanceIsInitialisedOnBothServers)
+}
+
+func instanceIsInitialisedOnBothServers(t *testing.T, p *place) {
 	h := launch(t, options{config: p.config})
 	one := h.add(p.name("a"), `"opening":{"balances":[{"account_id":"a","currency":"USD","available_balance":"10.00"}]}`)
 	if one.Schema != p.schema("a") || one.RedisPrefix != p.prefix("a") || one.Storage != config.StoragePostgres {
@@ -266,8 +286,10 @@ func TestRealBalancesAreCreatedReadChangedAndDeleted(t *testing.T) {
 }
 
 func TestRealSettlementsAreCarriedOutRecordedAndUnique(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+	eachIsolation(t, settlementsAreCarriedOutRecordedAndUnique)
+}
+
+func settlementsAreCarriedOutRecordedAndUnique(t *testing.T, p *place) {
 	h := launch(t, options{config: p.config})
 	one := h.add(p.name("a"))
 	const path = "/api/v1/settlements"

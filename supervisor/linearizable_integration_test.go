@@ -36,7 +36,7 @@ func cutter(t *testing.T, p *place) func(name string) error {
 func TestRealHoldingsAreLinearizable(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	histories(t, p.config, &mishaps{pace: slowPace}, func(round int) string { return p.name(fmt.Sprintf("crowded-%d", round)) }, cutter(t, p))
+	histories(t, p.config, slowPace, func(round int) string { return p.name(fmt.Sprintf("crowded-%d", round)) }, cutter(t, p))
 }
 
 // TestRealSumsStayWhateverIsMoved reads the sums in the tables as well, as other

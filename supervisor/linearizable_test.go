@@ -90,7 +90,7 @@ func newCrowd(h *harness, s Status) *crowd {
 
 // asset is what the record is of. Positions have a currency as well, which is that
 // of their price.
-func (r *record) asset() string {
+func (r *heldRecord) asset() string {
 	if r.Symbol != "" {
 		return r.Symbol
 	}
@@ -158,7 +158,7 @@ func (c *crowd) read(in linearizable.Input, status int, text []byte) (out linear
 	if status != http.StatusOK {
 		return out, fmt.Errorf("answered %d %s", status, text)
 	}
-	records := make([]record, 1)
+	records := make([]heldRecord, 1)
 	if in.Kind == linearizable.List {
 		records, err = page(text)
 	} else {
@@ -245,9 +245,10 @@ func (c *crowd) work(seed uint64) {
 // histories records histories of instances that are disturbed in every way, and
 // checks each. The instance's name, and what cuts its connections, are for
 // instances on servers.
-func histories(t *testing.T, cfg config.Config, m *mishaps, name func(round int) string, cut func(name string) error) {
+func histories(t *testing.T, cfg config.Config, pace time.Duration, name func(round int) string, cut func(name string) error) {
 	for round := range *linearizableRounds {
 		seed := *linearizableSeed + uint64(round)
+		m := &mishaps{pace: pace}
 		h := launch(t, options{config: cfg, wrap: m.wrap})
 		c := newCrowd(h, h.add(name(round), crowdEntry()))
 		disturbing, stop := context.WithCancel(h.ctx)
@@ -290,14 +291,14 @@ func (c *crowd) verify(cfg config.Config, name string) {
 
 func TestHoldingsAreLinearizableInMemory(t *testing.T) {
 	t.Parallel()
-	histories(t, testConfig(t), &mishaps{pace: 20 * time.Millisecond}, func(int) string { return "crowded" }, nil)
+	histories(t, testConfig(t), 20*time.Millisecond, func(int) string { return "crowded" }, nil)
 }
 
 func TestHoldingsAreLinearizableInSQLite(t *testing.T) {
 	t.Parallel()
 	c := testConfig(t)
 	c.Storage.Driver = config.StorageSQLite
-	histories(t, c, &mishaps{pace: slowPace}, func(round int) string { return fmt.Sprintf("crowded-%d", round) }, nil)
+	histories(t, c, slowPace, func(round int) string { return fmt.Sprintf("crowded-%d", round) }, nil)
 }
 
 // The checks must find what they look for.

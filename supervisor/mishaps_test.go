@@ -51,6 +51,13 @@ func (m *mishaps) add(what mishap) {
 	}
 }
 
+// clear forgets what was to go wrong.
+func (m *mishaps) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.next, m.loads = nil, 0
+}
+
 // takes returns the first of some mishaps that is next, which is over with that.
 func (m *mishaps) takes(some ...mishap) mishap {
 	m.mu.Lock()

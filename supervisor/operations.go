@@ -252,6 +252,13 @@ func (i *instance) awaitStopped(ctx context.Context) error {
 	return err
 }
 
+// wasCutOff reports whether the last drain had to break something off.
+func (i *instance) wasCutOff() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.cutOff
+}
+
 func (i *instance) attemptsNow() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -52,8 +52,10 @@ func TestRealSecondSupervisorIsToldWhoOwnsTheInstance(t *testing.T) {
 }
 
 func TestRealStandbyTakesOverAndKnowsWhatWasDecided(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+	eachIsolation(t, standbyTakesOverAndKnowsWhatWasDecided)
+}
+
+func standbyTakesOverAndKnowsWhatWasDecided(t *testing.T, p *place) {
 	p.config.Storage.Postgres.Standby = true
 	p.config.Instances = []config.Instance{entry(t, p.name("a"))}
 	h := launch(t, options{config: p.config})
@@ -85,7 +87,12 @@ func TestRealStandbyTakesOverAndKnowsWhatWasDecided(t *testing.T) {
 // It is not parallel: other tests of this process would lose their ownership
 // for a moment as well.
 func TestRealDatabaseThatGoesAwayIsSurvived(t *testing.T) {
-	p := newPlace(t)
+	for _, isolation := range []string{config.IsolationSchema, config.IsolationRole} {
+		t.Run(isolation, func(t *testing.T) { databaseThatGoesAwayIsSurvived(t, newPlaceWith(t, isolation)) })
+	}
+}
+
+func databaseThatGoesAwayIsSurvived(t *testing.T, p *place) {
 	h := launch(t, options{config: p.config})
 	one := h.add(p.name("a"))
 	admin, err := pgx.Connect(h.ctx, testURL(t, "TEST_POSTGRES_ADMIN_URL"))

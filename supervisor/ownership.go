@@ -24,6 +24,15 @@ func (o *ownership) watch(ctx context.Context) error {
 	}
 }
 
+// recent returns what tells whether the instance can have no other owner yet, or
+// nil where it can have none.
+func (o *ownership) recent() func() bool {
+	if o == nil {
+		return nil
+	}
+	return o.lease.Recent
+}
+
 // explain adds to an error that tells of a lost ownership who has it now.
 func (o *ownership) explain(err error) error {
 	if o == nil || !errors.Is(err, sim.ErrLostOwnership) || errors.Is(err, postgres.ErrOwned) {

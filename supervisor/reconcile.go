@@ -173,6 +173,7 @@ func (s *Supervisor) add(spec Spec, origin Origin, d desired) *instance {
 func (s *Supervisor) removed(i *instance, deadline time.Time, o *occupation) {
 	i.setWant(wantRemoved, deadline)
 	<-i.gone
+	s.forgetLogins(i.specNow())
 	s.mu.Lock()
 	delete(s.instances, i.name)
 	s.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 // RemoveOptions adjust [Supervisor.Remove].
@@ -19,6 +20,9 @@ type RemoveOptions struct {
 	Purge bool
 	// Wait makes Remove return only when all is done.
 	Wait bool
+
+	// purgeEmpty is Purge for books that no event was ever written to.
+	purgeEmpty bool
 }
 
 // Remove drains an instance and forgets it. Entries of a file are not forgotten
@@ -45,13 +49,20 @@ func (s *Supervisor) toRemove(ctx context.Context, opts RemoveOptions) func(*ins
 			return nil, err
 		}
 		i.setWant(wantStopped, i.deadlineFor(opts.Grace))
-		return func(ctx context.Context, o *occupation) error { return s.remove(ctx, i, o, opts.Purge) }, nil
+		return func(ctx context.Context, o *occupation) error { return s.remove(ctx, i, o, opts) }, nil
 	}
 }
 
-func (s *Supervisor) remove(ctx context.Context, i *instance, o *occupation, purge bool) error {
+func (s *Supervisor) remove(ctx context.Context, i *instance, o *occupation, opts RemoveOptions) error {
 	if err := i.awaitStopped(ctx); err != nil {
 		return err
+	}
+	purge := opts.Purge
+	if opts.purgeEmpty && !purge {
+		var err error
+		if purge, err = s.host.storages.empty(ctx, i.specNow()); err != nil {
+			i.log.Warn("books of a start that failed may be left", "error", err)
+		}
 	}
 	if purge {
 		if err := s.purge(ctx, i.specNow()); err != nil {
@@ -130,8 +141,8 @@ func (s *Supervisor) long(ctx context.Context, name string, only *instance, with
 		}
 		if err != nil {
 			level := slog.LevelError
-			if refusal, ok := errors.AsType[*Error](err); ok && refusal.Kind == KindInvalid {
-				level = slog.LevelWarn // the caller's mistake, and nothing has changed
+			if refusal, ok := errors.AsType[*Error](err); ok && refusal.Kind != KindUnavailable {
+				level = slog.LevelWarn // the caller's mistake, and the caller is told
 			}
 			i.log.Log(s.host.abort, level, "instance could not be "+with, "error", err)
 		}
@@ -196,8 +207,36 @@ func (s *Supervisor) purgeAll(ctx context.Context, spec Spec) error {
 		return errors.Join(err, redisErr)
 	}
 	defer release()
+	if spec.Redis.Isolation == config.IsolationRole {
+		if redisErr := server.DropUser(ctx, redis.Prefix(spec.RedisPrefix)); redisErr != nil {
+			err = errors.Join(err, fmt.Errorf("deleting the Redis user of %q: %w", spec.Name, redisErr))
+		}
+	}
 	if _, redisErr := server.DropPrefix(ctx, redis.Prefix(spec.RedisPrefix)); redisErr != nil {
 		err = errors.Join(err, fmt.Errorf("dropping the keys of %q: %w", spec.Name, redisErr))
 	}
 	return err
+}
+
+// forgetTimeout bounds the dropping of what an instance logged in with.
+const forgetTimeout = 10 * time.Second
+
+// forgetLogins drops the role and the user of an instance that is gone. It has
+// no books to lose by that and nobody waits for it, so what fails is only told.
+func (s *Supervisor) forgetLogins(spec Spec) {
+	ctx, cancel := context.WithTimeout(s.host.abort, forgetTimeout)
+	defer cancel()
+	err := s.host.storages.forget(ctx, spec)
+	if spec.Redis.Isolation == config.IsolationRole {
+		server, release, redisErr := s.host.redisOf(ctx, spec)
+		if redisErr == nil {
+			redisErr = server.DropUser(ctx, redis.Prefix(spec.RedisPrefix))
+			release()
+		}
+		err = errors.Join(err, redisErr)
+	}
+	if err != nil {
+		s.opts.Logger.Warn("the logins of an instance that was removed could not be dropped; they are of no use to anybody, for their passwords are lost",
+			"instance", spec.Name, "error", err)
+	}
 }

@@ -87,10 +87,15 @@ func consequenceOf(err error, standby bool) consequence {
 	return tryForAWhile
 }
 
+// isOwned reports that another process has the instance.
+func isOwned(err error) bool {
+	return errors.Is(err, sim.ErrLostOwnership) || errors.Is(err, postgres.ErrOwned) || errors.Is(err, sqlite.ErrOwned)
+}
+
 // unusable reports a store that is there, but not for this instance.
 func unusable(err error) bool {
 	for _, target := range []error{
-		postgres.ErrOwned, postgres.ErrNewerSchema, postgres.ErrForeignSchema,
+		postgres.ErrOwned, postgres.ErrNewerSchema, postgres.ErrForeignSchema, postgres.ErrForeignRole,
 		sqlite.ErrOwned, sqlite.ErrNewerSchema, sqlite.ErrForeignFile, sqlite.ErrDamaged,
 	} {
 		if errors.Is(err, target) {

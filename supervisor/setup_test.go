@@ -46,6 +46,7 @@ type harness struct {
 	stop    context.CancelFunc
 	ran     chan error
 	ended   sync.Once
+	ending  error // what Run returned
 }
 
 // options shape the supervisor of a test.
@@ -136,9 +137,10 @@ func (h *harness) end() {
 		h.stop()
 		select {
 		case err := <-h.ran:
-			if err != nil {
+			if _, cut := errors.AsType[*CutOffError](err); err != nil && !cut {
 				h.t.Errorf("Run: %v", err)
 			}
+			h.ending = err
 		case <-time.After(2 * patience):
 			h.t.Error("Run does not return")
 		}

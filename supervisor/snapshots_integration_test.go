@@ -8,8 +8,10 @@ import (
 )
 
 func TestRealBooksAreClonedAndRestored(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+	eachIsolation(t, booksAreClonedAndRestored)
+}
+
+func booksAreClonedAndRestored(t *testing.T, p *place) {
 	h := launch(t, options{config: p.config})
 	source := h.add(p.name("source"))
 	h.deposit(source.HTTPAddr, "one")

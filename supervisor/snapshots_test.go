@@ -2,8 +2,11 @@ package supervisor
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -26,12 +29,30 @@ func (h *harness) take(name string) []byte {
 	return file.Bytes()
 }
 
+// errorCounter counts what is logged as an error.
+type errorCounter struct {
+	slog.Handler
+	errors *atomic.Int64
+}
+
+func (errorCounter) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelError
+}
+
+func (c errorCounter) Handle(context.Context, slog.Record) error {
+	c.errors.Add(1)
+	return nil
+}
+
+func (c errorCounter) WithAttrs([]slog.Attr) slog.Handler { return c }
+
 func TestBooksMoveBetweenInstancesWithAllThatIsInThem(t *testing.T) {
 	t.Parallel()
 	for _, driver := range []string{config.StorageSQLite, config.StorageMemory} {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
-			h := launch(t, options{config: testConfig(t)})
+			var logged atomic.Int64
+			h := launch(t, options{config: testConfig(t), logger: slog.New(errorCounter{slog.DiscardHandler, &logged})})
 			storage := fmt.Sprintf(`"storage":{"driver":%q}`, driver)
 			source := h.add("source", storage)
 			for n := range 5 {
@@ -61,6 +82,9 @@ func TestBooksMoveBetweenInstancesWithAllThatIsInThem(t *testing.T) {
 				} else {
 					wantKind(t, err, KindInvalid, "not restored")
 				}
+			}
+			if n := logged.Load(); n != 0 {
+				t.Errorf("%d of these mistakes of callers are logged as if they were errors of the program", n)
 			}
 			status := h.must(h.Start(h.ctx, "target", true))
 			if got := h.settlements(status.HTTPAddr); got != 1 {

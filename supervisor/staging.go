@@ -18,8 +18,10 @@ import (
 const foldEvents = 4096
 
 // stagingOf returns a spec whose books are beside those of an instance, where
-// they come to be before they take the place of the old.
+// they come to be before they take the place of the old. They are written by the
+// supervisor itself; the instance's role gets its rights when it starts on them.
 func stagingOf(spec Spec) Spec {
+	spec.Storage.Postgres.Isolation = config.IsolationSchema
 	sum := sha256.Sum256([]byte(spec.Schema))
 	spec.Schema = "custodian_staging_" + hex.EncodeToString(sum[:8])
 	return spec
@@ -177,6 +179,20 @@ func (s *storages) stopped(ctx context.Context, spec Spec) (sim.Journal, func() 
 		}
 		return err
 	}, nil
+}
+
+// empty reports whether the books of an instance that is stopped are there but
+// have no event.
+func (s *storages) empty(ctx context.Context, spec Spec) (bool, error) {
+	journal, finish, err := s.stopped(ctx, spec)
+	if errors.Is(err, errNoBooks) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	last, err := lastOf(ctx, journal)
+	return last == 0, errors.Join(err, finish())
 }
 
 var errSourceEnd = errors.New("enough")

@@ -126,7 +126,9 @@ func (s *storages) openDriver(ctx context.Context, spec Spec, owned *ownership) 
 			}
 			owned = &ownership{lease}
 		}
-		journal, err := server.Journal(ctx, postgres.JournalOptions{Instance: spec.Name, Schema: spec.Schema, Lease: owned.lease})
+		journal, err := server.Journal(ctx, postgres.JournalOptions{
+			Instance: spec.Name, Schema: spec.Schema, Lease: owned.lease, Isolate: spec.Storage.Postgres.Isolation == config.IsolationRole,
+		})
 		if err != nil {
 			return nil, nil, errors.Join(err, owned.lease.Release(context.WithoutCancel(ctx)))
 		}
@@ -182,7 +184,27 @@ func (s *storages) check(ctx context.Context, storage config.InstanceStorage) er
 	if err != nil {
 		return err
 	}
-	return server.Check(ctx)
+	return server.Check(ctx, storage.Postgres.Isolation == config.IsolationRole)
+}
+
+// forget drops what a stopped instance logged in with, and leaves its books. One
+// that another supervisor runs by now is left alone.
+func (s *storages) forget(ctx context.Context, spec Spec) error {
+	if spec.Storage.Driver != config.StoragePostgres || spec.Storage.Postgres.Isolation != config.IsolationRole {
+		return nil
+	}
+	server, err := s.server(ctx, spec.Storage.Postgres.URL)
+	if err != nil {
+		return err
+	}
+	lease, err := server.Own(ctx, spec.Schema)
+	if errors.Is(err, postgres.ErrOwned) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(server.DropRole(ctx, spec.Schema, lease), lease.Release(context.WithoutCancel(ctx)))
 }
 
 // desiredStore keeps what the admin API decided. Save is a compare-and-swap on

@@ -12,6 +12,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -66,7 +67,8 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 		changing: make(chan struct{}, 1), instances: make(map[string]*instance),
 	}
 	s.host = &host{
-		abort: abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
+		processors: fair.New(0),
+		abort:      abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
 		storages: newStorages(opts.Config, opts.Metrics, opts.Logger),
 		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
 		service:  opts.Config.Service, redisCfg: opts.Config.Redis, clock: func(Spec) sim.Clock { return wallClock{} }, version: opts.Version,
@@ -88,7 +90,9 @@ func (s *Supervisor) open(ctx context.Context) error {
 	if s.host.embedded, err = redis.OpenEmbedded(s.opts.Logger); err != nil {
 		return fmt.Errorf("starting the embedded Redis: %w", err)
 	}
-	process := config.InstanceStorage{Driver: s.file.Storage.Driver, Postgres: config.InstancePostgres{URL: s.file.Storage.Postgres.URL}}
+	process := config.InstanceStorage{Driver: s.file.Storage.Driver, Postgres: config.InstancePostgres{
+		URL: s.file.Storage.Postgres.URL, Isolation: s.file.Storage.Postgres.Isolation,
+	}}
 	if err := s.host.storages.check(ctx, process); err != nil {
 		return err
 	}
@@ -118,6 +122,9 @@ func (s *Supervisor) checkRedis(ctx context.Context) error {
 	}
 	defer release()
 	err = server.Check(ctx)
+	if err == nil && s.file.Resolve(config.Instance{}).Redis.Isolation == config.IsolationRole {
+		err = server.CheckUsers(ctx)
+	}
 	if _, denied := errors.AsType[*redis.PermissionError](err); denied || errors.Is(err, redis.ErrAuth) {
 		return err
 	}
@@ -128,7 +135,8 @@ func (s *Supervisor) checkRedis(ctx context.Context) error {
 }
 
 // Run starts what should run and keeps it so until ctx ends; then it drains all
-// instances, each within its grace period, and returns. [Supervisor.Force] cuts
+// instances, each within its grace period, and returns, with a [*CutOffError] if
+// that was not enough for all. [Supervisor.Force] cuts
 // the drain short. Run is called once, and gives back what Open took.
 func (s *Supervisor) Run(ctx context.Context) error {
 	started, err := s.begin(ctx)
@@ -188,14 +196,39 @@ func (s *Supervisor) shutdown() error {
 			latest = deadline
 		}
 	}
+	var cut []string
 	for _, i := range all {
 		<-i.gone
+		if i.wasCutOff() {
+			cut = append(cut, i.name)
+		}
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), latest.Add(abortAfter))
 	defer cancel()
 	defer context.AfterFunc(ctx, s.cut)() // operations that go on end with it
 	s.ops.Wait()
-	return s.close(ctx)
+	if err := s.close(ctx); err != nil || len(cut) == 0 {
+		return err
+	}
+	slices.Sort(cut)
+	return &CutOffError{Instances: cut}
+}
+
+// CutOffError says that a shutdown had to break off requests, or the flushing of
+// books, because the grace period ended or the drain was forced. What had been
+// acknowledged is durable all the same.
+type CutOffError struct {
+	// Instances names those where that was so.
+	Instances []string
+}
+
+// Error names the first few instances.
+func (e *CutOffError) Error() string {
+	names, more := e.Instances, ""
+	if len(names) > 5 {
+		names, more = names[:5], fmt.Sprintf(" and %d more", len(names)-5)
+	}
+	return "requests were cut off when their time to finish was over, at " + strings.Join(names, ", ") + more + "; what was acknowledged is durable all the same"
 }
 
 // Force cuts off everything that is still running. Acknowledged requests are

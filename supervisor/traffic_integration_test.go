@@ -22,7 +22,7 @@ import (
 )
 
 // pacing is how long a caller waits between two requests.
-const pacing = 10 * time.Millisecond
+const pacing = 25 * time.Millisecond
 
 // traffic are callers that deposit and list at one instance, each one request
 // after another, until they are stopped. A deposit is repeated with its key until

@@ -76,9 +76,8 @@ func (p *postable) Follow(ctx context.Context, after uint64, fn func([]engine.Re
 		}
 		after = last
 		p.saw(events[len(events)-1].Event.Sequence, last)
-		if len(shown) == 0 {
-			return nil
-		}
+		// Also with none: whoever holds events back for more that is durable is to
+		// find that there is no more.
 		return fn(shown)
 	})
 }

@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 )
 
 // receiver takes webhooks and keeps what came, by id.
@@ -66,5 +70,34 @@ func TestWebhooksArePostedOnceAndGoOnAfterADrain(t *testing.T) {
 	}
 	if lines := h.scrape("custodian_webhook"); len(lines) != 0 {
 		t.Errorf("a drained instance has the series %q", lines)
+	}
+}
+
+func TestEventsAreNotHeldBackForHousekeepingBehindThem(t *testing.T) {
+	t.Parallel()
+	h := launch(t, options{config: testConfig(t)})
+	h.deposit(h.add("one").HTTPAddr, "first")
+	i := mustFind(h, "one")
+	i.mu.Lock()
+	events := &postable{engine: i.group.engine}
+	i.mu.Unlock()
+	if err := events.engine.SaveWebhook(h.ctx, "ops", []byte(`{"sequence":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	// As a delivery does that gathers what there is.
+	ctx, cancel := context.WithTimeout(h.ctx, patience)
+	defer cancel()
+	errEnough, last := errors.New("enough"), uint64(0)
+	err := events.Follow(ctx, 0, func(recorded []engine.Recorded) error {
+		if len(recorded) > 0 {
+			last = recorded[len(recorded)-1].Event.Sequence
+		}
+		if last >= events.Durable() {
+			return errEnough
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnough) {
+		t.Errorf("waits for an event behind %d: %v", last, err)
 	}
 }

@@ -104,14 +104,15 @@ func httpDeposits(address, run string) func(context.Context) (call, func(), erro
 			if _, err := conn.Write(request.Bytes()); err != nil {
 				return err
 			}
-			return expectCreated(reader)
+			return expect(reader, " 201 ")
 		}
 		return post, func() { _ = conn.Close() }, nil
 	}
 }
 
-// expectCreated reads one response and fails if it is not 201.
-func expectCreated(r *bufio.Reader) error {
+// expect reads one response and fails if it has not the wanted status, given
+// with a space on either side.
+func expect(r *bufio.Reader, wanted string) error {
 	status, err := r.ReadString('\n')
 	if err != nil {
 		return err
@@ -134,7 +135,7 @@ func expectCreated(r *bufio.Reader) error {
 	if length < 0 {
 		return errors.New("answer without Content-Length")
 	}
-	if strings.Contains(status, " 201 ") {
+	if strings.Contains(status, wanted) {
 		_, err = r.Discard(length)
 		return err
 	}

@@ -8,7 +8,7 @@
 // reference and of what it is compared with alternate; figures are medians,
 // with the smallest and largest in brackets.
 //
-//	bench -binary bin/custodian [-row settle,add,idle,scrape] [-rounds 3] [-seconds 5] [-json FILE]
+//	bench -binary bin/custodian [-row settle,add,idle,neighbour] [-rounds 3] [-seconds 5] [-storage memory,sqlite,postgres] [-neighbours writers,…] [-json FILE]
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -32,6 +33,8 @@ type options struct {
 	rounds  int
 	seconds int
 	json    string
+	// storages and noises are those that neighbour measures; all if empty.
+	storages, noises []string
 }
 
 // row is one group of measurements.
@@ -44,6 +47,7 @@ var rows = []row{
 	{"settle", settle},
 	{"add", addInstances},
 	{"idle", idle},
+	{"neighbour", neighbour},
 }
 
 // result is one line of the table.
@@ -68,26 +72,51 @@ type bench struct {
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/custodian", "the program to measure")
-	flag.StringVar(&o.rows, "row", "", "rows to measure, comma separated; all if empty: settle, add, idle")
+	flag.StringVar(&o.rows, "row", "", "rows to measure, comma separated; all if empty: "+rowNames)
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each figure is taken")
 	flag.IntVar(&o.seconds, "seconds", 5, "length of one load run")
 	flag.StringVar(&o.json, "json", "", "also write the results to this file")
+	storages := flag.String("storage", "", "storages that neighbour measures, comma separated; all if empty")
+	noisy := flag.String("neighbours", "", "kinds of noise that neighbour measures, comma separated; all if empty")
+	// What a process that makes noise is told; it is started by neighbour.
+	kind := flag.String("noise", "", "make noise of this kind, until it is stopped, and measure nothing")
+	var at target
+	flag.StringVar(&at.http, "noise-http", "", "HTTP address of the instance to abuse")
+	flag.StringVar(&at.grpc, "noise-grpc", "", "its gRPC address")
+	flag.StringVar(&at.run, "noise-run", "", "what the ids of this run begin with")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	o.storages, o.noises = list(*storages), list(*noisy)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	do := func() error { return run(ctx, o) }
+	if *kind != "" {
+		do = func() error { return makeNoise(ctx, *kind, at) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop has been called
 	}
 }
 
+const rowNames = "settle, add, idle, neighbour"
+
+// list splits what is given with commas between.
+func list(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
+}
+
 func run(ctx context.Context, o options) error {
 	b := &bench{options: o}
-	wanted := strings.FieldsFunc(o.rows, func(r rune) bool { return r == ',' })
+	wanted := list(o.rows)
+	for _, kind := range o.noises {
+		if _, known := noises[kind]; !known {
+			return fmt.Errorf("-neighbours: %q is not known; allowed: %s", kind, strings.Join(noiseKinds(nil), ", "))
+		}
+	}
 	for _, name := range wanted {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.name == name }) {
-			return fmt.Errorf("-row: %q is not known; allowed: settle, add, idle", name)
+			return fmt.Errorf("-row: %q is not known; allowed: %s", name, rowNames)
 		}
 	}
 	for _, r := range rows {
@@ -110,7 +139,7 @@ func (b *bench) add(name, unit string, samples []float64, reference string, agai
 	}
 	slices.Sort(samples)
 	r := result{
-		Name: name, Unit: unit, Median: (samples[(len(samples)-1)/2] + samples[len(samples)/2]) / 2, Least: samples[0], Most: samples[len(samples)-1],
+		Name: name, Unit: unit, Median: median(samples), Least: samples[0], Most: samples[len(samples)-1],
 		Reference: reference, Note: note,
 	}
 	if against > 0 {

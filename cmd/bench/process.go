@@ -120,6 +120,17 @@ func (p *process) addInstance(ctx context.Context, entry map[string]any) (httpAd
 	return status.HTTP, status.GRPC, nil
 }
 
+// addFree adds an instance on ports that nobody has.
+func (p *process) addFree(ctx context.Context, name string) (httpAddr, grpcAddr string, err error) {
+	entry := map[string]any{"name": name}
+	for _, key := range []string{"http_port", "grpc_port"} {
+		if entry[key], err = servers.FreePort(); err != nil {
+			return "", "", err
+		}
+	}
+	return p.addInstance(ctx, entry)
+}
+
 func get(ctx context.Context, url string) (status int, size int64, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -35,9 +35,16 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func (a *app) root() *cobra.Command {
 	root := group("custodian", "Run many simulated custodians in one process, and look after them",
-		a.serveCommand(), a.validateCommand(), a.verifyCommand(), a.versionCommand(),
+		a.serveCommand(), a.validateCommand(), a.verifyCommand(), a.provisionCommand(), a.versionCommand(),
 		a.instanceCommand(), a.scenarioCommand(), a.eventsCommand(), a.configCommand(), a.logLevelCommand(),
 	)
+	root.Long = `Run many simulated custodians in one process, and look after them.
+
+Exit codes: 0 all went well; 1 something was refused or failed; 2 what was asked
+makes no sense, or nothing could be started (usage, mistakes in a configuration, a
+store or port that cannot be used). A supervisor that was told to end exits with 3
+where requests were cut off when the grace period ended, with 4 where a second
+signal cut the drain short.`
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
 	root.CompletionOptions.HiddenDefaultCmd = false

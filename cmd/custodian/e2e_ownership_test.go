@@ -65,14 +65,14 @@ func twins(t *testing.T, instances []string) [2]*supervised {
 	return pair
 }
 
-// status is what the admin API says of an instance, beyond what other tests need.
-type status struct {
+// ownership is what the admin API says of an instance, beyond what other tests need.
+type ownership struct {
 	State     string
 	LastError string `json:"last_error"`
 	HTTPAddr  string `json:"http_addr"`
 }
 
-func (s *supervised) status(name string) (st status) {
+func (s *supervised) status(name string) (st ownership) {
 	s.t.Helper()
 	s.call(http.MethodGet, s.admin+"/admin/v1/instances/"+s.name(name), nil, http.StatusOK, &st)
 	return st
@@ -125,25 +125,28 @@ func TestStandbyTakesOverFromAKilledProcessUnderLoad(t *testing.T) {
 	second.start()
 	second.wantOwner(names, "pending", first)
 
-	victims := make([]*victim, loaded)
-	for n := range victims {
-		victims[n] = newVictim(first, names[n], false, nil)
-		victims[n].load(1, rand.Uint64())
+	flows := make([]*flow, loaded)
+	for n := range flows {
+		flows[n] = first.flow(names[n], "killed")
+		first.eventually("deposits", enough(flows[n], 50))
 	}
-	<-time.After(time.Second) // the load, not a wait
 	killed := time.Now()
 	first.stop(syscall.SIGKILL)
-	acked := 0
-	for _, v := range victims {
-		a, _ := v.end()
-		acked += a
+	for _, f := range flows {
+		f.stop()
 	}
 	second.awaitAll(names, "running")
-	t.Logf("%d instances taken over within %v of the kill, %d requests had been acknowledged", instances, time.Since(killed).Round(time.Millisecond), acked)
-	for _, v := range victims {
-		v.s = second
-		v.check()
+	took := time.Since(killed)
+	acked := 0
+	for _, f := range flows {
+		f.workers.Wait()
+		acked += f.count()
+		second.wantDeposits(f.name, f.acked)
+		for _, answer := range f.other {
+			t.Errorf("answered %s", answer)
+		}
 	}
+	t.Logf("%d instances taken over within %v of the kill, %d deposits had been acknowledged", instances, took.Round(time.Millisecond), acked)
 	redis := redisClient(t)
 	for _, name := range names {
 		second.eventually("the announcement of "+name+" to be the new owner's", func() error {
@@ -157,9 +160,8 @@ func TestStandbyTakesOverFromAKilledProcessUnderLoad(t *testing.T) {
 		t.Errorf("exit code %d after SIGTERM, want 0", code)
 	}
 	first.awaitAll(names, "running")
-	for _, v := range victims {
-		v.s = first
-		v.checkAll()
+	for _, f := range flows {
+		first.wantDeposits(f.name, f.acked)
 	}
 	if code := first.stop(syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code %d after SIGTERM, want 0", code)
@@ -395,13 +397,18 @@ func enough(f *flow, deposits int) func() error {
 	}
 }
 
-// wantDeposits checks that each acknowledged deposit is there once.
+// wantDeposits checks that each acknowledged deposit is there once, and none twice.
 func (s *supervised) wantDeposits(name string, acked []string) {
 	s.t.Helper()
 	v := &victim{s: s, name: name}
 	times := make(map[string]int)
 	for _, r := range list[kept](v, s.instance(name), "settlements", "fund") {
 		times[r.ExternalID]++
+	}
+	for id, n := range times {
+		if n > 1 {
+			s.t.Errorf("deposit %s is there %d times", id, n)
+		}
 	}
 	for _, id := range acked {
 		if times[id] != 1 {

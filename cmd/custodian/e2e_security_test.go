@@ -64,6 +64,7 @@ func TestPortsLetInWhoMayAndNobodyElse(t *testing.T) {
 	g.call("POST", g.admin+"/admin/v1/instances/open/resume", operate, 200)
 
 	t.Run("who is slow is cut off", func(t *testing.T) {
+		conns := make(map[string]net.Conn)
 		for name, begin := range map[string]string{
 			"headers": "GET /api/v1/ready HTTP/1.1\r\nHost: localhost\r\n",
 			"a body":  "POST /api/v1/positions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
@@ -75,6 +76,9 @@ func TestPortsLetInWhoMayAndNobodyElse(t *testing.T) {
 			if _, err := io.WriteString(conn, begin); err != nil {
 				t.Fatal(err)
 			}
+			conns[name] = conn
+		}
+		for name, conn := range conns {
 			if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
@@ -17,6 +18,8 @@ const (
 	codeOK     = 0
 	codeFailed = 1 // refused or failed
 	codeInput  = 2 // usage, bad input, or a start that cannot be made
+	codeCutOff = 3 // a shutdown's grace period ended before all was finished
+	codeForced = 4 // a second signal cut a shutdown short
 )
 
 // failure is an error with its exit code. A nil err says nothing more: what is
@@ -53,6 +56,12 @@ func exitCode(err error) int {
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f.code
+	}
+	if errors.Is(err, errForced) {
+		return codeForced
+	}
+	if _, ok := errors.AsType[*supervisor.CutOffError](err); ok {
+		return codeCutOff
 	}
 	if _, ok := errors.AsType[*config.Problems](err); ok {
 		return codeInput

@@ -21,7 +21,7 @@ func (a *app) sources(cmd *cobra.Command) (files *[]string, load func() (config.
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml") // the flag is there
 	return files, func() (config.Config, error) {
 		return config.Load(config.Options{
-			Files: *files, Env: a.env, OtherEnv: []string{envAdminURL, envAdminToken}, Flags: cmd.Flags(),
+			Files: *files, Env: a.env, OtherEnv: []string{envAdminURL, envAdminToken, envPostgresAdmin, envRedisAdmin}, Flags: cmd.Flags(),
 		})
 	}
 }

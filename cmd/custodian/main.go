@@ -11,7 +11,9 @@
 //
 // The exit code is 0 where all went well, 1 where something was refused or
 // failed, and 2 where what was asked makes no sense: usage, a configuration with
-// mistakes, a store that cannot be used.
+// mistakes, a store that cannot be used. A supervisor that was told to end exits
+// with 3 where requests were cut off when the grace period ended, and with 4 where
+// a second signal cut the drain short.
 package main
 
 import (

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -67,6 +68,9 @@ func (p *process) run(ctx context.Context) error {
 
 	err := actors.Run()
 	if p.forced.Load() {
+		if _, cut := errors.AsType[*supervisor.CutOffError](err); cut {
+			err = nil // as it was asked to
+		}
 		return errors.Join(errForced, err)
 	}
 	return err
@@ -101,7 +105,7 @@ func (p *process) shutdown(done chan<- struct{}) {
 }
 
 // handleSignals drains at the first signal to end, forces at the second, and
-// reloads at SIGHUP.
+// reloads at SIGHUP. A third ends the process as it would any other.
 func (p *process) handleSignals(ctx context.Context, stop func()) {
 	stopping := false
 	for {
@@ -120,6 +124,7 @@ func (p *process) handleSignals(ctx context.Context, stop func()) {
 				p.logger.Warn("cutting off what is left", "signal", sig.String())
 				p.forced.Store(true)
 				p.supervisor.Force()
+				signal.Reset(os.Interrupt, syscall.SIGTERM)
 			}
 		}
 	}

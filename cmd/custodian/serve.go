@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -24,9 +23,15 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the supervisor and its custodians", Args: exactly(),
 		Long: `Run the supervisor and the custodians of its configuration until SIGTERM or
-SIGINT, which drains them all; a second one cuts off what is left. SIGHUP, or a
-change of a file, adds, drains and restarts just what changed; a file with
-mistakes changes nothing.
+SIGINT, which drains them all, each within its drain_grace (and up to five seconds
+more to close what it holds at its store); a second one cuts off what is left, a
+third ends the process at once. SIGHUP, or a change of a file, adds, drains and
+restarts just what changed; a file with mistakes changes nothing.
+
+The exit code is 0 if everything was finished, 2 if nothing was started (mistakes
+in the configuration, a store or a port that cannot be used), 3 if requests were
+cut off when the grace period ended, 4 if a second signal cut the drain short, and
+1 after any other failure. Whatever it is, what was acknowledged is durable.
 
 Any key can be set by a variable too: storage.driver is CUSTODIAN_STORAGE_DRIVER.
 With no --config the environment describes a single custodian:
@@ -124,4 +129,4 @@ func tlsFiles(c config.Config) []string {
 }
 
 // errForced says that a second signal cut the drain short.
-var errForced = fmt.Errorf("cut off by a second signal; what was acknowledged is durable all the same")
+var errForced = errors.New("cut off by a second signal; what was acknowledged is durable all the same")

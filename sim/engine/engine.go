@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
@@ -59,8 +60,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Config is what an engine needs. Everything is required but Domain and
-// Opening.
+// Config is what an engine needs. Everything is required but Domain, Lane, Opening
+// and Owned.
 type Config struct {
 	// Instance names the instance; it takes part in the generation of ids.
 	Instance string
@@ -73,10 +74,20 @@ type Config struct {
 	Domain sim.DomainMetrics
 	Logger *slog.Logger
 	Limits Limits
+	// Lane is where the instance's heavy work takes its turns; nil for none.
+	Lane *fair.Lane
+	// LocalJournal tells that the journal works on the processors of this process
+	// rather than on those of a server, so that its longer reads take turns too.
+	LocalJournal bool
 	// Opening are the commands that a new instance's books begin with. They
 	// become one batch: all of them or none. Commands that set the clock get the
 	// real time at which that happens.
 	Opening []sim.Command
+	// Owned reports whether nobody else can have taken the journal over. While it
+	// does not hold, requests are refused as while the store is away: what is in
+	// memory may be of the past. Nil means that nobody else can. It is asked with
+	// every request.
+	Owned func() bool
 }
 
 // Phase says what an engine is doing.
@@ -124,11 +135,13 @@ type Engine struct {
 	broken atomic.Pointer[chan struct{}]
 	phase  atomic.Int32
 	paused atomic.Bool
+	failed atomic.Bool           // Run has returned an error
 	reason atomic.Pointer[error] // why the store is not available
 
-	began     atomic.Uint64 // see Began
 	durable   mark
 	projected mark
+	reading   chan struct{} // held by the longer read of a server that is under way
+	began     atomic.Uint64 // what was durable when the engine first served
 	nudge     chan struct{} // asks the projector not to wait for more
 	resumed   chan struct{} // asks the loop to look at the clock again
 	tail      tail
@@ -146,6 +159,7 @@ func New(cfg Config) *Engine {
 		cfg:     cfg,
 		queue:   make(chan *call, min(cfg.Limits.Queue, queueRoom)),
 		serving: make(chan struct{}),
+		reading: make(chan struct{}, 1),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
 		faults:  faceFaults{generator: sim.NewGenerator(cfg.Instance+"/faces", cfg.Seed)},
@@ -176,8 +190,7 @@ func (e *Engine) Ready() error {
 // for the first time.
 func (e *Engine) Serving() <-chan struct{} { return e.serving }
 
-// Began returns the last sequence number that was durable when the engine first
-// served: all that callers have asked of it since is behind.
+// Began returns what was durable before the engine answered its first request.
 func (e *Engine) Began() uint64 { return e.began.Load() }
 
 // SetPaused makes the engine refuse every request with [sim.CodePaused], or
@@ -190,17 +203,29 @@ func (e *Engine) SetPaused(paused bool) {
 
 // refusal returns why a request cannot be taken now, or nil.
 func (e *Engine) refusal() *sim.Error {
+	if e.cfg.Owned != nil && !e.cfg.Owned() {
+		return e.unavailable()
+	}
 	switch Phase(e.phase.Load()) {
 	case PhaseServing:
 	case PhaseLoading:
 		return e.unavailable()
+	case PhaseStopped:
+		if e.failed.Load() {
+			return e.unavailable() // it will be started again, here or elsewhere
+		}
+		return shuttingDown()
 	default:
-		return &sim.Error{Code: sim.CodeDraining, Message: "this custodian is shutting down", RetryAfter: 5 * time.Second}
+		return shuttingDown()
 	}
 	if e.paused.Load() {
 		return &sim.Error{Code: sim.CodePaused, Message: "this custodian is paused", RetryAfter: 5 * time.Second}
 	}
 	return nil
+}
+
+func shuttingDown() *sim.Error {
+	return &sim.Error{Code: sim.CodeDraining, Message: "this custodian is shutting down", RetryAfter: 5 * time.Second}
 }
 
 // unavailable is the answer when the store is away. The reason is for logs and
@@ -224,8 +249,9 @@ const (
 // engine cannot go on: the first load failed, the opening was refused, or a
 // goroutine panicked, which is a [guard.Panic]; [Fatal] tells which of them trying again cannot mend. Run
 // may be called once.
-func (e *Engine) Run(stop, abort context.Context) error {
+func (e *Engine) Run(stop, abort context.Context) (err error) {
 	defer func() {
+		e.failed.Store(err != nil && stop.Err() == nil && abort.Err() == nil)
 		e.phase.Store(int32(PhaseStopped))
 		e.rejectQueue()
 	}()

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 )
 
 // Recorded is an event with the hash of the batch that made it durable.
@@ -29,11 +30,8 @@ func (e *Engine) Events(ctx context.Context, after uint64, limit int) ([]Recorde
 		return nil, nil
 	}
 	var out []Recorded
-	err := e.cfg.Journal.Read(ctx, after, func(b *sim.Batch) error {
-		if err := b.Decode(); err != nil {
-			return err
-		}
-		out = append(out, recorded(b, after)...)
+	err := e.readJournal(ctx, after, min(limit, gathered), func(events []Recorded) error {
+		out = append(out, events...)
 		if len(out) >= limit {
 			out = out[:limit]
 			return errEnough
@@ -53,8 +51,7 @@ func (e *Engine) Events(ctx context.Context, after uint64, limit int) ([]Recorde
 func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) error) error {
 	e.tail.join()
 	defer e.tail.leave()
-	deliver := func(b *sim.Batch) error {
-		events := recorded(b, after)
+	deliver := func(events []Recorded) error {
 		if len(events) == 0 {
 			return nil
 		}
@@ -70,28 +67,84 @@ func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) e
 			return err
 		}
 		if batches, complete := e.tail.behind(after); complete {
-			for _, b := range batches {
-				if err := deliver(b); err != nil {
+			for len(batches) > 0 {
+				some := make([]Recorded, 0, len(batches[0].Events))
+				for len(batches) > 0 && (len(some) == 0 || len(some)+len(batches[0].Events) <= gathered) {
+					some = appendRecorded(some, batches[0], after)
+					batches = batches[1:]
+				}
+				if err := deliver(some); err != nil {
 					return err
 				}
 			}
 			continue
 		}
-		err := e.cfg.Journal.Read(ctx, after, func(b *sim.Batch) error {
-			if err := b.Decode(); err != nil {
-				return err
-			}
-			return deliver(b)
-		})
-		if err != nil {
+		if err := e.readJournal(ctx, after, gathered, deliver); err != nil {
 			return err
 		}
 	}
 }
 
-// recorded returns the batch's events behind the sequence number after.
-func recorded(b *sim.Batch, after uint64) []Recorded {
-	out := make([]Recorded, 0, len(b.Events))
+// gathered is how many events, of as many batches, are passed on at a time where
+// they are at hand.
+const gathered = 256
+
+// readJournal calls fn with the events behind a sequence number, at least some at
+// a time. What it does itself, it does in turns; fn may take its time, and keep
+// the slice.
+func (e *Engine) readJournal(ctx context.Context, after uint64, some int, fn func([]Recorded) error) error {
+	nothing := func() {}
+	end, err := e.storeTurn(ctx) // for the first page
+	if err != nil {
+		return err
+	}
+	reading, turn := true, (*fair.Turn)(nil)
+	stop := func() {
+		end()
+		turn.End()
+		end, reading, turn = nothing, false, nil
+	}
+	defer func() { stop() }()
+	var kept []Recorded
+	pass := func() error {
+		stop()
+		passed := kept
+		kept = nil
+		return fn(passed)
+	}
+	err = e.cfg.Journal.Read(ctx, after, func(b *sim.Batch) (err error) {
+		if reading && !e.cfg.LocalJournal { // the server has done its part
+			stop()
+		}
+		if !reading && turn == nil {
+			if turn, err = e.cfg.Lane.Take(ctx); err != nil {
+				return err
+			}
+		}
+		if err := b.Decode(); err != nil {
+			return err
+		}
+		if kept = appendRecorded(kept, b, after); len(kept) < some {
+			return nil
+		}
+		if err := pass(); err != nil {
+			return err
+		}
+		if end, err = e.storeTurn(ctx); err != nil { // for the next page, if that is what comes
+			end = nothing
+			return err
+		}
+		reading = true
+		return nil
+	})
+	if err == nil && len(kept) > 0 {
+		err = pass()
+	}
+	return err
+}
+
+// appendRecorded appends the batch's events behind the sequence number after.
+func appendRecorded(out []Recorded, b *sim.Batch, after uint64) []Recorded {
 	for _, event := range b.Events {
 		if event.Sequence > after {
 			out = append(out, Recorded{event, b.Hash})

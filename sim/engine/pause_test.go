@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"encoding/json"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,3 +152,30 @@ func (m *measured) RecordSettlementLatency(kind string, took time.Duration) {
 }
 func (m *measured) RecordTransferLatency(rail string, took time.Duration) { m.latency[rail] = took }
 func (m *measured) SetGauges(g sim.Gauges)                                { m.gauges = g }
+
+func TestNothingIsAnsweredWhileAnotherProcessMayOwnTheBooks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var owned atomic.Bool
+		owned.Store(true)
+		b := start(t, memory.NewStore(), func(c *engine.Config) { c.Owned = owned.Load })
+		b.must(deposit("a"))
+		answers := func() map[string]error {
+			_, do := b.do(deposit("a"))
+			_, read := b.Books(t.Context())
+			_, events := b.Events(t.Context(), 0, 10)
+			return map[string]error{"a request": do, "a read": read, "events": events, "readiness": b.Ready()}
+		}
+		owned.Store(false)
+		for what, err := range answers() {
+			t.Log(what)
+			b.wantCode(err, sim.CodeUnavailable)
+		}
+		owned.Store(true)
+		for what, err := range answers() {
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		b.wantFinish()
+	})
+}

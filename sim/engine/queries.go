@@ -138,45 +138,79 @@ func query[T any](ctx context.Context, e *Engine, fn func(context.Context) (T, e
 	return result, nil
 }
 
+// lightPage is how many records may be asked of a server at any time; see reading.
+const lightPage = 101
+
+// list is query for what may read many rows, which is done in turns.
+func list[T any](ctx context.Context, e *Engine, limit int, fn func(context.Context) ([]T, error)) ([]T, error) {
+	return query(ctx, e, func(ctx context.Context) ([]T, error) {
+		if e.cfg.LocalJournal || limit > lightPage {
+			end, err := e.storeTurn(ctx)
+			if err != nil {
+				return nil, err
+			}
+			defer end()
+		}
+		return fn(ctx)
+	})
+}
+
+// storeTurn takes a turn for a longer read of the journal, and returns what ends
+// it. What is read on a server takes none of the processors here, so turns of all
+// instances need not be shared, but of each instance's such reads there is one at
+// a time: they crowd the server's processors as well.
+func (e *Engine) storeTurn(ctx context.Context) (end func(), err error) {
+	if e.cfg.LocalJournal {
+		turn, err := e.cfg.Lane.Take(ctx)
+		return turn.End, err
+	}
+	select {
+	case e.reading <- struct{}{}:
+		return func() { <-e.reading }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // ListAccounts returns a page of accounts. See [sim.Tables] for order, cursors
 // and errors of this and the other lists.
 func (e *Engine) ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.Page) ([]*sim.Account, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Account, error) {
+	return list(ctx, e, p.Limit, func(ctx context.Context) ([]*sim.Account, error) {
 		return e.cfg.Journal.ListAccounts(ctx, f, p)
 	})
 }
 
 // ListHoldings returns a page of positions or balances.
 func (e *Engine) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.Page) ([]*sim.Holding, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Holding, error) {
+	return list(ctx, e, p.Limit, func(ctx context.Context) ([]*sim.Holding, error) {
 		return e.cfg.Journal.ListHoldings(ctx, f, p)
 	})
 }
 
 // ListSettlements returns a page of settlements.
 func (e *Engine) ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Settlement, error) {
+	return list(ctx, e, p.Limit, func(ctx context.Context) ([]*sim.Settlement, error) {
 		return e.cfg.Journal.ListSettlements(ctx, f, p)
 	})
 }
 
 // ListTransfers returns a page of transfers.
 func (e *Engine) ListTransfers(ctx context.Context, f sim.TransferFilter, p sim.Page) ([]*sim.Transfer, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Transfer, error) {
+	return list(ctx, e, p.Limit, func(ctx context.Context) ([]*sim.Transfer, error) {
 		return e.cfg.Journal.ListTransfers(ctx, f, p)
 	})
 }
 
 // ListDocuments returns a page of the documents of a kind.
 func (e *Engine) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
-	return query(ctx, e, func(ctx context.Context) ([]*sim.Document, error) {
+	return list(ctx, e, p.Limit, func(ctx context.Context) ([]*sim.Document, error) {
 		return e.cfg.Journal.ListDocuments(ctx, kind, p)
 	})
 }
 
 // ListEntries returns a page of ledger entries.
 func (e *Engine) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error) {
-	return query(ctx, e, func(ctx context.Context) ([]sim.Entry, error) {
+	return list(ctx, e, p.Limit, func(ctx context.Context) ([]sim.Entry, error) {
 		return e.cfg.Journal.ListEntries(ctx, f, p)
 	})
 }

@@ -92,13 +92,13 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	if keyed {
 		s.launch("key history", func() error { return s.readHistory(reading) })
 	}
+	if !e.hasServed() {
+		e.began.Store(e.durable.value())
+	}
 	e.reason.Store(nil)
 	broken := s.failure.ch // of its own, as a pointer into the session would keep its state
 	e.broken.Store(&broken)
 	e.faults.rules.Store(s.state.FaceFaults())
-	if !e.hasServed() {
-		e.began.Store(e.durable.value())
-	}
 	e.phase.Store(int32(PhaseServing))
 	if !e.hasServed() {
 		close(e.serving)

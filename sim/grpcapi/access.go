@@ -66,7 +66,7 @@ func (s *Server) bound(ctx context.Context, info *tap.Info) (context.Context, er
 		strings.HasPrefix(info.FullMethodName, healthPrefix) || strings.HasPrefix(info.FullMethodName, reflectionPrefix) {
 		return ctx, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.options.Limits.CallTimeout)
-	_ = cancel // it ends with the call, whose context it is in
+	ctx, cancel := context.WithTimeout(ctx, s.options.Limits.CallTimeout) //nolint:gosec // see below
+	_ = cancel                                                            // it ends with the call, whose context it is in
 	return ctx, nil
 }

@@ -55,7 +55,7 @@ func (s *custodianService) ListAccounts(ctx context.Context, req *pb.ListAccount
 	if err != nil {
 		return nil, err
 	}
-	return &pb.ListAccountsResponse{Accounts: messages(accounts, s.shapes.account), NextPageToken: next}, nil
+	return &pb.ListAccountsResponse{Accounts: messagesIn(ctx, s.face, accounts, s.shapes.account), NextPageToken: next}, nil
 }
 
 // UpdateAccount changes an account's metadata.

@@ -57,7 +57,7 @@ func (s *custodianService) ListBalances(ctx context.Context, req *pb.ListBalance
 	if err != nil {
 		return nil, err
 	}
-	return &pb.ListBalancesResponse{Balances: messages(balances, s.shapes.balance), NextPageToken: next}, nil
+	return &pb.ListBalancesResponse{Balances: messagesIn(ctx, s.face, balances, s.shapes.balance), NextPageToken: next}, nil
 }
 
 // UpdateBalance changes a balance.

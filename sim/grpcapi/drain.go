@@ -17,11 +17,14 @@ var errDraining = &sim.Error{
 }
 
 const (
-	// lingerTicks times lingerTick is how long a drain waits for peers once no
-	// unary call is under way any more. What is left then are streams whose
-	// clients do not read and connections whose peers do not answer.
+	// lingerTicks times lingerTick is how long a drain waits for streams to end
+	// once no unary call is under way and nothing moves on any connection. What is
+	// left then are streams whose clients do not read.
 	lingerTicks = 20
 	lingerTick  = 100 * time.Millisecond
+	// silentTicks is how many where there are no streams either: what is left are
+	// connections whose peers do not answer.
+	silentTicks = 3
 	// stopGrace is how long handlers get to notice that they were cut off.
 	stopGrace = time.Second
 )
@@ -42,14 +45,16 @@ func (s *Server) Drain(ctx context.Context) error {
 	})
 	tick := time.NewTicker(lingerTick)
 	defer tick.Stop()
-	for quiet := 0; quiet < lingerTicks; {
+	moved := s.moved()
+	for quiet := 0; quiet < s.patience(); {
 		select {
 		case <-s.drained:
 			return nil
 		case <-tick.C:
 			quiet++
-			if s.calls.Load() > 0 {
-				quiet = 0
+			// What moves is a large request or answer at a slow client.
+			if now := s.moved(); s.calls.Load() > 0 || now != moved {
+				quiet, moved = 0, now
 			}
 		case <-ctx.Done():
 			err := fmt.Errorf("gRPC calls cut off at the drain's deadline: %d requests, %d event streams: %w",
@@ -60,6 +65,24 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 	s.stop()
 	return nil
+}
+
+// patience is for how many quiet ticks a drain goes on.
+func (s *Server) patience() int {
+	if s.watchers.Load() > 0 || s.others.Load() > 0 {
+		return lingerTicks
+	}
+	return silentTicks
+}
+
+// moved returns how many bytes have moved on the server's connections.
+func (s *Server) moved() (bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.listeners {
+		bytes += l.moved.Load()
+	}
+	return bytes
 }
 
 // stop closes every connection and waits a moment for the handlers.

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi/byname"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
@@ -24,6 +26,9 @@ type face struct {
 	shapes    shapes
 	encoder   *view.Encoder
 	limits    Limits
+	bounds    *bounds.Bounds
+	lane      *fair.Lane
+	onSlow    func()
 	logger    *slog.Logger
 }
 
@@ -88,6 +93,12 @@ func page[R any](f *face, in *input, req paged, list func(sim.Page) ([]R, error)
 	if in.err != nil {
 		return nil, "", in.err
 	}
+	// The answer counts for itself once it is written, until it has been read.
+	giveBack, err := f.reserve(size, recordBytes)
+	if err != nil {
+		return nil, "", err
+	}
+	defer giveBack()
 	records, err = list(sim.Page{After: after, Limit: size + 1})
 	if err != nil {
 		return nil, "", err
@@ -97,6 +108,41 @@ func page[R any](f *face, in *input, req paged, list func(sim.Page) ([]R, error)
 		next = pageToken(cursor(records[size-1]))
 	}
 	return records, next, nil
+}
+
+// heavyRecords is how many records an answer may have, and heavyBytes how many
+// bytes a message, before they are worked on in turns, see package fair.
+const (
+	heavyRecords = 100
+	heavyBytes   = 64 << 10
+)
+
+// What records of answers are expected to take, in bytes.
+const (
+	recordBytes = 1 << 10
+	lineBytes   = 512
+)
+
+// reserve takes on an answer of so many records, where they are many.
+func (f *face) reserve(records, bytesEach int) (giveBack func(), err error) {
+	if records <= heavyRecords {
+		return func() {}, nil
+	}
+	n := records * bytesEach
+	if err := f.bounds.Reserve(n); err != nil {
+		return nil, err
+	}
+	return func() { f.bounds.Adjust(-n) }, nil
+}
+
+// messagesIn is messages, in a turn where there are many.
+func messagesIn[R, M any](ctx context.Context, f *face, records []R, shape func(R) M) []M {
+	if len(records) > heavyRecords {
+		if turn, err := f.lane.Take(ctx); err == nil { // else nobody waits any more
+			defer turn.End()
+		}
+	}
+	return messages(records, shape)
 }
 
 // messages turns records into messages.

@@ -3,8 +3,8 @@ package grpcapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -45,9 +45,11 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 		return nil, s.statusOf(info.FullMethod, err)
 	}
 	if !strings.HasPrefix(info.FullMethod, healthPrefix) {
-		if !enter(&s.calls, s.options.Limits.MaxInFlight) {
-			return nil, s.statusOf(info.FullMethod, overloaded("%d requests are under way already; send fewer at a time", s.options.Limits.MaxInFlight))
+		if err := s.options.Bounds.Request(); err != nil {
+			return nil, refusalStatus(err).Err()
 		}
+		defer s.options.Bounds.RequestDone()
+		s.calls.Add(1)
 		defer s.calls.Add(-1)
 	}
 	if err := s.disturb(ctx, info.FullMethod); err != nil {
@@ -62,14 +64,20 @@ func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.Strea
 	if err := s.admit(stream.Context(), info.FullMethod); err != nil {
 		return s.statusOf(info.FullMethod, err)
 	}
-	count := &s.others
 	if info.FullMethod == custodianpb.ReportingService_WatchEvents_FullMethodName {
-		count = &s.watchers
+		if err := s.options.Bounds.Stream(); err != nil {
+			return refusalStatus(err).Err()
+		}
+		defer s.options.Bounds.StreamDone()
+		s.watchers.Add(1)
+		defer s.watchers.Add(-1)
+	} else {
+		defer s.others.Add(-1)
+		if s.others.Add(1) > int64(s.options.Limits.MaxOthers) {
+			return refusalStatus(&sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
+				Message: fmt.Sprintf("%d streams of health checks and reflection are open already; close some", s.options.Limits.MaxOthers)}).Err()
+		}
 	}
-	if !enter(count, s.options.Limits.MaxWatchers) {
-		return s.statusOf(info.FullMethod, overloaded("%d streams are open already; close some", s.options.Limits.MaxWatchers))
-	}
-	defer count.Add(-1)
 	if err := s.disturb(stream.Context(), info.FullMethod); err != nil {
 		return err
 	}
@@ -82,21 +90,6 @@ func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.Strea
 		err = errDraining
 	}
 	return s.statusOf(info.FullMethod, err)
-}
-
-// enter counts a call unless limit are under way.
-func enter(count *atomic.Int64, limit int) bool {
-	if count.Add(1) > int64(limit) {
-		count.Add(-1)
-		return false
-	}
-	return true
-}
-
-func overloaded(format string, args ...any) error {
-	err := sim.Errorf(sim.CodeOverloaded, format, args...)
-	err.RetryAfter = time.Second
-	return err
 }
 
 // contain turns a panic into an INTERNAL status.

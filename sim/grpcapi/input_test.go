@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -171,10 +172,14 @@ func TestRequestsThatCannotBeReadAreTheCallersFault(t *testing.T) {
 		"cut off":                {[]byte{0x0a, 100, 'x'}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body, calls := c.body, int64(1)
+			body, calls := c.body, int64(2)
 			before := seen.Load()
 			err := b.conn.Invoke(t.Context(), pb.CustodianService_CreateAccount_FullMethodName, &body, &body, grpc.ForceCodec(raw{}))
 			refused(t, err).check(t, codes.InvalidArgument, "malformed_request", "")
+			body = c.body
+			err = b.conn.Invoke(t.Context(), grpc_health_v1.Health_Check_FullMethodName, &body, &body, grpc.ForceCodec(raw{}))
+			refused(t, err).check(t, codes.InvalidArgument, "malformed_request", "")
+			body = c.body
 			if c.stream {
 				calls++
 				refused(t, watchRaw(t, b.conn, body)).check(t, codes.InvalidArgument, "malformed_request", "")

@@ -7,19 +7,20 @@ type Limits struct {
 	// MaxRecvBytes bounds one request message; default 4 MiB. Larger ones are
 	// answered RESOURCE_EXHAUSTED.
 	MaxRecvBytes int
-	// MaxConnections bounds the open connections; default 1024. Further ones
-	// are closed at once.
-	MaxConnections int
+	// MaxConnections bounds the open connections. Further ones are closed at once.
+	// MaxInFlight bounds the unary calls under way, health checks not counted, and
+	// MaxWatchers the event streams; further ones are answered RESOURCE_EXHAUSTED.
+	// All three are for where there are no Bounds; their defaults are those of
+	// package bounds.
+	MaxConnections, MaxInFlight, MaxWatchers int
 	// MaxConcurrentStreams bounds the calls under way on one connection;
-	// default 1000. Clients hold further ones back.
+	// default 250. Clients hold further ones back.
 	MaxConcurrentStreams uint32
-	// MaxInFlight bounds the unary calls under way, health checks not counted;
-	// default 1024. Further ones are answered RESOURCE_EXHAUSTED.
-	MaxInFlight int
-	// MaxWatchers bounds the event streams, and apart from them the streams of
-	// health checks and reflection; default 64. Further ones are answered
-	// RESOURCE_EXHAUSTED.
-	MaxWatchers int
+	// MaxOthers bounds the streams of health checks and reflection; default 64.
+	MaxOthers int
+	// StreamPatience is how long an event stream waits for its client to read
+	// before it is ended; default 30 s.
+	StreamPatience time.Duration
 	// CallTimeout bounds a unary call, from its first byte to its answer, and the
 	// arrival of the request of an event stream; default 1 min.
 	CallTimeout time.Duration
@@ -39,13 +40,14 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	or(&l.MaxRecvBytes, 4<<20)
-	or(&l.MaxConnections, 1024)
-	or(&l.MaxInFlight, 1024)
-	or(&l.MaxWatchers, 64)
+	or(&l.MaxOthers, 64)
 	or(&l.PageMax, 1000)
 	or(&l.BulkMax, 1000)
 	if l.MaxConcurrentStreams == 0 {
-		l.MaxConcurrentStreams = 1000
+		l.MaxConcurrentStreams = 250
+	}
+	if l.StreamPatience <= 0 {
+		l.StreamPatience = 30 * time.Second
 	}
 	if l.CallTimeout <= 0 {
 		l.CallTimeout = time.Minute

@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 )
 
 // listener bounds the connections of a listener and keeps hold of them.
@@ -14,9 +16,10 @@ import (
 // connections on which nothing was received.
 type listener struct {
 	net.Listener
-	limit int
+	bounds *bounds.Bounds
 	// contained calls what grpc-go calls on goroutines of its own.
 	contained func(func() error) error
+	moved     atomic.Int64 // bytes, both ways
 	// first is a connection that was accepted before it could be served.
 	first chan net.Conn
 
@@ -25,8 +28,8 @@ type listener struct {
 	closed bool
 }
 
-func newListener(l net.Listener, limit int) *listener {
-	return &listener{Listener: l, limit: limit, contained: func(fn func() error) error { return fn() },
+func newListener(l net.Listener, b *bounds.Bounds) *listener {
+	return &listener{Listener: l, bounds: b, contained: func(fn func() error) error { return fn() },
 		open: make(map[*connection]struct{}), first: make(chan net.Conn, 1)}
 }
 
@@ -43,6 +46,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		l.bounds.AwaitConnection(bounds.GRPC)
 		c := &connection{Conn: conn, owner: l}
 		if l.admit(c) {
 			return c, nil
@@ -54,7 +58,10 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) admit(c *connection) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || len(l.open) >= l.limit {
+	if l.closed {
+		return false
+	}
+	if _, ok := l.bounds.Connection(bounds.GRPC); !ok {
 		return false
 	}
 	l.open[c] = struct{}{}
@@ -102,8 +109,11 @@ func (c *connection) Read(p []byte) (int, error) {
 		n, err = c.Conn.Read(p)
 		return err
 	})
-	if n > 0 && !c.spoke.Load() {
-		c.spoke.Store(true)
+	if n > 0 {
+		c.owner.moved.Add(int64(n))
+		if !c.spoke.Load() {
+			c.spoke.Store(true)
+		}
 	}
 	return n, err
 }
@@ -114,13 +124,17 @@ func (c *connection) Write(p []byte) (n int, err error) {
 		n, err = c.Conn.Write(p)
 		return err
 	})
+	c.owner.moved.Add(int64(n))
 	return n, err
 }
 
 // Close closes the connection and makes room for another.
 func (c *connection) Close() error {
 	c.owner.mu.Lock()
-	delete(c.owner.open, c)
+	if _, open := c.owner.open[c]; open {
+		delete(c.owner.open, c)
+		c.owner.bounds.ConnectionDone(bounds.GRPC)
+	}
 	c.owner.mu.Unlock()
 	return c.owner.contained(c.Conn.Close)
 }

@@ -58,7 +58,7 @@ func (s *custodianService) ListPositions(ctx context.Context, req *pb.ListPositi
 	if err != nil {
 		return nil, err
 	}
-	return &pb.ListPositionsResponse{Positions: messages(positions, s.shapes.position), NextPageToken: next}, nil
+	return &pb.ListPositionsResponse{Positions: messagesIn(ctx, s.face, positions, s.shapes.position), NextPageToken: next}, nil
 }
 
 // listHoldings returns a page of positions or balances.

@@ -2,10 +2,6 @@ package grpcapi
 
 import (
 	"context"
-	"errors"
-	"time"
-
-	"google.golang.org/grpc"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
@@ -38,7 +34,7 @@ func (s *reportingService) ListLedgerEntries(ctx context.Context, req *pb.ListLe
 		return nil, err
 	}
 	return &pb.ListLedgerEntriesResponse{
-		Entries:       messages(entries, func(e sim.Entry) *pb.LedgerEntry { return s.shapes.entry(&e) }),
+		Entries:       messagesIn(ctx, s.face, entries, func(e sim.Entry) *pb.LedgerEntry { return s.shapes.entry(&e) }),
 		NextPageToken: next,
 	}, nil
 }
@@ -51,6 +47,11 @@ func (s *reportingService) ListEvents(ctx context.Context, req *pb.ListEventsReq
 	if in.err != nil {
 		return nil, in.err
 	}
+	giveBack, err := s.reserve(size, recordBytes)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	events, err := s.custodian.Events(ctx, after, size)
 	if err != nil {
 		return nil, err
@@ -59,41 +60,7 @@ func (s *reportingService) ListEvents(ctx context.Context, req *pb.ListEventsReq
 		after = events[len(events)-1].Event.Sequence
 	}
 	return &pb.ListEventsResponse{
-		Events:    messages(events, func(r engine.Recorded) *pb.Event { return s.shapes.event(&r) }),
+		Events:    messagesIn(ctx, s.face, events, func(r engine.Recorded) *pb.Event { return s.shapes.event(&r) }),
 		NextAfter: after,
 	}, nil
-}
-
-// WatchEvents sends events as they become durable until the stream's context
-// ends.
-func (s *reportingService) WatchEvents(req *pb.WatchEventsRequest, stream grpc.ServerStreamingServer[pb.Event]) error {
-	var in input
-	after := in.sequence("after", req.GetAfter())
-	if in.err != nil {
-		return in.err
-	}
-	// Headers tell the client that it is watching, even before anything happens.
-	if err := stream.SendHeader(nil); err != nil {
-		return err
-	}
-	ctx, sent := stream.Context(), error(nil)
-	err := s.custodian.Follow(ctx, after, func(events []engine.Recorded) error {
-		for i := range events {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if sent = stream.Send(s.shapes.event(&events[i])); sent != nil {
-				return sent
-			}
-			after = events[i].Event.Sequence
-		}
-		return nil
-	})
-	if _, refusal := errors.AsType[*sim.Error](err); err == nil || refusal || sent != nil || ctx.Err() != nil {
-		return err
-	}
-	s.logger.Warn("event stream interrupted", "after", after, "error", err)
-	broken := sim.Errorf(sim.CodeUnavailable, "the event log is not available at the moment; resume after %d", after)
-	broken.RetryAfter = time.Second
-	return broken
 }

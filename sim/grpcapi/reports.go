@@ -21,6 +21,11 @@ func (s *reportingService) GetStatement(ctx context.Context, req *pb.GetStatemen
 	if in.err != nil {
 		return nil, in.err
 	}
+	giveBack, err := s.reserve(max(int(req.GetLimit()), report.DefaultLines), lineBytes)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	made, err := report.Make(ctx, s.custodian, s.shapes.assets, report.Query{
 		Kind: report.Kind(req.GetKind()), AccountID: req.GetAccountId(), Date: req.GetDate(), From: req.GetFrom(), To: req.GetTo(),
 		Symbol: symbol, Page: int(req.GetPage()), Lines: int(req.GetLimit()), Format: format,
@@ -28,6 +33,11 @@ func (s *reportingService) GetStatement(ctx context.Context, req *pb.GetStatemen
 	if err != nil {
 		return nil, err
 	}
+	turn, err := s.lane.Take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer turn.End()
 	content, mediaType, err := made.Write(format, s.shapes.assets)
 	if err != nil {
 		return nil, err

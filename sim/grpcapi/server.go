@@ -23,8 +23,10 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
 )
@@ -73,6 +75,14 @@ type Options struct {
 	Stream []grpc.StreamServerInterceptor
 	// Limits bound what callers can make grow; zero fields take defaults.
 	Limits Limits
+	// Bounds count what the instance has taken on, over both of its faces; nil
+	// means bounds of this face's own, from its Limits.
+	Bounds *bounds.Bounds
+	// OnSlowStream is called when an event stream was ended because its client did
+	// not read; may be nil.
+	OnSlowStream func()
+	// Lane is where the instance's heavy work takes its turns; nil for none.
+	Lane *fair.Lane
 	// Access knows the API keys; without it, or without keys, everybody is let in.
 	Access *access.Guard
 	// TLS is nil for clear text.
@@ -131,6 +141,11 @@ const bufferBytes = 8 << 10
 // New returns a server that is not listening yet and reports NOT_SERVING.
 func New(o Options) *Server {
 	o.Limits = o.Limits.withDefaults()
+	if o.Bounds == nil {
+		o.Bounds = bounds.New(bounds.Limits{
+			Requests: o.Limits.MaxInFlight, Streams: o.Limits.MaxWatchers, Connections: o.Limits.MaxConnections,
+		}, nil)
+	}
 	s := &Server{options: o, health: health.NewServer(), drained: make(chan struct{})}
 	s.ending, s.end = context.WithCancelCause(o.Context)
 	s.SetServing(false)
@@ -156,7 +171,7 @@ func (s *Server) build() *grpc.Server {
 	server := grpc.NewServer(
 		grpc.Creds(transport),
 		grpc.InTapHandle(s.bound),
-		grpc.ForceServerCodecV2(newCodec(s.contained)),
+		grpc.ForceServerCodecV2(newCodec(o.Context, o.Bounds, o.Lane, s.contained)),
 		grpc.ChainUnaryInterceptor(slices.Concat([]grpc.UnaryServerInterceptor{s.containUnary}, o.Unary, []grpc.UnaryServerInterceptor{s.guardUnary})...),
 		grpc.ChainStreamInterceptor(slices.Concat([]grpc.StreamServerInterceptor{s.containStream}, o.Stream, []grpc.StreamServerInterceptor{s.guardStream})...),
 		grpc.MaxRecvMsgSize(o.Limits.MaxRecvBytes),
@@ -175,8 +190,8 @@ func (s *Server) build() *grpc.Server {
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
-	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, logger: o.Logger}
-	services := registrar{server, s.admit}
+	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, bounds: o.Bounds, lane: o.Lane, onSlow: o.OnSlowStream, logger: o.Logger}
+	services := registrar{server, s.admit, o.Bounds}
 	custodianpb.RegisterCustodianServiceServer(services, &custodianService{face: f})
 	custodianpb.RegisterSettlementServiceServer(services, &settlementService{face: f})
 	custodianpb.RegisterTransferServiceServer(services, &transferService{face: f})
@@ -221,7 +236,7 @@ func (s *Server) track(l net.Listener) *listener {
 	if tracked, ok := l.(*listener); ok {
 		return tracked
 	}
-	tracked := newListener(l, s.options.Limits.MaxConnections)
+	tracked := newListener(l, s.options.Bounds)
 	tracked.contained = s.contained
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -220,7 +220,7 @@ func (s *settlementService) ListSettlements(ctx context.Context, req *pb.ListSet
 	if err != nil {
 		return nil, err
 	}
-	return &pb.ListSettlementsResponse{Settlements: messages(settlements, s.shapes.settlement), NextPageToken: next}, nil
+	return &pb.ListSettlementsResponse{Settlements: messagesIn(ctx, s.face, settlements, s.shapes.settlement), NextPageToken: next}, nil
 }
 
 // CancelSettlement cancels a settlement.

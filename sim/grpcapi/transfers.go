@@ -90,7 +90,7 @@ func (s *transferService) ListTransfers(ctx context.Context, req *pb.ListTransfe
 		return nil, err
 	}
 	return &pb.ListTransfersResponse{
-		Transfers:     messages(transfers, func(t *sim.Transfer) *pb.Transfer { return s.shapes.transfer(t, nil) }),
+		Transfers:     messagesIn(ctx, s.face, transfers, func(t *sim.Transfer) *pb.Transfer { return s.shapes.transfer(t, nil) }),
 		NextPageToken: next,
 	}, nil
 }

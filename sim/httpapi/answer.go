@@ -25,7 +25,9 @@ var (
 
 // send answers with the JSON in out.
 func (c *call) send(status int) error {
+	c.endTurn() // the caller is waited for
 	c.out = append(c.out, '\n')
+	c.settle(c.out)
 	h := c.w.Header()
 	h["Content-Type"] = headerJSON
 	h["Cache-Control"] = headerNoStore
@@ -86,6 +88,9 @@ func sendList[T any](c *call, page sim.Page, l list[T]) error {
 
 // appendList is sendList where the answer's object has begun already.
 func appendList[T any](c *call, page sim.Page, l list[T]) error {
+	if err := c.reservePage(page.Limit, recordBytes); err != nil {
+		return err
+	}
 	ctx, cancel := c.context()
 	defer cancel()
 	records, err := l.fetch(ctx, sim.Page{After: page.After, Limit: page.Limit + 1})
@@ -94,6 +99,11 @@ func appendList[T any](c *call, page sim.Page, l list[T]) error {
 	}
 	more := len(records) > page.Limit
 	records = records[:min(len(records), page.Limit)]
+	if len(records) > heavyRecords {
+		if err := c.takeTurn(); err != nil {
+			return err
+		}
+	}
 	c.out = append(append(append(c.out, '"'), l.name...), `":[`...)
 	for i, record := range records {
 		if i > 0 {

@@ -15,10 +15,8 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
-	"time"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/openapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/requestid"
@@ -28,9 +26,7 @@ import (
 // api is the face of one instance.
 type api struct {
 	Options
-	encoder  *view.Encoder
-	inFlight atomic.Int64
-	streams  atomic.Int64
+	encoder *view.Encoder
 }
 
 // operation is one method on one path: how it is documented and what it does.
@@ -57,6 +53,9 @@ func New(o Options) http.Handler {
 	if o.Context == nil {
 		o.Context = context.Background()
 	}
+	if o.Bounds == nil {
+		o.Bounds = bounds.New(bounds.Limits{Requests: o.Limits.MaxInFlight, Streams: o.Limits.MaxStreams}, nil)
+	}
 	a := &api{Options: o, encoder: view.NewEncoder(o.Assets)}
 	router := routesOf(variant{metrics: o.Metrics != nil, webhooks: o.Webhooks != nil})
 	handler := a.recoverPanics(a.admit(router))
@@ -75,12 +74,14 @@ func handler(op *operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a := apiOf(r)
 		if exempt := op.exempt || op.streams && wantsStream(r); !exempt {
-			defer a.inFlight.Add(-1)
-			if a.inFlight.Add(1) > int64(a.Limits.MaxInFlight) {
-				a.refuse(w, r, &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
-					Message: "too many requests are under way; send fewer at a time"})
+			if err := a.Bounds.Request(); err != nil {
+				if r.ContentLength > heavyBytes || r.ContentLength < 0 {
+					w.Header().Set("Connection", "close") // rather than read what is refused
+				}
+				a.refuse(w, r, err)
 				return
 			}
+			defer a.Bounds.RequestDone()
 		}
 		if !op.exempt && !op.steady && a.disturb(w, r) {
 			return

@@ -24,9 +24,15 @@ func createSettlements(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.endTurn() // the custodian is waited for
 	answers := c.Custodian.DoAll(c.r.Context(), requests)
 	if err := unserved(answers); err != nil && len(answers) == len(instructions) {
 		return err
+	}
+	if len(answers) > heavyRecords {
+		if err := c.takeTurn(); err != nil {
+			return err
+		}
 	}
 	replayed := 0
 	c.out = append(c.out, `{"results":[`...)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/body"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/query"
@@ -31,6 +32,9 @@ type call struct {
 	params []string // the query parameters that the operation knows
 	in     []byte   // the body
 	out    []byte   // the answer
+	turn   *fair.Turn
+
+	reserved int // bytes, of the instance's bound
 }
 
 var calls = sync.Pool{New: func() any {
@@ -47,6 +51,11 @@ func newCall(a *api, w http.ResponseWriter, r *http.Request, params []string) *c
 }
 
 func (c *call) free() {
+	c.endTurn()
+	if c.reserved > 0 {
+		c.Bounds.Adjust(-c.reserved)
+		c.reserved = 0
+	}
 	if cap(c.in) > keptBuffer || cap(c.out) > keptBuffer {
 		return
 	}
@@ -76,13 +85,72 @@ func (c *call) readBody(optional bool) (err error) {
 	if err := c.noQuery(); err != nil {
 		return err
 	}
-	if c.in, err = body.Read(c.w, c.r, c.Limits.MaxBodyBytes, c.in); err != nil {
+	if c.in, err = body.ReadWithin(c.w, c.r, c.Limits.MaxBodyBytes, c.in, c.reserve); err != nil {
 		return err
 	}
-	if len(c.in) == 0 && !optional {
+	if len(c.in) > heavyBytes {
+		if err := c.takeTurn(); err != nil { // it ends with the next command
+			return err
+		}
+	}
+	if len(c.in) > 0 {
+		return body.Check(c.r, c.in)
+	}
+	if !optional {
 		return problem.New(http.StatusBadRequest, string(sim.CodeMalformed), "a JSON object is needed as the body of the request")
 	}
 	return nil
+}
+
+// What is heavy enough to be done in turns, see package fair: bodies of so many
+// bytes, and answers of so many records.
+const (
+	heavyBytes   = 64 << 10
+	heavyRecords = 100
+)
+
+// reserve takes on bytes that are to be in memory.
+func (c *call) reserve(n int) error {
+	if err := c.Bounds.Reserve(n); err != nil {
+		return err
+	}
+	c.reserved += n
+	return nil
+}
+
+// settle counts the answer as large as it has become, until it is sent.
+func (c *call) settle(answer []byte) {
+	if n := len(answer); n > heavyBytes && n > c.reserved {
+		c.Bounds.Adjust(n - c.reserved)
+		c.reserved = n
+	}
+}
+
+// reservePage takes on a large page of records, before anybody looks for them.
+func (c *call) reservePage(records, bytesEach int) error {
+	if records <= heavyRecords {
+		return nil
+	}
+	return c.reserve(records * bytesEach)
+}
+
+// What records of answers are expected to take, in bytes.
+const (
+	recordBytes = 1 << 10
+	lineBytes   = 512
+)
+
+// takeTurn waits for a turn, unless the call has one.
+func (c *call) takeTurn() (err error) {
+	if c.turn == nil {
+		c.turn, err = c.Lane.Take(c.r.Context())
+	}
+	return err
+}
+
+func (c *call) endTurn() {
+	c.turn.End()
+	c.turn = nil
 }
 
 // object reads the body as an object with the given fields.
@@ -179,6 +247,7 @@ func (c *call) do(command sim.Command) (sim.Result, error) {
 	if err != nil {
 		return sim.Result{}, err
 	}
+	c.endTurn() // the custodian is waited for
 	result, err := c.Custodian.Do(c.r.Context(), sim.Request{Command: command, IdempotencyKey: key})
 	if err == nil && result.Replayed {
 		c.w.Header()[headerReplayed] = headerTrue

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/sse"
 )
@@ -66,16 +68,20 @@ func streamEvents(c *call) error {
 	if err != nil {
 		return err
 	}
-	defer c.streams.Add(-1)
-	if c.streams.Add(1) > int64(c.Limits.MaxStreams) {
-		return &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
-			Message: fmt.Sprintf("%d event streams are open, which is the limit; close one", c.Limits.MaxStreams)}
+	if err := c.Bounds.Stream(); err != nil {
+		return err
 	}
+	defer c.Bounds.StreamDone()
 	ctx, cancel := context.WithCancel(c.r.Context())
 	defer cancel()
 	defer context.AfterFunc(c.Context, cancel)()
 
 	out, err := sse.Start(c.w)
+	if err == nil {
+		out.Patience = c.Limits.StreamPatience
+		report := c.OnPanic // the call may be another one's by then
+		defer context.AfterFunc(c.Context, func() { guard.Do(part, report, out.Hurry) })()
+	}
 	for err == nil && ctx.Err() == nil {
 		beat, endBeat := context.WithTimeout(ctx, heartbeat)
 		after, err = c.follow(beat, after, out)
@@ -85,7 +91,14 @@ func streamEvents(c *call) error {
 			err = out.Flush()
 		}
 	}
-	if err != nil && ctx.Err() == nil {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// There is no way to tell who does not read; the reader connects again and
+		// goes on behind the last event that it has.
+		c.Logger.Info("event stream ended: its reader did not read", "after", after, "timeout", c.Limits.StreamPatience.String(), "reader", c.r.RemoteAddr)
+		if c.OnSlowStream != nil {
+			c.OnSlowStream()
+		}
+	} else if err != nil && ctx.Err() == nil {
 		c.Logger.Debug("event stream ended", "after", after, "error", err)
 	}
 	return nil // the answer has begun
@@ -123,16 +136,22 @@ func (c *call) streamStart() (uint64, error) {
 // It returns the last that was sent.
 func (c *call) follow(ctx context.Context, after uint64, out *sse.Writer) (uint64, error) {
 	err := c.Custodian.Follow(ctx, after, func(events []engine.Recorded) error {
+		defer c.endTurn()
 		for _, r := range events {
+			if err := c.takeTurn(); err != nil {
+				return err
+			}
 			c.out = c.encoder.Event(c.out[:0], r.Event, r.Hash)
 			out.Event(r.Event.Sequence, string(r.Event.Type), c.out)
 			after = r.Event.Sequence
 			if out.Pending() >= streamChunk {
+				c.endTurn() // the reader is waited for
 				if err := out.Flush(); err != nil {
 					return err
 				}
 			}
 		}
+		c.endTurn()
 		return out.Flush()
 	})
 	return after, err

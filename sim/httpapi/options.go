@@ -11,8 +11,11 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/sse"
 )
 
 // Custodian is what the face needs of an instance; [engine.Engine] has it.
@@ -78,6 +81,14 @@ type Options struct {
 	Instance, Version string
 	// Limits bound what callers can make grow; zero fields take defaults.
 	Limits Limits
+	// Bounds count what the instance has taken on, over both of its faces; nil
+	// means bounds of this face's own, from its Limits.
+	Bounds *bounds.Bounds
+	// OnSlowStream is called when an event stream was ended because its reader did
+	// not read; may be nil.
+	OnSlowStream func()
+	// Lane is where the instance's heavy work takes its turns; nil for none.
+	Lane *fair.Lane
 }
 
 // Component is a part of an instance, as health and readiness show it.
@@ -96,10 +107,12 @@ type Limits struct {
 	// MaxBodyBytes bounds a request's body; default 1 MiB.
 	MaxBodyBytes int
 	// MaxInFlight bounds the requests under way, except for health, readiness,
-	// metrics, the OpenAPI document and event streams; default 1024.
-	MaxInFlight int
-	// MaxStreams bounds the event streams under way; default 64.
-	MaxStreams int
+	// metrics, the OpenAPI document and event streams, and MaxStreams those event
+	// streams, where there are no Bounds; their defaults are those of package bounds.
+	MaxInFlight, MaxStreams int
+	// StreamPatience is how long an event stream waits for its reader to read before
+	// it is ended; default 30 s.
+	StreamPatience time.Duration
 	// PageMax bounds the limit of lists; default 1000.
 	PageMax int
 	// BulkMax bounds the instructions of one bulk request; default 1000.
@@ -119,10 +132,11 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	or(&l.MaxBodyBytes, 1<<20)
-	or(&l.MaxInFlight, 1024)
-	or(&l.MaxStreams, 64)
 	or(&l.PageMax, 1000)
 	or(&l.BulkMax, 1000)
+	if l.StreamPatience <= 0 {
+		l.StreamPatience = sse.WriteTimeout
+	}
 	if l.RequestTimeout <= 0 {
 		l.RequestTimeout = 30 * time.Second
 	}

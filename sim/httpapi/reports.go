@@ -161,10 +161,16 @@ func statement(kind report.Kind) func(*call) error {
 		if err := q.Err(); err != nil {
 			return err
 		}
+		if err := c.reservePage(max(wanted.Lines, report.DefaultLines), lineBytes); err != nil {
+			return err
+		}
 		ctx, cancel := c.context()
 		defer cancel()
 		made, err := report.Make(ctx, c.Custodian, c.Assets, wanted)
 		if err != nil {
+			return err
+		}
+		if err := c.takeTurn(); err != nil {
 			return err
 		}
 		content, mediaType, err := made.Write(wanted.Format, c.Assets)
@@ -181,6 +187,8 @@ const dateChars = 10
 // sendAs answers 200 with content of another type than JSON, or with JSON that
 // is complete.
 func (c *call) sendAs(mediaType string, content []byte) error {
+	c.endTurn() // the caller is waited for
+	c.settle(content)
 	h := c.w.Header()
 	h["Content-Type"] = []string{mediaType}
 	h["Cache-Control"] = headerNoStore
@@ -218,8 +226,13 @@ func receiveMessage(c *call) error {
 		return problem.New(http.StatusUnsupportedMediaType, problem.CodeUnsupportedMediaType,
 			"must be application/xml, not "+strconv.Quote(given)).On("Content-Type", mediaXML)
 	}
-	if c.in, err = body.ReadRaw(c.w, c.r, c.Limits.MaxBodyBytes, c.in); err != nil {
+	if c.in, err = body.ReadWithin(c.w, c.r, c.Limits.MaxBodyBytes, c.in, c.reserve); err != nil {
 		return err
+	}
+	if len(c.in) > heavyBytes {
+		if err := c.takeTurn(); err != nil { // it ends with the command
+			return err
+		}
 	}
 	ctx, cancel := c.context()
 	defer cancel()

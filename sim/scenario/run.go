@@ -49,7 +49,7 @@ type Failure struct {
 // of the context; all else is in the result.
 func Run(ctx context.Context, s *Scenario, c Custodian) (*Result, error) {
 	start := time.Now()
-	p := &player{custodian: c, variables: variables{}}
+	p := &player{custodian: c, headers: s.Headers, variables: variables{}}
 	result := &Result{Name: s.Name}
 	fail := func(i int, problems []string) {
 		step := &s.Steps[i]
@@ -78,6 +78,7 @@ func Run(ctx context.Context, s *Scenario, c Custodian) (*Result, error) {
 // player plays the steps of one script.
 type player struct {
 	custodian Custodian
+	headers   map[string]string // of every request
 	variables variables
 	// seen is the last event that was compared or passed over.
 	seen   uint64
@@ -139,7 +140,7 @@ func (p *player) move(ctx context.Context, s *Step) error {
 	default:
 		return nil
 	}
-	status, answer, err := p.custodian.Do(ctx, http.MethodPost, "/clock/advance", nil, []byte(body))
+	status, answer, err := p.custodian.Do(ctx, http.MethodPost, "/clock/advance", p.headers, []byte(body))
 	p.answer = answer
 	if err != nil {
 		return fmt.Errorf("moving the clock: %w", err)
@@ -155,9 +156,12 @@ func (p *player) request(ctx context.Context, s *Step) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	headers := make(map[string]string, len(s.Headers))
+	headers := make(map[string]string, len(p.headers)+len(s.Headers))
+	for name, value := range p.headers {
+		headers[http.CanonicalHeaderKey(name)] = value
+	}
 	for name, value := range s.Headers {
-		if headers[name], err = p.variables.text(value); err != nil {
+		if headers[http.CanonicalHeaderKey(name)], err = p.variables.text(value); err != nil {
 			return []string{err.Error()}
 		}
 	}
@@ -238,7 +242,7 @@ func decode(data []byte) any {
 
 // get asks for something that a step did not ask for itself.
 func (p *player) get(ctx context.Context, path string, query url.Values, into any) error {
-	status, answer, err := p.custodian.Do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, nil)
+	status, answer, err := p.custodian.Do(ctx, http.MethodGet, path+"?"+query.Encode(), p.headers, nil)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}

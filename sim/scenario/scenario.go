@@ -23,7 +23,10 @@ type Scenario struct {
 	// Custodian is the instance to start: an entry of instances: in the
 	// configuration, as JSON values.
 	Custodian map[string]any
-	Steps     []Step
+	// Headers go with every request, those by which the runner looks included;
+	// a step's own stand above them. An API key is one of them.
+	Headers map[string]string
+	Steps   []Step
 }
 
 // Step is one request, with the time to move to before it and what is expected
@@ -113,6 +116,7 @@ func (p *parser) scenario(n *yaml.Node) (*Scenario, error) {
 		"name":        text("name", &s.Name),
 		"description": text("description", &s.Description),
 		"covers":      texts("covers", &s.Covers),
+		"headers":     func(n *yaml.Node) error { return textMap("headers", n, &s.Headers) },
 		"custodian": func(n *yaml.Node) error {
 			v, err := p.reader.value(n, 0)
 			if err != nil {

@@ -57,7 +57,7 @@ func TestASeedGivesTheSameStateInEveryStore(t *testing.T) {
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 			defer cancel()
-			if err := server.Drop(ctx, schema); err != nil {
+			if err := server.Drop(ctx, schema, nil); err != nil {
 				t.Error(err)
 			}
 		})

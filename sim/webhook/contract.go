@@ -15,7 +15,8 @@ type Source interface {
 	// Follow calls fn with the durable events behind the sequence number after,
 	// in order and without a gap, and waits for new ones. It returns when ctx
 	// ends, fn fails or the log cannot be read, with that error. The slice is
-	// fn's to keep.
+	// fn's to keep. A log that leaves some events out may call fn with none, to
+	// say that it has moved.
 	Follow(ctx context.Context, after uint64, fn func([]engine.Recorded) error) error
 }
 

@@ -37,7 +37,9 @@ type Manager struct {
 	mu          sync.Mutex
 	phase       phase
 	stop, abort context.Context // while running
-	endpoints   map[string]*deliverer
+	// posting ends the attempts under way, which the deliveries survive.
+	posting   context.CancelFunc
+	endpoints map[string]*deliverer
 	// configured are the ids of [Options.Endpoints], whatever became of those.
 	configured map[string]bool
 	// shelved are the ids of endpoints that are kept, or may be, but not served.
@@ -119,11 +121,7 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	defer end()
 	defer context.AfterFunc(abort, end)()
 
-	begin := m.opts.Begin
-	if begin == nil {
-		begin = m.opts.Source.Durable
-	}
-	durable := begin()
+	durable := m.opts.Begin()
 	if !m.bringBack(stop) {
 		m.finish()
 		return nil
@@ -139,9 +137,20 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	for _, d := range m.sorted() {
 		d.end()
 	}
+	m.Cut() // there are none, but their context is
 	m.saveAll(abort)
 	m.sender.client.CloseIdleConnections()
 	return nil
+}
+
+// Cut ends the attempts under way. They are made again after the next start, as
+// all that has not been delivered when Run's stop ended.
+func (m *Manager) Cut() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.posting != nil {
+		m.posting()
+	}
 }
 
 // finish refuses what comes from now on.
@@ -162,7 +171,9 @@ func (m *Manager) begin(stop, abort context.Context, durable uint64) error {
 	if m.phase != waiting {
 		return errors.New("webhook: the manager was run before")
 	}
-	m.phase, m.stop, m.abort = running, stop, abort
+	attempts, cut := context.WithCancel(abort)
+	m.phase, m.stop, m.abort, m.posting = running, stop, attempts, cut
+	abort = attempts
 	for _, d := range m.endpoints {
 		d.startAt = durable
 		d.launch(stop, abort)

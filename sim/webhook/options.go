@@ -31,6 +31,9 @@ type Options struct {
 	Source Source
 	// Cursors keep how far each endpoint has come.
 	Cursors Cursors
+	// Begin returns the last event that is not for endpoints without a cursor. Nil:
+	// the last that is durable when [Manager.Run] is called.
+	Begin func() uint64
 	// Render returns the payload's member data for an event, as JSON. It is
 	// called by several goroutines. An event for which it fails or panics is
 	// given up without an attempt.
@@ -38,10 +41,6 @@ type Options struct {
 
 	// Endpoints are there from the start, and are called configured.
 	Endpoints []Endpoint
-	// Begin returns behind which event those begin that have no cursor. Nil: the
-	// last that is durable when [Manager.Run] is called, which leaves out what
-	// became durable between the start of the source and that call.
-	Begin func() uint64
 	// Added keeps those that [Manager.Add] adds, which [Manager.Run] brings back.
 	// Nil: they last as long as the Manager does.
 	Added Added
@@ -110,6 +109,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Begin == nil && o.Source != nil {
+		o.Begin = o.Source.Durable
 	}
 	logged := func(p *guard.Panic) {
 		if p.Tell() {

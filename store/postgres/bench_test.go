@@ -3,11 +3,13 @@
 package postgres
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
@@ -140,4 +142,57 @@ func BenchmarkOpen(b *testing.B) {
 			b.StartTimer()
 		}
 	})
+}
+
+// What a new instance costs, by the way in which it is kept apart. Run it with
+// -benchtime 1000x to see how that grows.
+func BenchmarkNewInstance(b *testing.B) {
+	for _, isolated := range []bool{false, true} {
+		name := map[bool]string{false: "schema", true: "role"}[isolated]
+		b.Run(name, func(b *testing.B) {
+			s := isolatedServer(b)
+			for b.Loop() {
+				schema := newName()
+				o := JournalOptions{Instance: "x", Schema: schema}
+				if isolated {
+					lease, err := s.Own(b.Context(), schema)
+					if err != nil {
+						b.Fatal(err)
+					}
+					o.Lease, o.Isolate = lease, true
+				}
+				j, err := s.Journal(b.Context(), o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := j.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.StopTimer()
+			if isolated { // roles outlive the database
+				dropRoles(b, s)
+			}
+		})
+	}
+}
+
+func dropRoles(b *testing.B, s *Server) {
+	b.Helper()
+	err := s.admin.use(b.Context(), func(ctx context.Context, c *pgx.Conn) error {
+		rows, err := c.Query(ctx, `SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 't\_%'`)
+		if err != nil {
+			return err
+		}
+		schemas, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		for _, schema := range schemas {
+			if err == nil {
+				err = s.dropRole(ctx, c, schema, nil)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
 }

@@ -33,6 +33,8 @@ var (
 	ErrNoSchema = errors.New("schema does not exist")
 	// ErrForeignSchema reports a schema that exists and is not a journal.
 	ErrForeignSchema = errors.New("schema belongs to something else")
+	// ErrForeignRole reports a role that has the name of an instance's and is not.
+	ErrForeignRole = errors.New("role belongs to something else")
 	// ErrRevision reports that a document was changed by somebody else.
 	ErrRevision = errors.New("document has changed meanwhile")
 	// ErrClosed reports a call after Close.
@@ -73,7 +75,10 @@ func sqlState(err error) string {
 
 // explain turns an error of the driver into one that says what to do. Errors
 // that need no explanation are returned as they are.
-func (s *Server) explain(err error) error {
+func (s *Server) explain(err error) error { return s.explainTo(s.role, err) }
+
+// explainTo is explain for what was done as that role.
+func (s *Server) explainTo(role string, err error) error {
 	if err == nil || errors.Is(err, ErrPermission) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRefused) {
 		return err
 	}
@@ -81,11 +86,11 @@ func (s *Server) explain(err error) error {
 		return e
 	}
 	if e, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return s.explainConnect(e)
+		return s.explainConnect(role, e)
 	}
 	switch sqlState(err) {
 	case codeNoPrivilege:
-		return fmt.Errorf("%w: role %s: %w%s", ErrPermission, s.role, err, s.grant(err))
+		return fmt.Errorf("%w: role %s: %w%s", ErrPermission, role, err, grant(role, err))
 	case codeReadOnly:
 		return fmt.Errorf("%w: the server at %s is read-only; is it a standby? %w", ErrUnreachable, s.where, err)
 	case codeNoStatement, codeDuplicateStatement:
@@ -104,16 +109,16 @@ func (s *Server) explain(err error) error {
 }
 
 // explainConnect words why no connection could be made.
-func (s *Server) explainConnect(err *pgconn.ConnectError) error {
+func (s *Server) explainConnect(role string, err *pgconn.ConnectError) error {
 	switch sqlState(err) {
 	case codeInvalidPassword, codeInvalidAuthorization:
-		return fmt.Errorf("%w: the server at %s does not accept role %q with this password: %w", ErrRefused, s.where, s.role, rootCause(err))
+		return fmt.Errorf("%w: the server at %s does not accept role %q with this password: %w", ErrRefused, s.where, role, rootCause(err))
 	case codeNoDatabase:
 		return fmt.Errorf("%w: the server at %s has no database %q; create it with CREATE DATABASE %s OWNER %s",
-			ErrRefused, s.where, s.database, quoteName(s.database), quoteName(s.role))
+			ErrRefused, s.where, s.database, quoteName(s.database), quoteName(role))
 	case codeNoPrivilege:
 		return fmt.Errorf("%w: role %s lacks CONNECT on database %s: GRANT CONNECT ON DATABASE %s TO %s",
-			ErrPermission, s.role, s.database, quoteName(s.database), quoteName(s.role))
+			ErrPermission, role, s.database, quoteName(s.database), quoteName(role))
 	case codeTooManyConnections:
 		return fmt.Errorf("%w: the server at %s has no connection left; raise its max_connections or the CONNECTION LIMIT of the role, or lower storage.postgres.max_connections: %w",
 			ErrUnreachable, s.where, rootCause(err))
@@ -163,7 +168,7 @@ var deniedObject = regexp.MustCompile(`permission denied (?:for|to create extens
 
 // grant returns the statement that would give the missing right, as far as the
 // server's message tells.
-func (s *Server) grant(err error) string {
+func grant(to string, err error) string {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return ""
@@ -172,16 +177,16 @@ func (s *Server) grant(err error) string {
 	if found == nil {
 		return ""
 	}
-	object, role := found[2], quoteName(s.role)
+	object, role := found[2], quoteName(to)
 	switch found[1] {
 	case "database":
-		return fmt.Sprintf(": role %s lacks CREATE on database %s: GRANT CREATE ON DATABASE %s TO %s", s.role, object, quoteName(object), role)
+		return fmt.Sprintf(": role %s lacks CREATE on database %s: GRANT CREATE ON DATABASE %s TO %s", to, object, quoteName(object), role)
 	case "schema":
-		return fmt.Sprintf(": role %s lacks USAGE or CREATE on schema %s: GRANT USAGE, CREATE ON SCHEMA %s TO %s", s.role, object, quoteName(object), role)
+		return fmt.Sprintf(": role %s lacks USAGE or CREATE on schema %s: GRANT USAGE, CREATE ON SCHEMA %s TO %s", to, object, quoteName(object), role)
 	default:
 		if e.SchemaName != "" {
 			object = e.SchemaName + "." + object
 		}
-		return fmt.Sprintf(": role %s lacks rights on table %s: GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s", s.role, object, object, role)
+		return fmt.Sprintf(": role %s lacks rights on table %s: GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s", to, object, object, role)
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,6 +129,40 @@ func TestBooksAreClaimedAgainAtOnceAfterAllConnectionsWereLost(t *testing.T) {
 	}
 }
 
+// A process that is stopped while it copies rows keeps its locks for as long as it
+// is: no timeout of the server is for that.
+func TestFormerOwnerInTheMiddleOfAProjectionHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	first, second := openServer(t, blind), openServer(t)
+	schema := newSchema(t, second)
+	load(t, journalUnder(t, first, own(t, first, schema)))
+	stopped := session(t, testURL(t, "TEST_POSTGRES_URL"))
+	if _, err := stopped.Exec(t.Context(), fill(`BEGIN`, schema)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stopped.Exec(t.Context(), fill(`UPDATE {schema}.projection SET seq = seq`, schema)); err != nil {
+		t.Fatal(err)
+	}
+	rows, feed := io.Pipe()
+	copied := make(chan error)
+	go func() {
+		_, err := stopped.PgConn().CopyFrom(context.Background(), rows, fill(`COPY {schema}.ledger_entries FROM STDIN`, schema))
+		copied <- err
+	}()
+	owner := journalUnder(t, second, takeOver(t, second, schema))
+	start := time.Now()
+	load(t, owner)
+	if took := time.Since(start); took > 8*time.Second { // else it has waited for the lock's timeout
+		t.Errorf("loading took %v", took)
+	}
+	_ = feed.Close()
+	if err := <-copied; err == nil {
+		t.Error("the former owner's transaction goes on")
+	}
+	// A journal that loads again leaves its own projections alone.
+	load(t, owner)
+}
+
 func TestLeaseIsConfirmedUntilSomebodyElseHasIt(t *testing.T) {
 	t.Parallel()
 	first, second := openServer(t, blind), openServer(t)
@@ -161,14 +197,20 @@ func TestServerEndsTheOwnershipOfAProcessThatFallsSilent(t *testing.T) {
 	first, second := openServer(t, func(o *Options) { o.lockPing = 100 * time.Millisecond }), openServer(t)
 	schema := newName()
 	l := own(t, first, schema)
+	if !l.Recent() {
+		t.Error("a lease that was just taken is not recent")
+	}
 	other := own(t, second, newName())
 	busy, rest := make(chan struct{}), make(chan struct{})
+	var once sync.Once
 	go func() {
 		waiting := newLease(other.Schema(), first.keeper)
-		waiting.told = func(error) { close(busy); <-rest }   // a caller must not do that
+		// A caller must not do that.
+		waiting.told = func(error) { once.Do(func() { close(busy) }); <-rest }
 		_ = first.keeper.ask(t.Context(), waiting, wishWait) // until the server is closed
 	}()
 	<-busy
+	eventually(t, "the lease is not recent any more", func() bool { return !l.Recent() })
 	takenOver := make(chan error, 1)
 	go func() {
 		_, err := second.OwnWhenFree(t.Context(), schema, func(error) {})

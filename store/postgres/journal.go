@@ -27,6 +27,11 @@ type JournalOptions struct {
 	// be claimed while it is not held: not the first time, and not when its
 	// writer loads again. Nil is for journals that nobody else can want.
 	Lease *Lease
+	// Isolate makes the journal work as a role of its own, which may do nothing
+	// but use these tables. It takes a Lease: only the owner may change the role's
+	// password. Where an earlier journal had a role and this one has none, that
+	// is dropped.
+	Isolate bool
 }
 
 // Journal is the journal of one instance, in a schema of its own. See
@@ -68,33 +73,63 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 	case <-ctx.Done():
 		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, ctx.Err())
 	}
-	p, err := s.newPool(o.Instance, poolConnections)
+	var as *login
+	if o.Isolate {
+		if o.Lease == nil || o.Lease.schema != o.Schema {
+			return nil, fmt.Errorf("opening schema %q: it takes the lease of that schema to give it a role", o.Schema)
+		}
+		as = s.newLogin(o.Lease)
+	}
+	j, err := s.journalAs(ctx, o, as, steps)
+	if err != nil {
+		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, err)
+	}
+	return j, nil
+}
+
+// journalAs opens a journal that logs in with as, nil for the server's own role.
+func (s *Server) journalAs(ctx context.Context, o JournalOptions, as *login, steps []string) (*Journal, error) {
+	p, err := s.newPool(o.Instance, poolConnections, as)
 	if err != nil {
 		return nil, err
 	}
 	j := &Journal{pool: p, schema: o.Schema, lease: o.Lease, sql: prepare(o.Schema)}
-	// The journal's first connection is made while the tables are, which a
-	// connection does faster that has done it before.
+	// The journal's first connection, and its role before that, is made while the
+	// tables are, which a connection does faster that has done it before.
 	connected := make(chan error, 1)
 	guard.Go(part, s.report, func() {
 		connected <- guard.Run(part, func() error {
+			if as != nil && !as.established() {
+				if err := as.establish(ctx); err != nil {
+					return err
+				}
+			}
 			return p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
 		})
 	})
 	err = guard.Run(part, func() error {
 		return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
-			return s.migrate(ctx, c, o, steps)
+			if err := s.migrate(ctx, c, o, steps); err != nil || as != nil || o.Existing {
+				return err
+			}
+			if err := s.dropRole(ctx, c, o.Schema, o.Lease); err != nil {
+				s.log.Warn("an instance that has no role of its own any more leaves one behind", "schema", o.Schema, "error", err)
+			}
+			return nil
 		})
 	})
 	if connectErr := <-connected; err == nil {
 		err = connectErr
+	}
+	if err == nil && as != nil {
+		err = s.admin.useFor(ctx, bulkTimeout, func(ctx context.Context, c *pgx.Conn) error { return grantTables(ctx, c, o.Schema, as.role) })
 	}
 	if err != nil {
 		_ = j.Close()
 		if panicked, ok := errors.AsType[*guard.Panic](err); ok {
 			panic(panicked)
 		}
-		return nil, fmt.Errorf("opening schema %q: %w", o.Schema, err)
+		return nil, err
 	}
 	return j, nil
 }
@@ -186,10 +221,11 @@ func (j *Journal) setProjected(seq uint64) {
 	j.place.projected = seq
 }
 
-// Bounds of a page of [Journal.Read].
+// Bounds of a page of [Journal.Read], which stays in memory while fn runs: there
+// may be a slow reader behind it, and many of them at a time.
 const (
 	readBatches = 256
-	readBytes   = 4 << 20
+	readBytes   = 512 << 10
 )
 
 // Read streams batches. It holds no connection while fn runs. See

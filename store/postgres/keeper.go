@@ -33,6 +33,7 @@ type keeper struct {
 	server *Server
 	name   string
 	every  time.Duration
+	answer time.Duration
 
 	requests chan *lockRequest
 	life     context.Context // the keeper's own lifetime
@@ -40,6 +41,10 @@ type keeper struct {
 	start    sync.Once
 	done     chan struct{}
 	session  atomic.Int32 // the backend of the connection, 0 while there is none
+
+	// heard is when the last exchange with the server began that confirmed all
+	// leases. It is there once a lease is.
+	heard atomic.Pointer[time.Time]
 
 	// Owned by the goroutine.
 	conn    *pgx.Conn
@@ -78,7 +83,7 @@ func newKeeper(s *Server, every time.Duration) *keeper {
 		every = lockPing
 	}
 	k := &keeper{
-		server: s, name: processName(), every: every,
+		server: s, name: processName(), every: every, answer: min(lockAnswer, s.answer),
 		requests: make(chan *lockRequest), done: make(chan struct{}),
 		leases: make(map[int64]*Lease), waiting: make(map[int64]*lockRequest),
 	}
@@ -105,6 +110,7 @@ func (k *keeper) ask(ctx context.Context, l *Lease, wish lockWish) error {
 	}
 	switch wish {
 	case wishTake:
+		l.abandoned.Store(true) // who asks next need not wait for the release
 		guard.Go(part, k.server.report, func() {
 			if <-r.reply == nil {
 				_ = k.ask(k.life, l, wishRelease)
@@ -222,6 +228,7 @@ func (k *keeper) connect(ctx context.Context) error {
 
 // adopt makes a new connection the one that holds all locks.
 func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
+	began := time.Now()
 	session, err := k.prepare(ctx, conn)
 	if err != nil {
 		closeConn(conn)
@@ -239,6 +246,7 @@ func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
 	}
 	k.since, k.anew = time.Now(), previous != 0
 	k.session.Store(session)
+	k.heard.Store(&began)
 	return nil
 }
 
@@ -247,7 +255,7 @@ func (k *keeper) adopt(ctx context.Context, conn *pgx.Conn) error {
 // locks for ever. It finds out as soon that the machine has vanished. It returns
 // the backend as the server's own tables name it.
 func (k *keeper) prepare(ctx context.Context, conn *pgx.Conn) (session int32, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	err = conn.QueryRow(ctx, lockSettings, strconv.FormatInt((lockSilence*k.every).Milliseconds(), 10)).Scan(&session)
 	return session, err
@@ -306,9 +314,12 @@ func (k *keeper) tend() {
 // leases that are left when it returns nil.
 func (k *keeper) hold(ctx context.Context) error {
 	if k.conn != nil {
-		writable, err := isWritable(ctx, k.conn)
+		began := time.Now()
+		writable, err := k.isWritable(ctx, k.conn)
 		if err == nil {
-			if !writable {
+			if writable {
+				k.heard.Store(&began)
+			} else {
 				k.move(ctx)
 			}
 			return nil
@@ -326,7 +337,7 @@ func (k *keeper) move(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	if writable, err := isWritable(ctx, conn); err != nil || !writable {
+	if writable, err := k.isWritable(ctx, conn); err != nil || !writable {
 		closeConn(conn)
 		return
 	}
@@ -356,8 +367,13 @@ func (k *keeper) serve(batch []*lockRequest) {
 			dropping = append(dropping, r)
 		case r.wish == wishConfirm:
 			confirming = append(confirming, r)
+		case r.lease.abandoned.Load():
+			r.answer(context.Canceled)
 		case r.wish == wishWait && k.waiting[key] == nil:
 			k.waiting[key] = r // its turn comes
+		case held != nil && held.granted && held.abandoned.Load():
+			k.leases[key], r.lease.granted = r.lease, true // the lock is ours
+			r.answer(nil)
 		case held != nil:
 			r.answer(fmt.Errorf("%w: this process runs it already", ErrOwned))
 		default:
@@ -381,12 +397,15 @@ func (k *keeper) serve(batch []*lockRequest) {
 			r.answer(err)
 			continue
 		}
+		r.lease.granted = true
 		r.answer(nil)
 	}
 }
 
 // unlock gives locks up. They are free when it returns, unless the connection is
-// lost, whose end frees them.
+// lost, whose end frees them. Closing it is not enough even where it holds no
+// other: the server notices that later, and who asks for the lock at once, as to
+// drop a schema, would find it taken.
 func (k *keeper) unlock(ctx context.Context, keys []int64) {
 	if len(keys) == 0 || k.conn == nil {
 		return

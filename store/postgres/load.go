@@ -29,6 +29,7 @@ const openTransfers = `(status IN ('PENDING', 'IN_PROGRESS') OR return_due)`
 // after. It fails with [ErrNotHeld] where the journal's lease is not held at that
 // moment, and with sim.ErrLostOwnership where it is lost. See [sim.Journal].
 func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
+	j.endFormerWriters(ctx)
 	snap, err := j.load(ctx)
 	if errors.Is(err, ErrNotHeld) {
 		// The connection that holds the lease may have been lost with the others.
@@ -44,6 +45,24 @@ func (j *Journal) Load(ctx context.Context) (*sim.Snapshot, error) {
 		err = fmt.Errorf("%w: %w", sim.ErrLostOwnership, err)
 	}
 	return snap, err
+}
+
+// endFormerWriters ends, before the first claim, what a former owner has left
+// under way. A process that was stopped in the middle of a projection would keep
+// its rows locked until it goes on. Whoever is in the midst of writing while this
+// process holds the lease, and has not begun to, is a writer of the past.
+func (j *Journal) endFormerWriters(ctx context.Context) {
+	if epoch, _ := j.claimed(); j.lease == nil || epoch > 0 {
+		return
+	}
+	const end = `SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+		WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			AND relation IN ('{schema}.meta'::regclass, '{schema}.projection'::regclass)`
+	// Where it fails, the claim waits and says what is wrong.
+	_ = j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return execScript(ctx, c, j.lease.guard()+fill(end, j.schema))
+	})
 }
 
 func (j *Journal) load(ctx context.Context) (*sim.Snapshot, error) {

@@ -17,15 +17,15 @@ const lockSettings = `SELECT pg_backend_pid() FROM (SELECT set_config('idle_sess
 	set_config('tcp_keepalives_count', '4', false)) AS settings`
 
 func (k *keeper) exec(ctx context.Context, sql string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	_, err := k.conn.Exec(ctx, sql, args...)
 	return err
 }
 
 // isWritable asks a server whether it is the one to write to.
-func isWritable(ctx context.Context, c *pgx.Conn) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+func (k *keeper) isWritable(ctx context.Context, c *pgx.Conn) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	var readOnly string
 	err := c.QueryRow(ctx, `SHOW transaction_read_only`).Scan(&readOnly)
@@ -34,7 +34,7 @@ func isWritable(ctx context.Context, c *pgx.Conn) (bool, error) {
 
 // lock tries to lock keys and returns those that somebody else holds.
 func (k *keeper) lock(ctx context.Context, keys []int64) (refused []int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	rows, err := k.conn.Query(ctx, `SELECT k FROM unnest($1::int8[]) AS k WHERE NOT pg_try_advisory_lock(k)`, keys)
 	if err != nil {
@@ -70,7 +70,7 @@ func (k *keeper) holders(ctx context.Context, keys []int64) (map[int64]holder, e
 	if len(keys) == 0 {
 		return out, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+	ctx, cancel := context.WithTimeout(ctx, k.answer)
 	defer cancel()
 	// A lock on one bigint shows its halves as classid and objid.
 	rows, err := k.conn.Query(ctx, `

@@ -78,9 +78,10 @@ func (s *Server) migrate(ctx context.Context, c *pgx.Conn, o JournalOptions, ste
 	schema := o.Schema
 	// A step may find that another process has just done it; then one more
 	// look is due. More rounds than steps mean that something else is wrong.
+	var err error
 	for range len(steps) + 2 {
-		st, err := s.probe(ctx, c, schema)
-		if err != nil {
+		var st schemaState
+		if st, err = s.probe(ctx, c, schema); err != nil {
 			return err
 		}
 		switch {
@@ -108,7 +109,7 @@ func (s *Server) migrate(ctx context.Context, c *pgx.Conn, o JournalOptions, ste
 			return nil
 		}
 	}
-	return fmt.Errorf("migrating schema %q: another process keeps changing it", schema)
+	return fmt.Errorf("migrating schema %q: another process keeps changing it, or it is not as its version says: %w", schema, err)
 }
 
 // codeMoved is raised by a step that finds the version changed meanwhile.

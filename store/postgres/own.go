@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Lease is the ownership of one instance's schema by this process. It keeps two
@@ -20,6 +22,9 @@ type Lease struct {
 
 	told     func(error) // of why it is waited for; nil for nobody
 	lastTold string      // the keeper's
+
+	granted   bool        // the keeper's
+	abandoned atomic.Bool // who asked for it did not wait for it
 }
 
 func newLease(schema string, k *keeper) *Lease {
@@ -61,6 +66,22 @@ func (l *Lease) Confirm(ctx context.Context) error {
 		return l.ended()
 	default:
 		return l.keeper.ask(ctx, l, wishConfirm)
+	}
+}
+
+// Recent reports whether the server has confirmed the ownership so recently that
+// it cannot have ended it for this process's silence since. It asks nobody. What
+// is read from memory while it holds is read as the owner.
+func (l *Lease) Recent() bool {
+	heard := l.keeper.heard.Load()
+	select {
+	case <-l.lost:
+		return false
+	default:
+		// By the clock that goes on while the machine sleeps, as well.
+		now := time.Now()
+		age := max(now.Sub(*heard), now.Round(0).Sub(heard.Round(0)))
+		return age < (lockSilence-1)*l.keeper.every
 	}
 }
 

@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,7 +15,7 @@ import (
 
 func fastPing(o *Options) { o.lockPing = 50 * time.Millisecond }
 
-func own(t *testing.T, s *Server, schema string) *Lease {
+func own(t testing.TB, s *Server, schema string) *Lease {
 	t.Helper()
 	l, err := s.Own(t.Context(), schema)
 	if err != nil {
@@ -150,4 +151,38 @@ func TestLeaseTellsThatSomebodyElseTookOver(t *testing.T) {
 	if err := taken.Release(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestAReleasedLeaseCanBeTakenAtOnce(t *testing.T) {
+	t.Parallel()
+	schema := newName()
+	servers := []*Server{openServer(t), openServer(t)}
+	for n := range 40 {
+		if err := own(t, servers[n%2], schema).Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOwnershipIsFreeAtOnceForWhoAsksNext(t *testing.T) {
+	t.Parallel()
+	s := openServer(t)
+	schema := newName()
+	for n := range 100 {
+		// One that is given up, and is the only one that there was.
+		if err := own(t, s, schema).Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		// One that was not waited for, whatever had become of it by then.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*20*time.Microsecond)
+		abandoned, err := s.Own(ctx, schema)
+		cancel()
+		if err == nil {
+			err = abandoned.Release(t.Context())
+		}
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	own(t, s, schema)
 }

@@ -25,7 +25,7 @@ func TestAPanicWhileDiallingGoesOnWhereTheConnectionIsWaitedFor(t *testing.T) {
 	}
 	budget := newBudget(2, time.Second, panicky{})
 	s := &Server{config: config, budget: budget, party: budget.enter(), log: slog.New(slog.DiscardHandler)}
-	p, err := s.newPool("panic", 1)
+	p, err := s.newPool("panic", 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ const (
 type pool struct {
 	server *Server
 	pgx    *pgxpool.Pool
+	login  *login // of the instance, nil for the server's own role
 	// life ends when the pool is closed, and with it all that is under way.
 	life context.Context // it is the pool's own lifetime
 	end  context.CancelFunc
@@ -37,8 +38,9 @@ type pool struct {
 }
 
 // newPool makes a pool of at most so many connections, which dials nothing
-// yet. Name tells its connections from others in pg_stat_activity.
-func (s *Server) newPool(name string, connections int32) (*pool, error) {
+// yet. Name tells its connections from others in pg_stat_activity. They log in
+// with what the login has at that time, nil meaning the server's own role.
+func (s *Server) newPool(name string, connections int32, as *login) (*pool, error) {
 	config := s.config.Copy()
 	config.MaxConns = connections
 	config.MinConns, config.MinIdleConns = 0, 0
@@ -52,9 +54,12 @@ func (s *Server) newPool(name string, connections int32) (*pool, error) {
 	}
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
 		c.DialFunc = s.budget.dialer(s.party) // called on goroutines of the driver
+		if as != nil {
+			c.User, c.Password = as.credentials()
+		}
 		return nil
 	}
-	p := &pool{server: s}
+	p := &pool{server: s, login: as}
 	p.life, p.end = context.WithCancel(context.Background())
 	var err error
 	if p.pgx, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
@@ -116,12 +121,32 @@ func (p *pool) useFor(ctx context.Context, bound time.Duration, fn func(context.
 		// names several, new connections find it.
 		p.pgx.Reset()
 	}
+	if p.login != nil {
+		return p.server.explainTo(p.login.role, err)
+	}
 	return p.server.explain(err)
 }
 
-// acquire returns a connection. Where the server lets no more in, the pool makes
-// do with those that it has, or waits for one that another pool can do without.
+// acquire returns a connection. Where the server does not know the password of an
+// instance's role any more, that gets another, once.
 func (p *pool) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	if p.login == nil {
+		return p.admitted(ctx)
+	}
+	_, used := p.login.credentials()
+	c, err := p.admitted(ctx)
+	if sqlState(err) != codeInvalidPassword {
+		return c, err
+	}
+	if renewErr := p.login.renew(ctx, used); renewErr != nil {
+		return nil, fmt.Errorf("giving role %q a password that the server takes: %w", p.login.role, renewErr)
+	}
+	return p.admitted(ctx)
+}
+
+// admitted returns a connection. Where the server lets no more in, the pool makes
+// do with those that it has, or waits for one that another pool can do without.
+func (p *pool) admitted(ctx context.Context) (*pgxpool.Conn, error) {
 	start := time.Now()
 	for {
 		c, err := p.pgx.Acquire(ctx)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -81,6 +82,8 @@ type Server struct {
 
 	admin  *pool
 	keeper *keeper
+
+	exposed sync.Once // reported, what everybody may do
 }
 
 // maxOpenings keeps the server's processors busy with migrations and leaves
@@ -119,7 +122,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		passed: make(chan struct{}, 1), openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
 	}
 	s.party = s.budget.enter()
-	if s.admin, err = s.newPool("administration", maxOpenings); err != nil {
+	if s.admin, err = s.newPool("administration", maxOpenings, nil); err != nil {
 		return nil, err
 	}
 	s.keeper = newKeeper(s, o.lockPing)
@@ -204,8 +207,9 @@ func (s *Server) inspect(ctx context.Context, connections int, separateLocks boo
 			}
 		}
 		return c.QueryRow(ctx, `SELECT current_setting('server_version_num')::int4, current_setting('max_connections')::int4
-			- current_setting('superuser_reserved_connections')::int4, current_setting('fsync'), current_setting('synchronous_commit')`).
-			Scan(&version, &allowed, &fsync, &commit)
+			- current_setting('superuser_reserved_connections')::int4, current_setting('fsync'), current_setting('synchronous_commit'),
+			current_database()::text`).
+			Scan(&version, &allowed, &fsync, &commit, &s.database) // which a pooler may know by another name
 	})
 	if err != nil {
 		return err
@@ -237,8 +241,8 @@ func (s *Server) Ping(ctx context.Context) error {
 }
 
 // Check is [Server.Ping], and checks that the role may create the schemas of
-// new instances.
-func (s *Server) Check(ctx context.Context) error {
+// new instances, and their roles if they are to have any.
+func (s *Server) Check(ctx context.Context, roles bool) error {
 	if err := s.Ping(ctx); err != nil {
 		return err
 	}
@@ -252,23 +256,34 @@ func (s *Server) Check(ctx context.Context) error {
 		err = fmt.Errorf("%w: role %s lacks CREATE on database %s: GRANT CREATE ON DATABASE %s TO %s",
 			ErrPermission, role, database, quoteName(database), quoteName(role))
 	}
-	return err
+	if err != nil || !roles {
+		return err
+	}
+	return s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		_, err := s.lookAtRole(ctx, c, supervisorSchema) // which has no role
+		return err
+	})
 }
 
-// Drop removes a journal's schema and all that is in it. A schema that does
-// not exist is no error; one that is no journal is [ErrForeignSchema]. With a
-// lease it is done only while that is held, else fails with [ErrNotHeld].
+// Drop removes a journal's schema and all that is in it, and the instance's role
+// if it has one. A schema that does not exist is no error; one that is no journal
+// is [ErrForeignSchema]. With a lease it is done only while that is held, else
+// fails with [ErrNotHeld].
 func (s *Server) Drop(ctx context.Context, schema string, owner *Lease) error {
 	if err := checkSchema(schema); err != nil {
 		return err
 	}
 	return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
 		found, err := s.probe(ctx, c, schema)
-		if err != nil || !found.exists {
+		if err != nil {
 			return err
 		}
 		if found.foreign {
 			return fmt.Errorf("%w: %q is not dropped", ErrForeignSchema, schema)
+		}
+		// First the role: what its sessions have locked could not be dropped.
+		if err := s.dropRole(ctx, c, schema, owner); err != nil || !found.exists {
+			return err
 		}
 		if err := s.runScript(ctx, c, owner.guard()+`DROP SCHEMA `+quoteName(schema)+` CASCADE`); err != nil {
 			return fmt.Errorf("dropping schema %q: %w", schema, owner.guarded(err))

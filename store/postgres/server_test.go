@@ -100,7 +100,7 @@ func TestMissingGrantsAreNamed(t *testing.T) {
 	role, url := newRole(t)
 	s := openServer(t, func(o *Options) { o.URL = url })
 	want := fmt.Sprintf(`role %s lacks CREATE on database trading_ecosystem: GRANT CREATE ON DATABASE "trading_ecosystem" TO "%s"`, role, role)
-	if err := s.Check(t.Context()); !errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), want) {
+	if err := s.Check(t.Context(), false); !errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), want) {
 		t.Errorf("check: %v", err)
 	}
 	_, err := s.Journal(t.Context(), JournalOptions{Instance: "x", Schema: newName()})
@@ -112,7 +112,7 @@ func TestMissingGrantsAreNamed(t *testing.T) {
 	if !errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), want) {
 		t.Errorf("existing schema: %v", err)
 	}
-	if err := owner.Check(t.Context()); err != nil {
+	if err := owner.Check(t.Context(), false); err != nil {
 		t.Errorf("the owner: %v", err)
 	}
 }

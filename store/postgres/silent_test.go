@@ -62,9 +62,9 @@ func TestEveryCallEndsOnANetworkThatSwallowsIt(t *testing.T) {
 	load(t, j)
 	calls := map[string]func(ctx context.Context) error{
 		"ping":    s.Ping,
-		"check":   s.Check,
-		"drop":    func(ctx context.Context) error { return s.Drop(ctx, other) },
-		"replace": func(ctx context.Context) error { return s.Replace(ctx, schema, other) },
+		"check":   func(ctx context.Context) error { return s.Check(ctx, false) },
+		"drop":    func(ctx context.Context) error { return s.Drop(ctx, other, nil) },
+		"replace": func(ctx context.Context) error { return s.Replace(ctx, schema, other, nil) },
 		"own":     func(ctx context.Context) error { _, err := s.Own(ctx, newName()); return err },
 		"open": func(ctx context.Context) error {
 			_, err := s.Journal(ctx, JournalOptions{Instance: "x", Schema: schema})

@@ -71,7 +71,7 @@ func (k *keeper) takeFree() {
 		if !held[key] {
 			r := k.waiting[key]
 			delete(k.waiting, key)
-			k.leases[key] = r.lease
+			k.leases[key], r.lease.granted = r.lease, true
 			r.answer(nil)
 		}
 	}

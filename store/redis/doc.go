@@ -4,7 +4,9 @@
 // Redis is optional to settlement. Nothing here is on the path of a request
 // that moves assets: when Redis is away, calls fail within a bounded time with
 // [ErrUnavailable], [Server.Up] turns false, and the loops ([Discovery.Run],
-// [Publisher.Run]) wait and pick up where they left off.
+// [Publisher.Run]) wait and pick up where they left off. A server counts as away
+// as well when it takes no writes, and as new when it has lost what it held: each
+// probe writes a mark and reads the one before. [Reason] words why for callers.
 //
 // # Entry points
 //
@@ -19,7 +21,7 @@
 // # Lifecycle
 //
 // A [Server] owns the connections and one goroutine that probes the server by
-// PING. Everything else borrows the server and holds no resources of its own,
+// writing a mark. Everything else borrows the server and holds no resources of its own,
 // so closing the server is enough.
 //
 // # Rights
@@ -30,4 +32,8 @@
 //
 // That rules out KEYS, MULTI, scripts, publish/subscribe, CLIENT and INFO, and
 // so does this package. [Server.Check] tells which right is missing.
+//
+// With [Server.As] an instance works as a user of its own, which may use nothing
+// but its own keys. Who makes such users needs +acl|setuser and +acl|deluser
+// besides; Redis knows no bounds to these two.
 package redis

@@ -20,13 +20,15 @@ import (
 // concurrent use and shared by all instances on the same server.
 type Server struct {
 	client  *goredis.Client
+	opts    Options
+	as      *instanceUser // nil for the user that the URL names
 	addr    string
 	user    string
 	root    string
 	timeout time.Duration
 	log     *slog.Logger
 
-	watch   watcher
+	watch   *watcher
 	close   sync.Once
 	onClose func() // nil, or what ends with the Server
 }
@@ -68,6 +70,8 @@ func newServer(opts Options) (*Server, error) {
 	}
 	s := &Server{
 		client:  goredis.NewClient(copts),
+		opts:    opts,
+		watch:   &watcher{},
 		addr:    cmp.Or(opts.name, displayAddr(copts)),
 		user:    copts.Username,
 		root:    Root,
@@ -91,7 +95,9 @@ func (s *Server) Addr() string { return s.addr }
 func (s *Server) Close() error {
 	var err error
 	s.close.Do(func() {
-		s.stopWatch()
+		if s.as == nil { // else it is that of the Server behind
+			s.stopWatch()
+		}
 		err = s.client.Close()
 		if s.onClose != nil {
 			s.onClose()
@@ -110,6 +116,9 @@ func (s *Server) do(ctx context.Context, fn func(context.Context, *goredis.Clien
 	}
 	if err := s.gate(); err != nil {
 		return err
+	}
+	if s.as != nil {
+		return s.doAs(ctx, fn)
 	}
 	return s.attempt(ctx, fn)
 }

@@ -43,12 +43,12 @@ func TestServerThatAnswersButTakesNoWritesIsAwayAndSaysWhy(t *testing.T) {
 				t.Fatal("not up at first")
 			}
 			refuseWrites(mini, reply)
-			time.Sleep(probeWhenUp)
+			time.Sleep(probeWhenUp + time.Second)
 			if state := s.State(); state.Up || Reason(state.Err) != reason {
 				t.Errorf("%s: up %t, reason %q", reply, state.Up, Reason(state.Err))
 			}
 			refuseWrites(mini, "")
-			time.Sleep(2 * probeWhenDown)
+			time.Sleep(3 * probeWhenDown)
 			if state := s.State(); !state.Up || Reason(state.Err) != "" {
 				t.Errorf("%s: not up again: %v", reply, state.Err)
 			}
@@ -62,7 +62,7 @@ func TestReasonNamesNoHostAndNoUser(t *testing.T) {
 		s, w, _ := openOnWire(t)
 		defer time.Sleep(2 * time.Second) // see inBubble
 		w.setCut(true)
-		time.Sleep(probeWhenUp)
+		time.Sleep(probeWhenUp + time.Second)
 		if got := Reason(s.State().Err); got != "no connection can be made" {
 			t.Errorf("reason %q", got)
 		}
@@ -112,7 +112,7 @@ func TestFlushIsNoticedWithinSecondsAlthoughNothingElseHappens(t *testing.T) {
 		if err := s.client.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(probeWhenUp + afterOutage)
+		time.Sleep(probeWhenUp + afterOutage + time.Second)
 		wantStream(t, entries(t, s.client, prefix), j, 1)
 		if _, err := d.Discover(t.Context(), "sim"); err != nil {
 			t.Error(err)

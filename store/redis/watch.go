@@ -42,7 +42,7 @@ type watcher struct {
 }
 
 func (s *Server) startWatch() {
-	w := &s.watch
+	w := s.watch
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.done = make(chan struct{})
@@ -130,7 +130,7 @@ func (s *Server) probe(ctx context.Context) {
 // renewUp ends the present up context, so that whoever relies on what was
 // written looks again, and makes a new one.
 func (s *Server) renewUp() {
-	w := &s.watch
+	w := s.watch
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.down()
@@ -140,7 +140,7 @@ func (s *Server) renewUp() {
 // setState records a probe's result, wakes those who wait for a change, and
 // logs it.
 func (s *Server) setState(err error) {
-	w := &s.watch
+	w := s.watch
 	now := time.Now()
 
 	w.mu.Lock()
@@ -206,7 +206,7 @@ func (s *Server) Up() bool { return s.State().Up }
 // the server goes away again, or has lost what was written to it. The error is
 // ctx's, or [ErrClosed].
 func (s *Server) Wait(ctx context.Context) (up context.Context, err error) {
-	w := &s.watch
+	w := s.watch
 	for {
 		w.mu.Lock()
 		state, changed, current := w.state, w.changed, w.up

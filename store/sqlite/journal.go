@@ -133,10 +133,11 @@ func (j *Journal) Append(ctx context.Context, b *sim.Batch) error {
 	return nil
 }
 
-// Bounds of a page of [Journal.Read].
+// Bounds of a page of [Journal.Read], which stays in memory while fn runs: there
+// may be a slow reader behind it, and many of them at a time.
 const (
 	readBatches = 256
-	readBytes   = 4 << 20
+	readBytes   = 512 << 10
 )
 
 // Read calls fn with batches. Nothing is locked while fn runs. See

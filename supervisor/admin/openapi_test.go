@@ -3,6 +3,7 @@ package admin_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,44 @@ func TestAnswersAreAsTheyAreDescribed(t *testing.T) {
 		}
 	}
 	checkJSON(t, doc.Paths.Find("/admin/v1/instances").Post.RequestBody.Value.Content.Get("application/json").Schema.Value, everything, "an entry")
+}
+
+// Whatever an operation reads, it may find something wrong with: how it says so
+// stands in its description.
+func TestRefusalsAreDescribedForEveryOperation(t *testing.T) {
+	t.Parallel()
+	double := newDouble("one")
+	api := admin.New(options(double))
+	doc := description(t, api)
+	for path, item := range doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for _, wrong := range []struct{ query, mediaType, body string }{
+				{"?%zz=1", "", ""}, {"?limit=1;a=2", "", ""}, {"?surprise=1", "", ""},
+				{"", "application/json", "x"}, {"", "text/plain", "{}"}, {"", "application/json", strings.Repeat(" ", 2<<20)}, {"", "application/json", `{"a":1}`},
+			} {
+				r := httptest.NewRequest(method, strings.ReplaceAll(path, "{name}", "one")+wrong.query, strings.NewReader(wrong.body))
+				if wrong.mediaType != "" {
+					r.Header.Set("Content-Type", wrong.mediaType)
+				}
+				w := httptest.NewRecorder()
+				api.ServeHTTP(w, r)
+				answer := operation.Responses.Status(w.Code)
+				switch {
+				case answer == nil:
+					t.Errorf("%s %s%s may not answer %d: %s", method, path, wrong.query, w.Code, w.Body)
+				case w.Code == http.StatusServiceUnavailable && answer.Value.Headers["Retry-After"] == nil:
+					t.Errorf("%s %s does not describe Retry-After", method, path)
+				}
+			}
+		}
+	}
+	config := doc.Paths.Find("/admin/v1/config").Get
+	if config.Responses.Status(http.StatusNotModified).Value.Headers["ETag"] == nil {
+		t.Error("the ETag of 304 is not described")
+	}
+	if doc.Paths.Find("/admin/v1/instances/{name}/restore").Post.RequestBody == nil {
+		t.Error("what is restored is not described")
+	}
 }
 
 func checkJSON(t *testing.T, schema *openapi3.Schema, text, what string) {

@@ -122,7 +122,11 @@ func (a *answer) problem() (p problem) {
 var onPurpose = []string{"fault", "custodian_offline", "paused"}
 
 // ordinary are the headers that any answer may have.
-var ordinary = []string{"Content-Type", "Content-Length", "Date", "Cache-Control", "X-Content-Type-Options", "X-Request-Id", "Connection", "Transfer-Encoding", "Vary", "X-Accel-Buffering"}
+var ordinary = []string{
+	"Content-Type", "Content-Length", "Date", "Cache-Control", "X-Request-Id", "Connection", "Transfer-Encoding", "Vary", "Content-Encoding", "X-Accel-Buffering",
+	// What browsers are told.
+	"Content-Security-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Content-Type-Options", "X-Frame-Options",
+}
 
 // headersMax is what the first line and the headers of a request may have at
 // least, in bytes.

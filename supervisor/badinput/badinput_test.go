@@ -64,7 +64,7 @@ func rounds(t *testing.T, configured func(t *testing.T) config.Config) {
 			t.Logf("%s was never accepted", name)
 		}
 	}
-	if refused*4 > len(all) && sent >= 2500 {
+	if refused*3 > len(all) && sent >= 2500 {
 		t.Errorf("of %d operations and methods %d never accepted anything", len(all), refused)
 	}
 }

@@ -125,7 +125,7 @@ func watch(ctx context.Context, conn *grpc.ClientConn, name string, request []by
 			}
 		}
 	}
-	if ctx.Err() != nil || status.Code(err) == codes.DeadlineExceeded || errors.Is(err, io.EOF) {
+	if ended := []codes.Code{codes.DeadlineExceeded, codes.Canceled}; slices.Contains(ended, status.Code(err)) || errors.Is(err, io.EOF) {
 		err = nil // looked at long enough
 	}
 	return answers, err
@@ -159,6 +159,8 @@ func checkStatus(s *status.Status) error {
 	switch {
 	case info == nil && slices.Contains([]codes.Code{codes.Unimplemented, codes.NotFound}, s.Code()):
 		return nil // health of what is not there, and what gRPC itself answers
+	case info == nil && strings.HasPrefix(s.Message(), "grpc: received message larger than max"):
+		return nil // gRPC says so before the program sees it
 	case info == nil:
 		return fmt.Errorf("refused with %v %q without details", s.Code(), s.Message())
 	case slices.Contains(onPurpose, info.GetReason()) || slices.Contains(refusals, s.Code()):

@@ -28,8 +28,9 @@ type maker struct {
 	*words
 	doc  *document
 	mode mode
-	// snapshot is one that an instance gave.
-	snapshot []byte
+	// snapshot is one that an instance gave, desired what the supervisor said of the
+	// desired state.
+	snapshot, desired []byte
 }
 
 // body returns a text that is meant for a schema.

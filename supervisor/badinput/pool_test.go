@@ -18,15 +18,26 @@ type pool struct {
 
 func newPool() *pool { return &pool{values: map[string][]string{}} }
 
-// add remembers a value under a name; where there are many, in place of another.
+// add remembers a value under a name; where there are many, another gives way.
 func (p *pool) add(d *dice, name, value string) {
 	switch list := p.values[name]; {
 	case value == "" || len(value) > 300:
 	case len(list) < keptPerName:
 		p.values[name] = append(list, value)
 	default:
-		list[d.IntN(len(list))] = value
+		at := d.IntN(len(list))
+		copy(list[at:], list[at+1:])
+		list[len(list)-1] = value
 	}
+}
+
+// last returns the value of a name that was added last, or "".
+func (p *pool) last(name string) string {
+	list := p.values[name]
+	if len(list) == 0 {
+		return ""
+	}
+	return list[len(list)-1]
 }
 
 // any returns a value of a name, or "" where there is none.

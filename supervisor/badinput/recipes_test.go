@@ -33,10 +33,11 @@ var recipes = map[string][]string{
 	},
 	"approveTransfer ApproveTransfer":   {`{"by":"BY"}`},
 	"rejectTransfer RejectTransfer":     {`{"by":"BY","reason":"no"}`},
-	"advanceClock AdvanceClock":         {`{"by":"20m"}`, `{"by":"24h"}`, `{"to_next_event":true}`},
+	"advanceClock AdvanceClock":         {`{"by":"20m"}`, `{"by":"24h"}`, `{"by":"72h"}`, `{"to_next_event":true}`},
 	"setClock SetClock":                 {`{"mode":"manual"}`, `{"mode":"real"}`, `{"mode":"scaled","factor":60}`},
 	"addFaultRule addRule AddFaultRule": {`{"name":"late","effect":{"delay_s":60},"duration_s":100}`, `{"effect":{"reject":{"code":"LACK","reason":"r"}},"match":{"scope":"settlement","rate":"0.5"}}`},
 	"announceCorporateAction AnnounceCorporateAction": {
+		`{"id":"NEW","type":"CASH_DIVIDEND","symbol":"AAPL","record_date":"2026-11-24","payment_date":"2026-11-25","rate":"0.25","currency":"USD"}`,
 		`{"id":"NEW","type":"CASH_DIVIDEND","symbol":"AAPL","record_date":"2026-12-01","payment_date":"2026-12-03","rate":"0.25","currency":"USD"}`,
 		`{"id":"NEW","type":"SPLIT","symbol":"AAPL","record_date":"2026-12-08","payment_date":"2026-12-09","new_units":"3","old_units":"2"}`,
 	},
@@ -50,6 +51,9 @@ var recipes = map[string][]string{
 
 // recipe returns a body for an operation or a method, or "" where there is none.
 func (m *maker) recipe(name string) string {
+	if name == "put-config" && m.desired != nil {
+		return string(m.desired)
+	}
 	for _, key := range sortedKeys(recipes) {
 		if slices.Contains(strings.Fields(key), name) {
 			m.count++

@@ -3,6 +3,7 @@ package badinput
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -122,15 +123,21 @@ func (r *round) http(t *target) {
 	if slices.Contains(rare, o.id) && !r.dice.in(5) {
 		return
 	}
-	q := t.request(o)
+	r.exchange(t, t.request(o))
+}
+
+// exchange sends a request and checks the answer.
+func (r *round) exchange(t *target, q *request) {
+	r.Helper()
 	r.sent++
+	o := q.operation
 	a, err := t.send(q.bytes(t.host), q.method)
 	if err != nil {
 		r.find("there is no answer: %v\n%s", err, q.curl(t.host))
 		return
 	}
 	if err := t.doc.check(q, a); err != nil {
-		r.find("%v\nmode %s, answered %d %s %v\n%s", err, q.mode, a.status, cut(a.body), a.header, cut([]byte(q.curl(t.host))))
+		r.find("%v\nmode %s, answered %d %s %v\n%s", err, q.mode, a.status, quote(string(cut(a.body))), a.header, cut([]byte(q.curl(t.host))))
 		return
 	}
 	if a.status >= 300 {
@@ -138,8 +145,11 @@ func (r *round) http(t *target) {
 	}
 	r.accepted[o.method+" "+o.path]++
 	t.pool.learnJSON(r.dice, o.path, a.body)
-	if strings.HasSuffix(o.path, "/snapshot") && q.method == "GET" {
+	switch {
+	case o.id == "get-snapshot" && q.method == "GET":
 		t.snapshot = a.body
+	case o.id == "get-config" && q.method == "GET" && a.status == 200:
+		t.desired = a.body
 	}
 	if t != r.admin && q.method == "POST" && strings.HasPrefix(o.path, "/chaos/") {
 		t.suffer(q.body)
@@ -168,6 +178,10 @@ func (r *round) endFaults() {
 		if t.faults--; t.faults > 0 {
 			continue
 		}
+		if id := t.pool.last("rule_id"); id != "" && r.dice.in(2) { // one by one
+			o := t.doc.find("DELETE", "/chaos/rules/x")
+			r.exchange(t, &request{method: "DELETE", target: "/chaos/rules/" + url.PathEscape(id), operation: o})
+		}
 		q := &request{method: "DELETE", target: "/chaos/clear-all"}
 		if a, err := t.send(q.bytes(t.host), q.method); err != nil || a.status != 200 {
 			r.find("faults are not taken away: %+v, %v", a, err)
@@ -191,6 +205,9 @@ func (r *round) serves() {
 		defer cancel()
 		if err := t.grpc.Invoke(ctx, "/custodian.ClockService/GetClock", &raw{}, &raw{}, grpc.ForceCodecV2(rawCodec{})); err != nil {
 			r.find("%s does not serve gRPC: %v", instanceNames[i], err)
+		}
+		if s, err := r.process.Get(instanceNames[i]); err != nil || s.Restarts != 0 {
+			r.find("%s was restarted: %+v, %v", instanceNames[i], s, err)
 		}
 	}
 }

@@ -102,9 +102,18 @@ type Postgres struct {
 	// Standby makes an instance that another supervisor owns wait until it is
 	// free, instead of failing.
 	Standby bool `koanf:"standby" json:"standby,omitempty"`
-	// Isolation is how instances on one server are kept apart.
-	Isolation string `koanf:"isolation" json:"isolation" oneof:"schema"`
+	// Isolation is how instances on one server are kept apart: by schema alone,
+	// or also by a role of their own that has no rights but on its schema.
+	Isolation string `koanf:"isolation" json:"isolation" oneof:"schema role"`
 }
+
+// The ways in which instances on one server are kept apart. With IsolationRole
+// the servers themselves refuse an instance what is another's.
+const (
+	IsolationSchema = "schema" // in PostgreSQL
+	IsolationShared = "shared" // in Redis
+	IsolationRole   = "role"   // in both
+)
 
 // The Redis drivers.
 const (
@@ -118,6 +127,9 @@ const (
 type Redis struct {
 	Driver string `koanf:"driver" json:"driver" oneof:"embedded server off"`
 	URL    Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	// Isolation is how instances on one server are kept apart: by their prefixes
+	// alone, or also by a user of their own. Empty means as in PostgreSQL.
+	Isolation string `koanf:"isolation" json:"isolation,omitempty" oneof:"shared role"`
 	// CacheTTL is how long a cache entry lives that sets no time itself.
 	CacheTTL Duration `koanf:"cache_ttl" json:"cache_ttl" range:"1s..720h"`
 	// HeartbeatInterval is the time between two heartbeats; an instance that
@@ -176,9 +188,11 @@ type InstanceStorage struct {
 	Postgres InstancePostgres `koanf:"postgres" json:"postgres,omitzero"`
 }
 
-// InstancePostgres names an instance's own PostgreSQL server.
+// InstancePostgres names an instance's own PostgreSQL server, and how it is kept
+// apart from others there.
 type InstancePostgres struct {
-	URL Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	URL       Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	Isolation string `koanf:"isolation" json:"isolation,omitempty" oneof:"schema role"`
 }
 
 // InstanceRedis overrides [Redis] for one instance. A URL without a driver
@@ -186,4 +200,6 @@ type InstancePostgres struct {
 type InstanceRedis struct {
 	Driver string `koanf:"driver" json:"driver,omitempty" oneof:"embedded server off"`
 	URL    Secret `koanf:"url" json:"url,omitempty" len:"4096"`
+	// Isolation is that of the process if it is empty.
+	Isolation string `koanf:"isolation" json:"isolation,omitempty" oneof:"shared role"`
 }

@@ -179,7 +179,7 @@ func TestEncodingKeepsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Instances[1].Storage = InstanceStorage{Driver: StoragePostgres, Postgres: InstancePostgres{"postgres://u:hunter2@h/d"}}
+	c.Instances[1].Storage = InstanceStorage{Driver: StoragePostgres, Postgres: InstancePostgres{URL: "postgres://u:hunter2@h/d"}}
 	data, err := EncodeConfig(c)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 )
@@ -29,9 +30,12 @@ func (c Config) Resolve(i Instance) Instance {
 	}
 	switch {
 	case i.Storage.Driver != StoragePostgres:
-		i.Storage.Postgres.URL = "" // not used
+		i.Storage.Postgres = InstancePostgres{} // not used
 	case i.Storage.Postgres.URL == "":
 		i.Storage.Postgres.URL = c.Storage.Postgres.URL
+	}
+	if i.Storage.Driver == StoragePostgres {
+		i.Storage.Postgres.Isolation = cmp.Or(i.Storage.Postgres.Isolation, c.Storage.Postgres.Isolation, IsolationSchema)
 	}
 	if i.Redis.Driver == "" {
 		i.Redis.Driver = c.Redis.Driver
@@ -41,9 +45,18 @@ func (c Config) Resolve(i Instance) Instance {
 	}
 	switch {
 	case i.Redis.Driver != RedisServer:
-		i.Redis.URL = "" // not used
+		i.Redis.URL, i.Redis.Isolation = "", "" // not used
 	case i.Redis.URL == "":
 		i.Redis.URL = c.Redis.URL
+	}
+	if i.Redis.Driver == RedisServer {
+		i.Redis.Isolation = cmp.Or(i.Redis.Isolation, c.Redis.Isolation)
+	}
+	if i.Redis.Driver == RedisServer && i.Redis.Isolation == "" {
+		i.Redis.Isolation = IsolationShared
+		if i.Storage.Postgres.Isolation == IsolationRole {
+			i.Redis.Isolation = IsolationRole
+		}
 	}
 	return i
 }

@@ -58,6 +58,21 @@ type Limits struct {
 	MaxBodyBytes int `koanf:"max_body_bytes" json:"max_body_bytes,omitempty" range:"1024..67108864"`
 	// MaxInFlight bounds the requests that are served at one time.
 	MaxInFlight int `koanf:"max_in_flight" json:"max_in_flight,omitempty" range:"1..1000000"`
+	// Rate bounds the requests per second, of which Burst may come at once. There
+	// is no bound where none is given; a burst that is not given is a second's.
+	Rate  int `koanf:"rate" json:"rate,omitempty" range:"1..10000000"`
+	Burst int `koanf:"burst" json:"burst,omitempty" range:"1..10000000"`
+	// MaxClientConnections bounds the open connections of HTTP, and those of gRPC;
+	// MaxCallsPerConnection the calls under way on one of the latter.
+	MaxClientConnections  int `koanf:"max_client_connections" json:"max_client_connections,omitempty" range:"1..1000000"`
+	MaxCallsPerConnection int `koanf:"max_calls_per_connection" json:"max_calls_per_connection,omitempty" range:"1..100000"`
+	// ConnectionRate is how many connections of HTTP, and of gRPC, are let in per
+	// second.
+	ConnectionRate int `koanf:"connection_rate" json:"connection_rate,omitempty" range:"10..1000000"`
+	// MaxStreams bounds the event streams over HTTP and gRPC together.
+	MaxStreams int `koanf:"max_streams" json:"max_streams,omitempty" range:"1..100000"`
+	// MaxBytes bounds the bytes of large bodies, messages and answers in memory.
+	MaxBytes int `koanf:"max_bytes" json:"max_bytes,omitempty" range:"1048576..17179869184"`
 	// Queue bounds the commands that wait for the engine.
 	Queue int `koanf:"queue" json:"queue,omitempty" range:"1..1000000"`
 	// MaxBatch bounds the commands in one journal append.
@@ -96,7 +111,7 @@ func Default() Config {
 		Log:     Log{Level: "info", Format: "json"},
 		Service: Service{Name: serviceName},
 		DataDir: "./custodian-data",
-		Storage: Storage{Driver: StorageSQLite, Postgres: Postgres{MaxConnections: 80, Isolation: "schema"}},
+		Storage: Storage{Driver: StorageSQLite, Postgres: Postgres{MaxConnections: 80, Isolation: IsolationSchema}},
 		Redis: Redis{
 			Driver: RedisEmbedded, CacheTTL: Duration(5 * time.Minute), HeartbeatInterval: Duration(30 * time.Second),
 		},
@@ -104,7 +119,8 @@ func Default() Config {
 		Defaults: Settings{
 			Profile: "instant", Seed: 1, Clock: Clock{Mode: "real"}, Accounts: Accounts{AutoOpen: &autoOpen},
 			Limits: Limits{
-				MaxBodyBytes: 1 << 20, MaxInFlight: 1024, Queue: 4096, MaxBatch: 512, PageMax: 1000, LabelValues: 100,
+				MaxBodyBytes: 1 << 20, MaxInFlight: 1024, MaxClientConnections: 1024,
+				MaxCallsPerConnection: 250, ConnectionRate: 250, MaxStreams: 128, MaxBytes: 64 << 20, Queue: 4096, MaxBatch: 512, PageMax: 1000, LabelValues: 100,
 				MaxAccounts: 1_000_000, MaxHoldings: 5_000_000, MaxOpenSettlements: 1_000_000,
 				MaxOpenTransfers: 1_000_000,
 				RequestTimeout:   Duration(30 * time.Second),

@@ -115,10 +115,10 @@ func (k *checker) process() {
 		k.addErr("redis.url", checkRedisURL(c.Redis.URL))
 	}
 	// Instances may all name servers of their own; then the process needs none.
-	if c.Storage.Driver == StoragePostgres && c.Storage.Postgres.URL == "" && k.anyLacks(func(i Instance) bool { return i.Storage == (InstanceStorage{}) }) {
+	if c.Storage.Driver == StoragePostgres && c.Storage.Postgres.URL == "" && k.anyLacks(func(i Instance) bool { return i.Storage.Driver == "" && i.Storage.Postgres.URL == "" }) {
 		k.add("storage.postgres.url", "is required with the driver postgres", "")
 	}
-	if c.Redis.Driver == RedisServer && c.Redis.URL == "" && k.anyLacks(func(i Instance) bool { return i.Redis == (InstanceRedis{}) }) {
+	if c.Redis.Driver == RedisServer && c.Redis.URL == "" && k.anyLacks(func(i Instance) bool { return i.Redis.Driver == "" && i.Redis.URL == "" }) {
 		k.add("redis.url", "is required with the driver server", "")
 	}
 	k.settings("defaults", c.Defaults, c.Defaults)

@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
@@ -108,8 +109,9 @@ func Start(ctx context.Context, entry config.Instance, logger *slog.Logger) (*Cu
 		Instance: entry.Name, Seed: entry.Seed, Rules: rules, Journal: memory.NewStore().Journal(entry.Schema), Clock: wallClock{},
 		Metrics: unmetered{}, Logger: logger, Limits: limits, Opening: opening,
 	})
+	keys := access.NewGuard("API key", "this needs an API key (Authorization: Bearer …, or X-API-Key)", config.Keys(entry.APIKeys))
 	c.handler = httpapi.New(httpapi.Options{
-		Custodian: c.Engine, Assets: rules.Assets, Instance: entry.Name, Logger: logger,
+		Custodian: c.Engine, Assets: rules.Assets, Instance: entry.Name, Logger: logger, Access: keys,
 		Limits: httpapi.Limits{
 			MaxBodyBytes: entry.Limits.MaxBodyBytes, MaxInFlight: entry.Limits.MaxInFlight, PageMax: entry.Limits.PageMax,
 			RequestTimeout: entry.Limits.RequestTimeout.Std(),
@@ -117,7 +119,7 @@ func Start(ctx context.Context, entry config.Instance, logger *slog.Logger) (*Cu
 	})
 	running := context.WithoutCancel(ctx) // it ends by Close
 	c.grpc = grpcapi.New(grpcapi.Options{
-		Custodian: c.Engine, Assets: rules.Assets, Context: running, Logger: logger,
+		Custodian: c.Engine, Assets: rules.Assets, Context: running, Logger: logger, Access: keys,
 		Limits: grpcapi.Limits{
 			MaxRecvBytes: entry.Limits.MaxBodyBytes, MaxInFlight: entry.Limits.MaxInFlight, PageMax: entry.Limits.PageMax,
 		},

@@ -39,7 +39,7 @@ var shown = []string{
 	"chaos reject-transfers", "chaos custodian-offline", "chaos status", "chaos clear-all", "chaos rules",
 	"reconciliation break", "reconciliation tolerance",
 	"corporate action dividend", "corporate action split", "corporate action coupon", "corporate action redemption",
-	"statement of holdings", "statement of transactions", "statement of cash", "idempotency", "locks", "clock",
+	"statement of holdings", "statement of transactions", "statement of cash", "idempotency", "locks", "clock", "api keys",
 	"ISO 20022 instruction", "ISO 20022 cancellation", "ISO 20022 confirmation", "ISO 20022 statements",
 	"bad input unknown code", "bad input non-business day", "bad input past date", "bad input mismatching legs",
 	"bad input own approval", "bad input wrong state", "bad input clock backwards", "bad input unknown account",

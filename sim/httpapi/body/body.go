@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
@@ -28,19 +29,50 @@ func Read(w http.ResponseWriter, r *http.Request, limit int, buf []byte) ([]byte
 	if err != nil || len(buf) == start {
 		return buf, err
 	}
+	return buf, Check(r, buf[start:])
+}
+
+// Check refuses a body that is not declared as JSON, or is none.
+func Check(r *http.Request, data []byte) error {
 	if err := checkHeader(r.Header); err != nil {
-		return buf[:start], err
+		return err
 	}
-	return buf, strictjson.Check(buf[start:])
+	return strictjson.Check(data)
 }
 
 // ReadRaw is Read without a look at what the body is.
 func ReadRaw(w http.ResponseWriter, r *http.Request, limit int, buf []byte) ([]byte, error) {
+	return ReadWithin(w, r, limit, buf, func(int) error { return nil })
+}
+
+// Large is how many bytes make a body large.
+const Large = 64 << 10
+
+// ReadWithin is ReadRaw for callers who have to make room: before more than
+// [Large] bytes of a body are read, reserve is asked for as many as it may have.
+// A body that there is no room for is not read.
+func ReadWithin(w http.ResponseWriter, r *http.Request, limit int, buf []byte, reserve func(bytes int) error) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
 		return buf, tooLarge(w, limit)
 	}
 	start := len(buf)
-	buf, err := readAll(r.Body, buf, limit+1)
+	var err error
+	if r.ContentLength <= Large {
+		buf, err = readAll(r.Body, buf, min(limit, Large)+1)
+	}
+	if expected := max(int(r.ContentLength), -1); err == nil && (expected > Large || len(buf)-start > Large) {
+		if expected < 0 {
+			expected = limit
+		}
+		if err := reserve(expected); err != nil {
+			w.Header().Set("Connection", "close") // the rest of the body is not read
+			return buf[:start], err
+		}
+		if r.ContentLength > 0 { // else it may be much less
+			buf = slices.Grow(buf, expected+1)
+		}
+		buf, err = readAll(r.Body, buf, limit+1-(len(buf)-start))
+	}
 	switch {
 	case len(buf)-start > limit:
 		return buf[:start], tooLarge(w, limit)

@@ -24,7 +24,7 @@ func TestDocumentIsValidOpenAPI(t *testing.T) {
 				Query:    []openapi.Parameter{{Name: "wait", Type: true}, {Name: "kind", Enum: []string{"a", "b"}}},
 				Headers:  []openapi.Parameter{{Name: "Idempotency-Key", Description: "A key."}},
 				Answers:  []openapi.Answer{{Status: 201, Description: "Made.", Body: thing{}, Headers: map[string]string{"Location": "Where."}}},
-				Problems: []int{404, 422}},
+				Problems: []int{401, 404, 422, 429, 503}},
 			{Method: "GET", Path: "/things", ID: "list-things",
 				Answers: []openapi.Answer{{Status: 200, Description: "All.", Body: []thing{}}, {Status: 200, MediaType: "text/event-stream"}}},
 		})
@@ -38,6 +38,12 @@ func TestDocumentIsValidOpenAPI(t *testing.T) {
 	}
 	if err := doc.Validate(loader.Context); err != nil {
 		t.Fatalf("%v\n%s", err, data)
+	}
+	for status, header := range map[int]string{401: "WWW-Authenticate", 404: "", 429: "Retry-After", 503: "Retry-After"} {
+		headers := doc.Paths.Find("/things/{thing_id}").Post.Responses.Status(status).Value.Headers
+		if (headers[header] != nil) != (header != "") {
+			t.Errorf("%d has the headers %v, want %q", status, headers, header)
+		}
 	}
 	schema := doc.Components.Schemas["Thing"].Value
 	for body, ok := range map[string]bool{

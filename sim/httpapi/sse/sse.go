@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,9 @@ const MediaType = "text/event-stream"
 // WriteTimeout bounds a single write, so that a reader who has stopped reading
 // does not hold the stream for ever.
 const WriteTimeout = 30 * time.Second
+
+// HurriedTimeout is that bound once a stream is to end.
+const HurriedTimeout = 2 * time.Second
 
 // Wanted reports whether the request asks for server-sent events.
 func Wanted(r *http.Request) bool {
@@ -34,11 +38,16 @@ func Wanted(r *http.Request) bool {
 	return false
 }
 
-// Writer writes events to one response. It belongs to one goroutine.
+// Writer writes events to one response. It belongs to one goroutine, but for
+// [Writer.Hurry].
 type Writer struct {
-	w  http.ResponseWriter
-	rc *http.ResponseController
-	b  []byte
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	b       []byte
+	hurried atomic.Bool
+
+	// Patience bounds a single write; [WriteTimeout] unless it is changed.
+	Patience time.Duration
 }
 
 // Start answers the request with a stream and sends its head at once. The
@@ -49,7 +58,7 @@ func Start(w http.ResponseWriter) (*Writer, error) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // proxies would hold events back
 	w.WriteHeader(http.StatusOK)
-	s := &Writer{w: w, rc: http.NewResponseController(w)}
+	s := &Writer{w: w, rc: http.NewResponseController(w), Patience: WriteTimeout}
 	s.b = append(s.b, "retry: 2000\n\n"...)
 	// The server watches the connection for its end with a read that would run
 	// into the deadline of the request's own reading.
@@ -75,10 +84,32 @@ func (s *Writer) Comment(text string) {
 	s.b = append(append(append(s.b, ": "...), text...), '\n', '\n')
 }
 
+// Hurry lets writes, that under way included, last no longer than HurriedTimeout
+// from now on: the server is ending, and a reader who has stopped reading is not to
+// hold it up.
+func (s *Writer) Hurry() {
+	s.hurried.Store(true)
+	_ = s.bound() // a writer without deadlines has none to shorten
+}
+
+// bound sets the deadline of the next write.
+func (s *Writer) bound() error {
+	for {
+		hurried, timeout := s.hurried.Load(), s.Patience
+		if hurried {
+			timeout = HurriedTimeout
+		}
+		err := s.rc.SetWriteDeadline(time.Now().Add(timeout))
+		if hurried == s.hurried.Load() { // else the longer one may have come last
+			return err
+		}
+	}
+}
+
 // Flush sends what was added.
 func (s *Writer) Flush() error {
 	// Not every writer knows deadlines; then the server's own holds.
-	if err := s.rc.SetWriteDeadline(time.Now().Add(WriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := s.bound(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	_, err := s.w.Write(s.b)

@@ -55,8 +55,9 @@ func (c *Client) Do(ctx context.Context, method, path string, headers map[string
 		return refused(err)
 	}
 	for name, value := range headers {
-		if strings.EqualFold(name, "Idempotency-Key") {
-			ctx = metadata.AppendToOutgoingContext(ctx, "idempotency-key", value)
+		switch name := strings.ToLower(name); name {
+		case "idempotency-key", "authorization", "x-api-key":
+			ctx = metadata.AppendToOutgoingContext(ctx, name, value)
 		}
 	}
 	if err := c.Conn.Invoke(ctx, "/custodian."+op.rpc, request, response); err != nil {

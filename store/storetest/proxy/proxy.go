@@ -1,11 +1,15 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"net"
 	"sync"
 	"time"
 )
+
+// dialTimeout bounds a connection to the target.
+const dialTimeout = 10 * time.Second
 
 // Proxy forwards the connections that it accepts to its target. Its methods are
 // safe for concurrent use.
@@ -25,7 +29,8 @@ type Proxy struct {
 // Start listens on a free port of the loopback and forwards to target, a
 // host:port.
 func Start(target string) (*Proxy, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	l, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +130,8 @@ func (p *Proxy) serve(client net.Conn) {
 	p.mu.Lock()
 	target := p.target
 	p.mu.Unlock()
-	server, err := net.Dial("tcp", target)
+	dialer := net.Dialer{Timeout: dialTimeout}
+	server, err := dialer.DialContext(context.Background(), "tcp", target)
 	if err != nil || !p.track(server) {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -196,4 +197,24 @@ func TestServersDoNotSeeTheCallersSettings(t *testing.T) {
 			t.Errorf("%s leaks into the server", entry)
 		}
 	}
+}
+
+func TestProcessesOfTestsAreToldDifferentPorts(t *testing.T) {
+	handedOut.Lock()
+	left, locks := handedOut.left, handedOut.locks
+	handedOut.left, handedOut.locks = nil, nil // as another process begins
+	handedOut.Unlock()
+	first, err := FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	handedOut.Lock()
+	other := append([]int{first}, handedOut.left...)
+	for _, port := range left {
+		if slices.Contains(other, port) {
+			t.Errorf("port %d is in two blocks", port)
+		}
+	}
+	handedOut.left, handedOut.locks = append(left, handedOut.left...), append(locks, handedOut.locks...)
+	handedOut.Unlock()
 }

@@ -1,0 +1,66 @@
+package obs
+
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
+)
+
+// Bounds of the engine, beside those of package bounds: the commands that wait,
+// and what is open in the books.
+const (
+	boundQueue = "queue"
+	boundBooks = "books"
+)
+
+var refusingBounds = []string{
+	string(bounds.Requests), string(bounds.Rate), string(bounds.Streams), string(bounds.Bytes),
+	string(bounds.HTTPConnections), string(bounds.GRPCConnections), boundQueue, boundBooks,
+}
+
+// RecordBoundRefused counts what was refused because a bound was reached.
+func (in *Instance) RecordBoundRefused(b bounds.Bound) { in.boundsRefused.inc(string(b)) }
+
+// RecordConnectionDelayed counts a connection of a face, http or grpc, that had to
+// wait because connections came too fast; any other face counts as "other".
+func (in *Instance) RecordConnectionDelayed(face string) { in.delayed.inc(face) }
+
+// RecordSlowStreamEnded counts an event stream of a face, http or grpc, that was
+// ended because its reader did not read; any other face counts as "other".
+func (in *Instance) RecordSlowStreamEnded(face string) { in.slowStreams.inc(face) }
+
+// ReportBounds sets where custodian_bounds_used and custodian_bounds_limit come
+// from: usage is called at each scrape. A later call replaces it.
+func (in *Instance) ReportBounds(usage func() []bounds.Usage) { in.bounds.source.Store(&usage) }
+
+// boundsGauge shows how much there is of what is bounded, next to the limit.
+type boundsGauge struct {
+	used, limit *prometheus.Desc
+	source      atomic.Pointer[func() []bounds.Usage]
+}
+
+func newBoundsGauge() *boundsGauge {
+	return &boundsGauge{
+		used: prometheus.NewDesc("custodian_bounds_used",
+			"What the instance has taken on, by what bounds it.", []string{"bound"}, nil),
+		limit: prometheus.NewDesc("custodian_bounds_limit",
+			"How much of it the instance takes on at one time.", []string{"bound"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (g *boundsGauge) Describe(ch chan<- *prometheus.Desc) { ch <- g.used; ch <- g.limit }
+
+// Collect implements prometheus.Collector.
+func (g *boundsGauge) Collect(ch chan<- prometheus.Metric) {
+	source := g.source.Load()
+	if source == nil {
+		return
+	}
+	for _, u := range (*source)() {
+		ch <- prometheus.MustNewConstMetric(g.used, prometheus.GaugeValue, float64(u.Used), string(u.Bound))
+		ch <- prometheus.MustNewConstMetric(g.limit, prometheus.GaugeValue, float64(u.Limit), string(u.Bound))
+	}
+}
