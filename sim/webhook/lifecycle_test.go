@@ -158,6 +158,16 @@ func TestDisabledEndpointsCatchUpWhenTheyAreEnabled(t *testing.T) {
 	})
 }
 
+func TestNoEventIsLeftOutBetweenTheStartOfTheSourceAndRun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLab(t, func(o *webhook.Options) { o.Begin = func() uint64 { return 1 } })
+		l.log.add(completed)            // of the books as they were loaded
+		l.log.add(completed, completed) // asked for as soon as requests were taken
+		l.run()
+		l.receiver.expect("/a", "2 3")
+	})
+}
+
 func TestAnEndpointBeginsWhereItWasAddedOrWhereItSays(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		l := newLab(t, func(o *webhook.Options) { o.Endpoints = nil })
