@@ -319,10 +319,9 @@ func (k *keeper) hold(ctx context.Context) error {
 		if err == nil {
 			if writable {
 				k.heard.Store(&began)
-			} else {
-				k.move(ctx)
+				return nil
 			}
-			return nil
+			return k.move(ctx)
 		}
 		k.disconnect()
 	}
@@ -331,17 +330,15 @@ func (k *keeper) hold(ctx context.Context) error {
 
 // move takes the locks to the server that can be written to, if there is one now:
 // after a failover the old one may still answer. Until then they stay where they
-// are.
-func (k *keeper) move(ctx context.Context) {
+// are. It fails if they are lost on the way.
+func (k *keeper) move(ctx context.Context) error {
 	conn, err := k.server.connect(ctx, k.server.locks, k.name)
 	if err != nil {
-		return
+		return nil
 	}
 	if writable, err := k.isWritable(ctx, conn); err != nil || !writable {
 		closeConn(conn)
-		return
+		return nil
 	}
-	if err := k.adopt(ctx, conn); err != nil {
-		k.server.log.Warn("the connection that holds ownership led to a server that is read-only, trying again", "error", err)
-	}
+	return k.adopt(ctx, conn)
 }
