@@ -132,7 +132,7 @@ func (p *provision) do(ctx context.Context, all supervisor.Provisions) error {
 	for _, one := range all.Redis {
 		applied, err := one.Apply(ctx, redisURL, p.setPassword)
 		if err != nil {
-			return fmt.Errorf("Redis at %s: %w", one.Addr(), err)
+			return fmt.Errorf("redis at %s: %w", one.Addr(), err)
 		}
 		p.done("Redis", one.Addr(), "user "+one.User, applied.PasswordSet)
 		if !applied.Saved {

@@ -69,7 +69,7 @@ func TestProvisionAppliesNothingWithoutAnAdministrator(t *testing.T) {
 		{line: "provision --only oracle -c " + role, says: "postgres or redis", code: codeInput},
 		{line: "provision -c " + local, says: "nothing to do", code: codeInput},
 		{line: "provision --apply --only postgres -c " + role, env: unreachable, says: "as the administrator", code: codeFailed},
-		{line: "provision --apply --only redis -c " + role, env: unreachable, says: "Redis at 127.0.0.1:1", code: codeFailed},
+		{line: "provision --apply --only redis -c " + role, env: unreachable, says: "redis at 127.0.0.1:1", code: codeFailed},
 		{line: "provision --apply --only postgres --postgres-admin-url-file - -c " + role, in: "postgres://admin:hunter4@127.0.0.1:1/x\n", says: "as the administrator", code: codeFailed},
 		{line: "provision --apply --only postgres --postgres-admin-url-file - -c " + role, in: "postgres://admin:hun@ter4/@", says: "percent-encoded", code: codeFailed},
 	} {
