@@ -131,20 +131,20 @@ func (c *crowd) begin() {
 	item := `{"settlement_type":"DEPOSIT","account_id":"a","symbol":"BTC","quantity":"-1"},`
 	large := []byte(`{"settlements":[` + strings.Repeat(item, 900) + strings.Repeat(" ", 300<<10) + `{}]}`)
 	pages := []string{"/api/v1/settlements?limit=1000", "/api/v1/ledger/entries?limit=1000", "/api/v1/events?limit=1000"}
-	c.keep(8, func(ctx context.Context, n int) error {
+	c.keep(8, func(ctx context.Context, _ int) error {
 		return c.ask(ctx, http.MethodPost, "/api/v1/settlements", strings.NewReader(
 			`{"settlement_type":"DEPOSIT","account_id":"a","symbol":"BTC","quantity":"1"}`))
 	})
 	c.keep(4, func(ctx context.Context, n int) error {
 		return c.ask(ctx, http.MethodGet, pages[n%len(pages)], http.NoBody)
 	})
-	c.keep(4, func(ctx context.Context, n int) error {
+	c.keep(4, func(ctx context.Context, _ int) error {
 		return c.ask(ctx, http.MethodPost, "/api/v1/settlements/bulk", bytes.NewReader(large))
 	})
-	c.keep(1, func(ctx context.Context, n int) error {
+	c.keep(1, func(ctx context.Context, _ int) error {
 		return c.ask(ctx, http.MethodPost, "/api/v1/settlements/bulk", io.MultiReader(bytes.NewReader(large), bytes.NewReader(large)))
 	})
-	c.keep(8, func(ctx context.Context, n int) error {
+	c.keep(8, func(ctx context.Context, _ int) error {
 		return c.ask(ctx, http.MethodGet, "/api/v1/events", http.NoBody, "Accept", "text/event-stream")
 	})
 	c.keep(20, func(ctx context.Context, _ int) error {
@@ -199,6 +199,7 @@ func (s *supervised) quietly(i instance, run string) []time.Duration {
 			s.t.Fatal(err)
 		}
 		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close() // read to its end
 		if err != nil || resp.StatusCode != http.StatusCreated {
 			s.t.Fatalf("the quiet instance answered %s %s, %v", resp.Status, text, err)
 		}
