@@ -15,7 +15,7 @@ import (
 
 // cutter cuts the connections of instances, whatever they are doing: whoever had
 // sent a COMMIT does not learn what became of it.
-func cutter(t *testing.T, p *place) func(name string) error {
+func cutter(t *testing.T) func(name string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -36,7 +36,7 @@ func cutter(t *testing.T, p *place) func(name string) error {
 func TestRealHoldingsAreLinearizable(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	histories(t, p.config, slowPace, func(round int) string { return p.name(fmt.Sprintf("crowded-%d", round)) }, cutter(t, p))
+	histories(t, p.config, slowPace, func(round int) string { return p.name(fmt.Sprintf("crowded-%d", round)) }, cutter(t))
 }
 
 // TestRealSumsStayWhateverIsMoved reads the sums in the tables as well, as other
@@ -45,7 +45,7 @@ func TestRealHoldingsAreLinearizable(t *testing.T) {
 func TestRealSumsStayWhateverIsMoved(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	cut := cutter(t, p)
+	cut := cutter(t)
 	var reads atomic.Int64
 	for round := range *linearizableRounds {
 		m := &mishaps{pace: slowPace}
