@@ -213,7 +213,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry, lane 
 		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
 		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{
-			MaxRecvBytes: spec.Limits.MaxBodyBytes, MaxConcurrentStreams: uint32(spec.Limits.MaxCallsPerConnection), //nolint:gosec // in range
+			MaxRecvBytes: spec.Limits.MaxBodyBytes, MaxConcurrentStreams: uint32(spec.Limits.MaxCallsPerConnection),
 			PageMax: spec.Limits.PageMax, CallTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		},
 	})

@@ -197,7 +197,7 @@ func (v *visits) takenPort(n int) {
 	}()
 	v.awaitState(name, StateStarting)
 	cancel()
-	<-added
+	_ = <-added //nolint:staticcheck // says what is thrown away: how the start that nobody waits for ended
 	if _, err := v.Remove(v.ctx, name, RemoveOptions{Purge: true, Wait: true}); kindOf(err) != KindNotFound && err != nil {
 		v.t.Error(err)
 	}

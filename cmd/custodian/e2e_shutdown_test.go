@@ -50,7 +50,7 @@ type hanging struct {
 
 func newHanging(t *testing.T) *hanging {
 	r := &hanging{came: make(chan struct{}, 1), free: make(chan struct{}), taken: make(map[uint64]bool)}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
 		body, err := io.ReadAll(q.Body)
 		if err != nil {
 			return // cut off
@@ -105,7 +105,7 @@ func (s *supervised) follow(addr string, after, last uint64) *reader {
 	}
 	req.Header.Set("Accept", "text/event-stream")
 	req.Header.Set("Last-Event-ID", strconv.FormatUint(after, 10))
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // the reader closes it
 	if err != nil {
 		s.t.Fatal(err)
 	}

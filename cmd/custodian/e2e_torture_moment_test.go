@@ -120,14 +120,14 @@ func (m *moments) adding(round int, settings string) moment {
 		status, _, err := add()
 		acked = err == nil && status == http.StatusCreated
 	}, check: func() {
-		status, body, err := m.s.try(http.MethodGet, m.admin(name, ""), nil)
+		status, _, err := m.s.try(http.MethodGet, m.admin(name, ""), nil)
 		switch {
 		case err != nil:
 			m.s.t.Fatal(err)
 		case status == http.StatusNotFound && acked:
 			m.s.t.Errorf("%s was added and is not there", name)
 		case status == http.StatusNotFound:
-			if status, body, err = add(); err != nil || status != http.StatusCreated {
+			if status, body, err := add(); err != nil || status != http.StatusCreated {
 				m.s.t.Errorf("adding %s again: %d %s %v", name, status, body, err)
 			}
 		}

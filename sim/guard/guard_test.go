@@ -42,7 +42,7 @@ func TestAPanicThatIsCarriedOnKeepsItsStack(t *testing.T) {
 	t.Parallel()
 	first := guard.Run("first", func() error { panic("deliberate\nsecond line") })
 	second := guard.Run("second", func() error { panic(first) })
-	if second != first || second.Error() != "first: panic: deliberate" {
+	if !errors.Is(second, first) || second.Error() != "first: panic: deliberate" {
 		t.Errorf("got %v", second)
 	}
 }

@@ -260,7 +260,9 @@ func TestOwnershipIsWaitedForAndTheHolderTold(t *testing.T) {
 		_, err := second.OwnWhenFree(leaving, prefix, func(why error) { told <- why })
 		left <- err
 	}()
-	_ = <-told
+	if err := <-told; !errors.Is(err, ErrOwned) {
+		t.Errorf("told %v", err)
+	}
 	leave()
 	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Errorf("left with %v", err)
@@ -292,7 +294,9 @@ func TestWaitingForOwnershipEndsWithTheServer(t *testing.T) {
 		_, err := second.OwnWhenFree(t.Context(), schema, func(why error) { told <- why })
 		ended <- err
 	}()
-	_ = <-told
+	if err := <-told; !errors.Is(err, ErrOwned) {
+		t.Errorf("told %v", err)
+	}
 	if err := second.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
