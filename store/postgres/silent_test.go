@@ -240,7 +240,7 @@ func TestFewConnectionsAreSharedWhereTheServerLetsNoMoreIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(t.Context(), Options{URL: roleURL, ConnectionWait: 10 * time.Millisecond})
-	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "raise its CONNECTION LIMIT") {
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "the CONNECTION LIMIT of the role") {
 		t.Errorf("none allowed: %v", err)
 	}
 	if _, err := admin.Exec(t.Context(), `ALTER ROLE `+role+` CONNECTION LIMIT -1`); err != nil {
