@@ -199,7 +199,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry, lane 
 		Handler: g.counted(face), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ReadTimeout: spec.Limits.RequestTimeout.Std(), WriteTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		BaseContext: func(net.Listener) context.Context { return g.abort },
-		TLSConfig:   secure,
+		TLSConfig:   secure.Clone(), // net/http writes to it
 		ConnState: func(conn net.Conn, state http.ConnState) {
 			guard.Do("http server", g.panicked, func() { g.silent.track(conn, state) })
 		},
