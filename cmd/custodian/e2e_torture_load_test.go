@@ -44,8 +44,7 @@ type victim struct {
 	last  event // the last event that was checked
 }
 
-// newVictim makes a victim of an instance. Its events are posted to the sink, unless
-// that is nil.
+// newVictim makes a victim of an instance. Its events are posted to the sink.
 func newVictim(s *supervised, name string, manual bool, sink *sink) *victim {
 	v := &victim{s: s, name: name, manual: manual, sink: sink}
 	var position struct {
