@@ -35,6 +35,7 @@ TOOL_protoc-gen-go-grpc := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 TOOL_govulncheck        := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 TOOL_gitleaks           := github.com/zricethezav/gitleaks/v8@v8.30.1
 TOOL_grpcurl            := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+TOOL_oasdiff            := github.com/oasdiff/oasdiff@v1.37.0
 TOOL_benchstat          := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 TOOL_NAMES := $(patsubst TOOL_%,%,$(filter-out TOOL_NAMES,$(filter TOOL_%,$(.VARIABLES))))
 
@@ -183,8 +184,15 @@ proto: tool-buf tool-protoc-gen-go tool-protoc-gen-go-grpc ## Check the protocol
 	buf lint
 	buf generate
 
+# What callers rely on is kept in testdata/api as it was last. Additions are taken
+# over there, by make generate too; a change that breaks callers is refused, unless
+# it is meant: make api-baseline BREAKING=accepted
+.PHONY: api-baseline
+api-baseline: tool-oasdiff tool-buf ## Refuse breaking changes of the OpenAPI documents and protos, keep what was added
+	@GO='$(GO)' .ci/api-baseline $(BREAKING)
+
 .PHONY: generate
-generate: proto ## Generate all generated code
+generate: proto api-baseline ## Generate all generated code
 	$(GO) generate ./...
 
 ##@ Environment
@@ -202,7 +210,7 @@ deps: ## Download the Go modules and verify them
 tools: $(addprefix tool-,$(TOOL_NAMES)) ## Install all development tools into .tools/bin
 
 .PHONY: services
-services: ## Install PostgreSQL, Redis, Prometheus and a C compiler where missing (Debian, Ubuntu)
+services: ## Install PostgreSQL, Redis, Prometheus, Python and a C compiler where missing (Debian, Ubuntu)
 	@.ci/install-services
 
 .PHONY: help

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -51,6 +52,8 @@ func TestMistakesInTheCommandLineEndWithTwoAndAWord(t *testing.T) {
 		"absent token":          {"instance list --token-file /does/not/exist", "/does/not/exist"},
 		"malformed address":     {"instance list --admin localhost", "must be a URL"},
 		"key without its pair":  {"instance list --cert a.pem", "needs both"},
+		"unnamed interface":     {"openapi", "instance or admin is missing"},
+		"unknown interface":     {"openapi both", "must be instance or admin"},
 		"absent document":       {"config put /does/not/exist", "/does/not/exist"},
 	}
 	for name, c := range cases {
@@ -195,6 +198,23 @@ func TestADocumentIsPlannedAndPutUnlessItIsStale(t *testing.T) {
 		got := command(t, document, env, append([]string{"config"}, step.args...)...)
 		if got.code != step.code || !strings.Contains(got.out+got.err, step.says) {
 			t.Errorf("config %v: exit code %d, want %d and %q:\n%s%s", step.args, got.code, step.code, step.says, got.out, got.err)
+		}
+	}
+}
+
+func TestDocumentsOfBothInterfacesCanBePrinted(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"instance": "/api/v1/settlements", "admin": "/admin/v1/instances"} {
+		got := command(t, "", nil, "openapi", name)
+		var document struct {
+			OpenAPI string                     `json:"openapi"`
+			Paths   map[string]json.RawMessage `json:"paths"`
+		}
+		if err := json.Unmarshal([]byte(got.out), &document); err != nil || got.code != 0 || got.err != "" {
+			t.Fatalf("%s: exit code %d, %v: %s", name, got.code, err, got.err)
+		}
+		if document.OpenAPI != "3.1.0" || document.Paths[path] == nil {
+			t.Errorf("%s: OpenAPI %q without %s", name, document.OpenAPI, path)
 		}
 	}
 }

@@ -64,15 +64,22 @@ func (o *operation) needsKey() {
 	}
 }
 
-func getDocument(c *call) error {
-	d, keyed := &openDocument, c.keyed()
+// Document returns the OpenAPI document of instances which let in everybody, or of
+// those which ask for a key.
+func Document(keyed bool) ([]byte, error) {
+	d := &openDocument
 	if keyed {
 		d = &keyedDocument
 	}
 	d.once.Do(func() { d.build(keyed) })
-	if d.err != nil {
-		return sim.Errorf(sim.CodeInternal, "building the OpenAPI document: %v", d.err)
+	return slices.Clone(d.text), d.err
+}
+
+func getDocument(c *call) error {
+	text, err := Document(c.keyed())
+	if err != nil {
+		return sim.Errorf(sim.CodeInternal, "building the OpenAPI document: %v", err)
 	}
-	c.out = append(c.out, d.text...)
+	c.out = append(c.out, text...)
 	return c.send(200)
 }

@@ -16,10 +16,9 @@ import (
 // API is the handler of the admin API. It is safe for concurrent use and starts
 // no goroutine that outlives a request.
 type API struct {
-	opts        Options
-	gate        *gate
-	router      *chi.Mux
-	description *description
+	opts   Options
+	gate   *gate
+	router *chi.Mux
 
 	inFlight atomic.Int64
 	waits    atomic.Int64
@@ -29,8 +28,7 @@ type API struct {
 // New returns the handler of the admin API.
 func New(o Options) *API {
 	o.Limits = o.Limits.withDefaults()
-	a := &API{opts: o, gate: newGate(o.Config), router: chi.NewRouter(),
-		description: &description{version: o.Version.Version}}
+	a := &API{opts: o, gate: newGate(o.Config), router: chi.NewRouter()}
 	a.router.Use(requestid.Middleware, protect)
 	if o.Middleware != nil {
 		a.router.Use(o.Middleware)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"net/http"
 	"sync"
 
@@ -8,37 +9,44 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 )
 
-// description is the OpenAPI document of a version of the program.
-type description struct {
-	version string
-	once    sync.Once
-	data    []byte
-	err     error
+// apiVersion is the version of the interface, which is not that of the program:
+// that stands under /version.
+const apiVersion = "1.0.0"
+
+// description is the OpenAPI document. It is built when it is first asked for:
+// most processes never are.
+var description struct {
+	once sync.Once
+	data []byte
+	err  error
 }
 
-// get builds the document when it is first asked for: most processes never are.
-func (d *description) get() ([]byte, error) {
-	d.once.Do(func() {
-		var table []openapi.Operation
-		for _, op := range operations() {
-			table = append(table, op.Operation)
-		}
-		d.data, d.err = openapi.Build(openapi.Info{
-			Title: "Custodian supervisor", Version: d.version, BearerAuth: true, Problem: wire.Problem{},
-			Description: "The admin API of a process that hosts custodian simulators: which instances there are, how they are, and what is to become of them. " +
-				"Errors are RFC 9457 problem details with a stable code.",
-			Tags: []openapi.Tag{
-				{Name: tagInstances, Description: "Instances and their life"},
-				{Name: tagConfig, Description: "The desired state as a whole"},
-				{Name: tagProcess, Description: "The process itself"},
-			},
-		}, table)
-	})
-	return d.data, d.err
+func buildDescription() ([]byte, error) {
+	var table []openapi.Operation
+	for _, op := range operations() {
+		table = append(table, op.Operation)
+	}
+	return openapi.Build(openapi.Info{
+		Title: "Custodian supervisor", Version: apiVersion, BearerAuth: true, Problem: wire.Problem{},
+		Description: "The admin API of a process that hosts custodian simulators: which instances there are, how they are, and what is to become of them. " +
+			"Errors are RFC 9457 problem details with a stable code.",
+		Tags: []openapi.Tag{
+			{Name: tagInstances, Description: "Instances and their life"},
+			{Name: tagConfig, Description: "The desired state as a whole"},
+			{Name: tagProcess, Description: "The process itself"},
+		},
+	}, table)
+}
+
+// Document returns the OpenAPI document of the API.
+func Document() ([]byte, error) {
+	d := &description
+	d.once.Do(func() { d.data, d.err = buildDescription() })
+	return bytes.Clone(d.data), d.err
 }
 
 func getOpenAPI(c *call) error {
-	data, err := c.description.get()
+	data, err := Document()
 	if err != nil {
 		return err
 	}
