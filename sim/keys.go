@@ -65,8 +65,11 @@ type KeyLookup struct {
 // keys are unique over all of history at no query for most requests.
 type keyIndex struct {
 	recent map[Key]KeyRecord
-	// order is a queue of the recent keys from the oldest on.
+	// order is a queue of the recent keys from the oldest on. Those before first
+	// are forgotten; they are moved out of the way once they are as many as the
+	// others, so that to forget a few does not move thousands.
 	order []KeyRecord
+	first int
 	// forgotten is the highest sequence number whose keys are not in recent.
 	forgotten uint64
 	filter    KeyFilter
@@ -120,13 +123,16 @@ func (x *keyIndex) check(k Key, lookup *KeyLookup) (KeyRecord, keyAnswer) {
 // forget drops the oldest recent keys beyond keep, of those that the tables
 // hold because they have been projected.
 func (x *keyIndex) forget(projected uint64, keep int) {
-	n := 0
-	for n < len(x.order)-keep && x.order[n].Sequence <= projected {
-		delete(x.recent, x.order[n].Key)
-		x.forgotten = x.order[n].Sequence
-		n++
+	for len(x.order)-x.first > keep && x.order[x.first].Sequence <= projected {
+		oldest := &x.order[x.first]
+		delete(x.recent, oldest.Key)
+		x.forgotten = oldest.Sequence
+		*oldest = KeyRecord{} // lets go of its text
+		x.first++
 	}
-	if n > 0 {
-		x.order = append(x.order[:0], x.order[n:]...)
+	if left := len(x.order) - x.first; x.first > left {
+		copy(x.order, x.order[x.first:])
+		clear(x.order[left:])
+		x.order, x.first = x.order[:left], 0
 	}
 }
