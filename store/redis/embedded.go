@@ -37,11 +37,12 @@ func OpenEmbedded(logger *slog.Logger) (*Server, error) {
 		done: make(chan struct{}),
 	}
 	s, err := newServer(Options{
-		URL:     "redis://embedded",
-		Logger:  logger,
-		name:    "embedded",
-		dialer:  func(context.Context) (net.Conn, error) { return e.dial() },
-		onClose: e.stop,
+		URL:      "redis://embedded",
+		Logger:   logger,
+		name:     "embedded",
+		embedded: true,
+		dialer:   func(context.Context) (net.Conn, error) { return e.dial() },
+		onClose:  e.stop,
 	})
 	if err != nil {
 		return nil, err
@@ -50,6 +51,9 @@ func OpenEmbedded(logger *slog.Logger) (*Server, error) {
 	s.awaitFirstProbe(context.Background())
 	return s, nil
 }
+
+// inProcess reports whether the server is one of [OpenEmbedded].
+func (s *Server) inProcess() bool { return s.opts.embedded }
 
 // dial connects to the server. A server that was stopped must not be dialled:
 // the library would start it anew.

@@ -40,9 +40,10 @@ type Options struct {
 
 	// For servers that are not on a network: what to call them, how to reach
 	// them, and what to do after Close.
-	name    string
-	dialer  func(context.Context) (net.Conn, error)
-	onClose func()
+	name     string
+	embedded bool
+	dialer   func(context.Context) (net.Conn, error)
+	onClose  func()
 }
 
 // errBadURL says nothing of the URL's content: a password with unescaped marks

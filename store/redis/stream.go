@@ -96,14 +96,15 @@ func (s stream) look(ctx context.Context) (end tail, found bool, err error) {
 // counted from the first up to the first failure. Unless create is set, a
 // stream that does not exist is not made: errGone. An id that Redis refuses is
 // errRefused. Events that were added behind a hole, because the server has
-// forgotten what came before them, are errUnlinked. After any error the stream's
-// end is unknown.
+// forgotten what came before them, are errUnlinked; a server inside the process
+// forgets nothing that we know of, and looks through all of a stream to find one
+// event. After any error the stream's end is unknown.
 func (s stream) add(ctx context.Context, events []Event, create bool) (int, error) {
 	var cmds []goredis.Cmder
 	var before *goredis.XMessageSliceCmd // nil where nothing has to be
 	err := s.server.do(ctx, func(ctx context.Context, c *goredis.Client) (err error) {
 		pipe := c.Pipeline()
-		if !create {
+		if !create && !s.server.inProcess() {
 			id := formatID(events[0].Sequence - 1)
 			before = pipe.XRangeN(ctx, s.key, id, id, 1)
 		}
