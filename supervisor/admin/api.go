@@ -23,6 +23,7 @@ type API struct {
 	inFlight atomic.Int64
 	waits    atomic.Int64
 	streams  atomic.Int64
+	profiles atomic.Int64
 }
 
 // New returns the handler of the admin API.

@@ -115,12 +115,16 @@ func hasName(cert *x509.Certificate, name string) bool {
 }
 
 // roleFor returns the role that a request needs. Whatever is not known to show
-// nothing but state is for those who operate: a snapshot holds secrets.
+// nothing but state is for those who operate: a snapshot holds secrets, and a profile
+// takes time of the processors from everybody.
 func roleFor(r *http.Request) access.Role {
-	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasSuffix(r.URL.Path, snapshotSuffix) {
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead,
+		strings.HasSuffix(r.URL.Path, snapshotSuffix), strings.HasPrefix(r.URL.Path, profilesPath):
+		return access.Operate
+	default:
 		return access.Read
 	}
-	return access.Operate
 }
 
 // admit lets requests in or refuses them. Health and readiness are open to all:

@@ -16,7 +16,7 @@ import (
 
 // contract is every operation that callers rely on.
 var contract = []string{
-	"GET /healthz", "GET /readyz", "GET /metrics", "GET /version", "GET /openapi.json",
+	"GET /debug/pprof/{profile}", "GET /healthz", "GET /readyz", "GET /metrics", "GET /version", "GET /openapi.json",
 	"GET /admin/v1/instances", "POST /admin/v1/instances", "GET /admin/v1/instances/{name}", "DELETE /admin/v1/instances/{name}",
 	"POST /admin/v1/instances/{name}/drain", "POST /admin/v1/instances/{name}/start", "POST /admin/v1/instances/{name}/restart",
 	"POST /admin/v1/instances/{name}/pause", "POST /admin/v1/instances/{name}/resume", "POST /admin/v1/instances/{name}/reset",
@@ -47,7 +47,7 @@ func TestDescriptionIsValidAndHasEveryRoute(t *testing.T) {
 		for method := range item.Operations() {
 			described = append(described, method+" "+path)
 			// What is described is routed: nothing that is not says so.
-			got := ask(t, api, method, strings.ReplaceAll(path, "{name}", "one"), "")
+			got := ask(t, api, method, strings.NewReplacer("{name}", "one", "{profile}", "heap").Replace(path), "")
 			if got.status == 404 || got.status == 405 || got.status == 500 {
 				t.Errorf("%s %s: %d %s", method, path, got.status, got.body)
 			}

@@ -198,6 +198,14 @@ func processOperations() []operation {
 			Method: "GET", Path: metricsPath, ID: "get-metrics", Tag: tag, Summary: "Metrics of the process and of all instances",
 			Answers: []openapi.Answer{{Status: 200, Description: "Prometheus text format, or OpenMetrics where it is asked for.", MediaType: "text/plain"}}, Problems: []int{401, 403, 429},
 		}},
+		{serve: getProfile, Operation: openapi.Operation{
+			Method: "GET", Path: profilesPath + "{profile}", ID: "get-profile", Tag: tag, Summary: "A profile of the process, for go tool pprof",
+			Description: "profile (of the processors), block, mutex, heap, allocs or goroutine. One at a time.",
+			Query: []openapi.Parameter{{Name: "seconds", Type: 0, Example: 10,
+				Description: "For how long to record, 1 to 60. The first three need it; of the others it asks for what changes within it."}},
+			Answers:  []openapi.Answer{{Status: 200, Description: "A gzipped protocol buffer.", MediaType: "application/octet-stream"}},
+			Problems: []int{401, 403, 404, 422, 429},
+		}},
 		{serve: getVersion, Operation: openapi.Operation{
 			Method: "GET", Path: "/version", ID: "get-version", Tag: tag, Summary: "Which program answers",
 			Answers: []openapi.Answer{{Status: 200, Description: "The program.", Body: wire.Version{}}}, Problems: []int{401, 403, 429},
