@@ -27,6 +27,10 @@ func (in *Instance) RecordBoundRefused(b bounds.Bound) { in.boundsRefused.inc(st
 // wait because connections came too fast; any other face counts as "other".
 func (in *Instance) RecordConnectionDelayed(face string) { in.delayed.inc(face) }
 
+// RecordRequestDelayed counts a request that had to wait because the instance kept
+// the processors busy while others had a few.
+func (in *Instance) RecordRequestDelayed() { in.requestsDelayed.Inc() }
+
 // RecordSlowStreamEnded counts an event stream of a face, http or grpc, that was
 // ended because its reader did not read; any other face counts as "other".
 func (in *Instance) RecordSlowStreamEnded(face string) { in.slowStreams.inc(face) }

@@ -76,6 +76,7 @@ type Instance struct {
 	queueDepth         prometheus.Gauge
 	reloads            prometheus.Counter
 	restarts           prometheus.Counter
+	requestsDelayed    prometheus.Counter
 	panics             *prometheus.CounterVec
 	published          prometheus.Counter
 	refused            *enumCounter
@@ -143,6 +144,8 @@ func newInstance(opts InstanceOptions) *Instance {
 	in.bounds = add(set, newBoundsGauge())
 	in.delayed = newEnumCounter(set.counterVec("custodian_connections_delayed_total",
 		"Connections that had to wait because they came too fast one after the other.", "face"), "http", "grpc")
+	in.requestsDelayed = set.counter("custodian_requests_delayed_total",
+		"Requests that had to wait because the instance kept the processors busy while others had a few.")
 	in.slowStreams = newEnumCounter(set.counterVec("custodian_slow_streams_ended_total",
 		"Event streams ended because their reader did not read.", "face"), "http", "grpc")
 	in.reloads = set.counter("custodian_engine_reloads_total",

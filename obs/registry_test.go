@@ -135,6 +135,7 @@ func TestMetricNamesAndLabelsAreTheContract(t *testing.T) {
 		"custodian_bounds_refused_total{bound} counter",
 		"custodian_bounds_used{bound} gauge",
 		"custodian_connections_delayed_total{face} counter",
+		"custodian_requests_delayed_total{} counter",
 		"custodian_slow_streams_ended_total{face} counter",
 		"custodian_engine_batch_events{} histogram",
 		"custodian_engine_commit_duration_seconds{} histogram",

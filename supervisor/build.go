@@ -104,7 +104,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 
 	limits := engine.DefaultLimits()
 	limits.Queue, limits.Batch, limits.Request = spec.Limits.Queue, spec.Limits.MaxBatch, spec.Limits.RequestTimeout.Std()
-	lane := i.host.processors.Lane()
+	lane := i.host.processors.Lane(i.metrics.RecordRequestDelayed)
 	bound := bounds.New(bounds.Limits{
 		Requests: spec.Limits.MaxInFlight, Rate: spec.Limits.Rate, Burst: spec.Limits.Burst,
 		Connections: spec.Limits.MaxClientConnections, Streams: spec.Limits.MaxStreams, Bytes: spec.Limits.MaxBytes,

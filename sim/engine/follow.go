@@ -66,6 +66,9 @@ func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) e
 		if err := e.durable.wait(ctx, after+1, nil); err != nil {
 			return err
 		}
+		if err := e.cfg.Lane.Gather(ctx); err != nil {
+			return err
+		}
 		if batches, complete := e.tail.behind(after); complete {
 			for len(batches) > 0 {
 				some := make([]Recorded, 0, len(batches[0].Events))

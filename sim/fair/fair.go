@@ -6,13 +6,17 @@
 // ten milliseconds. So an instance with a hundred heavy requests makes every
 // step of everybody else's requests wait behind all of them. Here heavy work is
 // done in turns. [Processors] has a turn for half of the processors; the rest
-// is left for light work, which takes none and never comes near this package.
+// is left for light work.
 // Each instance has a [Lane], and lanes with work are served in rotation, so
 // what an instance waits for is at most one turn of each of the others, however
 // much work they have.
 //
 // Between its turns a lane rests, the longer the less promptly the process
 // looks at what arrives, see pressure.
+//
+// Light work, which is all other requests, takes no turns, but an instance that
+// keeps the processors busy with it is slowed down while others have a few
+// requests, see [Lane.Begin].
 //
 // A turn is meant for work on the processor, not for waiting. One that lasts
 // for longer than [Slice] no longer keeps others from theirs: a disk that hangs
@@ -37,6 +41,7 @@ const Slice = 20 * time.Millisecond
 type Processors struct {
 	turns    int
 	pressure *pressure // nil: nobody rests
+	pace     pace
 
 	mu      sync.Mutex
 	running []*Turn     // that have their processor to themselves
@@ -45,36 +50,46 @@ type Processors struct {
 	alarm   *time.Timer // serves lanes that rest
 }
 
-// New returns processors with so many turns at a time; 0 means one for every
-// two processors. The pipe is one of the system's, through which to see how
-// promptly the process looks at what arrives; without it lanes never rest.
-func New(turns int, pipe Pipe) *Processors {
-	if turns <= 0 {
-		turns = max(1, runtime.GOMAXPROCS(0)/2)
+// New returns so many processors, with a turn for every two of them and at least
+// one; 0 means as many as the runtime uses. The pipe is one of the system's,
+// through which to see how promptly the process looks at what arrives; without it
+// lanes never rest. Usage tells what the process uses up; without it no light work
+// is slowed down.
+func New(processors int, pipe Pipe, usage Usage) *Processors {
+	if processors <= 0 {
+		processors = runtime.GOMAXPROCS(0)
 	}
-	p := &Processors{turns: turns}
+	p := &Processors{turns: max(1, processors/2), pace: pace{processors: processors, usage: usage, stop: make(chan struct{})}}
+	p.pace.period.Store(1) // no lane has been active in it
 	if pipe != nil {
 		p.pressure = &pressure{pipe: pipe}
 	}
 	return p
 }
 
+// Close ends what goes on behind the requests. Lanes can be used on, but nobody is
+// slowed down any more. It can be called again.
+func (p *Processors) Close() { p.pace.close() }
+
 // Lane is where the heavy work of one instance queues. A nil lane lets all work
 // through at once.
 type Lane struct {
 	processors *Processors
+	delayed    func()    // counts
 	held       int       // turns under way, those past their slice included
 	served     uint64    // which turn was its last
 	rests      time.Time // until then
 	waiters    []chan *Turn
+	steps      steps
 }
 
-// Lane returns a lane for one more instance.
-func (p *Processors) Lane() *Lane {
+// Lane returns a lane for one more instance. Of each light request that has to wait
+// it tells delayed, unless that is nil.
+func (p *Processors) Lane(delayed func()) *Lane {
 	if p == nil {
 		return nil
 	}
-	return &Lane{processors: p}
+	return &Lane{processors: p, delayed: delayed}
 }
 
 // Turn is the right to work. The zero of a nil lane's turns is nil, and ending

@@ -26,8 +26,8 @@ func take(t *testing.T, l *fair.Lane) *fair.Turn {
 func TestAQuietLaneWaitsForOneTurnOfABusyOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.New(1, nil)
-		busy, quiet := p.Lane(), p.Lane()
+		p := fair.New(1, nil, nil)
+		busy, quiet := p.Lane(nil), p.Lane(nil)
 		const work = 5 * time.Millisecond
 		var workers sync.WaitGroup
 		for range 100 {
@@ -49,12 +49,12 @@ func TestAQuietLaneWaitsForOneTurnOfABusyOne(t *testing.T) {
 func TestLanesAreServedInRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.New(1, nil)
-		held := take(t, p.Lane())
+		p := fair.New(1, nil, nil)
+		held := take(t, p.Lane(nil))
 		var order []int
 		var workers sync.WaitGroup
 		for lane := range 3 {
-			l := p.Lane()
+			l := p.Lane(nil)
 			for range 3 {
 				workers.Go(func() { _ = l.Do(t.Context(), func() { order = append(order, lane) }) })
 			}
@@ -73,8 +73,8 @@ func TestLanesAreServedInRotation(t *testing.T) {
 func TestATurnThatHangsHoldsUpItsOwnLaneAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.New(1, nil)
-		hanging, other := p.Lane(), p.Lane()
+		p := fair.New(1, nil, nil)
+		hanging, other := p.Lane(nil), p.Lane(nil)
 		hung := take(t, hanging)
 		start := time.Now()
 		take(t, other).End()
@@ -99,8 +99,8 @@ func TestATurnThatHangsHoldsUpItsOwnLaneAlone(t *testing.T) {
 func TestWhoGivesUpWaitingLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fair.New(1, nil)
-		one, two := p.Lane(), p.Lane()
+		p := fair.New(1, nil, nil)
+		one, two := p.Lane(nil), p.Lane(nil)
 		held := take(t, one)
 		ctx, cancel := context.WithCancel(t.Context())
 		var workers sync.WaitGroup
@@ -122,11 +122,11 @@ func TestWhoGivesUpWaitingLeavesNothingBehind(t *testing.T) {
 
 func TestTurnsAreNeverMoreThanThereAre(t *testing.T) {
 	t.Parallel()
-	p := fair.New(2, nil)
+	p := fair.New(4, nil, nil)
 	var running, most atomic.Int64
 	var workers sync.WaitGroup
 	for range 8 {
-		l := p.Lane()
+		l := p.Lane(nil)
 		for range 8 {
 			workers.Go(func() {
 				for range 50 {
@@ -153,7 +153,7 @@ func TestTurnsAreNeverMoreThanThereAre(t *testing.T) {
 	if n := most.Load(); n > 16 || n < 1 {
 		t.Errorf("%d turns at a time", n)
 	}
-	two := p.Lane()
+	two := p.Lane(nil)
 	take(t, two).End()
 }
 
@@ -176,7 +176,7 @@ func TestLanesRestWhileWhatArrivesIsLookedAtLate(t *testing.T) {
 			l := fair.New(1, func() (io.ReadCloser, io.WriteCloser, error) {
 				out, in := io.Pipe()
 				return late{out, by}, in, nil
-			}).Lane()
+			}, nil).Lane(nil)
 			for begin := time.Now(); time.Since(begin) < 2*time.Second; turns++ {
 				if err := l.Do(t.Context(), func() { time.Sleep(time.Millisecond) }); err != nil {
 					t.Fatal(err)
@@ -194,7 +194,7 @@ func TestLanesRestWhileWhatArrivesIsLookedAtLate(t *testing.T) {
 func TestWithoutALaneNothingWaits(t *testing.T) {
 	t.Parallel()
 	var p *fair.Processors
-	turn, err := p.Lane().Take(t.Context())
+	turn, err := p.Lane(nil).Take(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestWithoutALaneNothingWaits(t *testing.T) {
 }
 
 func BenchmarkTurn(b *testing.B) {
-	l := fair.New(0, nil).Lane()
+	l := fair.New(0, nil, nil).Lane(nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		t, err := l.Take(context.Background())

@@ -51,6 +51,9 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 		defer s.options.Bounds.RequestDone()
 		s.calls.Add(1)
 		defer s.calls.Add(-1)
+		if err := s.options.Lane.Begin(ctx); err != nil {
+			return nil, s.statusOf(info.FullMethod, err)
+		}
 	}
 	if err := s.disturb(ctx, info.FullMethod); err != nil {
 		return nil, err

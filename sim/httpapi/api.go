@@ -82,6 +82,9 @@ func handler(op *operation) http.HandlerFunc {
 				return
 			}
 			defer a.Bounds.RequestDone()
+			if a.Lane.Begin(r.Context()) != nil {
+				return
+			}
 		}
 		if !op.exempt && !op.steady && a.disturb(w, r) {
 			return
