@@ -19,8 +19,9 @@ import (
 type Metrics interface {
 	// SetConnections reports how many connections of the budget are in use.
 	SetConnections(inUse, limit int)
-	// RecordConnectionWait reports how long a new connection had to wait for
-	// the budget, and whether it got its place.
+	// RecordConnectionWait reports how long somebody had to wait because the
+	// budget was used up, for a place in it or for the loan of a connection, and
+	// whether they got it.
 	RecordConnectionWait(waited time.Duration, granted bool)
 }
 
@@ -75,6 +76,8 @@ type budget struct {
 	// missing is len(waiters)-closing, readable without the lock: it is looked
 	// at whenever a connection is released.
 	missing atomic.Int64
+	// full is whether inUse has reached the limit, readable without the lock.
+	full atomic.Bool
 }
 
 // party is one of the servers that share a budget.
@@ -165,7 +168,11 @@ func (b *budget) take(p *party) {
 	b.metrics.SetConnections(b.inUse+1, b.limit)
 	b.inUse++
 	p.inUse++
+	b.full.Store(b.inUse >= b.limit)
 }
+
+// usedUp reports whether there is no place left.
+func (b *budget) usedUp() bool { return b.full.Load() }
 
 // grant gives places to the waiters that may have one, in order.
 func (b *budget) grant() {
@@ -244,6 +251,7 @@ func (b *budget) release(p *party) {
 	defer b.mu.Unlock()
 	b.inUse--
 	p.inUse--
+	b.full.Store(false)
 	b.grant()
 	b.metrics.SetConnections(b.inUse, b.limit)
 }
@@ -308,8 +316,9 @@ func (b *budget) leave(p *pool) {
 }
 
 // dialer returns the dial function of one connection. It may dial several
-// times in turn (other hosts, without encryption), for which it waits once.
-func (b *budget) dialer(p *party) func(ctx context.Context, network, address string) (net.Conn, error) {
+// times in turn (other hosts, without encryption), for which it waits once. While it
+// is open it counts in held, too, unless that is nil.
+func (b *budget) dialer(p *party, held *atomic.Int64) func(ctx context.Context, network, address string) (net.Conn, error) {
 	deadline := time.Now().Add(b.wait)
 	var open atomic.Bool
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -335,7 +344,11 @@ func (b *budget) dialer(p *party) func(ctx context.Context, network, address str
 			return nil, err
 		}
 		open.Store(true)
-		return &countedConn{Conn: conn, closed: func() { open.Store(false); b.release(p) }}, nil
+		if held == nil {
+			held = new(atomic.Int64)
+		}
+		held.Add(1)
+		return &countedConn{Conn: conn, closed: func() { open.Store(false); held.Add(-1); b.release(p) }}, nil
 	}
 	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
 		err = guard.Run(part, func() error {

@@ -49,6 +49,9 @@ func (j *Journal) Project(ctx context.Context, p *sim.Projection) error {
 	if err != nil {
 		return fmt.Errorf("projecting schema %q: %w", j.schema, err)
 	}
+	for _, rows := range w.copies { // after a failure the connection may still be at one
+		rows.release()
+	}
 	j.setProjected(p.Through.Sequence)
 	return nil
 }

@@ -68,10 +68,14 @@ type Server struct {
 	// is told when that has been done.
 	demand atomic.Int32
 	passed chan struct{}
-	log    *slog.Logger
-	idle   time.Duration
-	attend time.Duration
-	answer time.Duration
+	// loans are connections that go from one pool of the server's own role to
+	// another for one task, and lendable how many those pools have.
+	loans    chan loan
+	lendable *atomic.Int64
+	log      *slog.Logger
+	idle     time.Duration
+	attend   time.Duration
+	answer   time.Duration
 
 	// role, database and where are for messages; where is host:port.
 	role, database, where string
@@ -119,7 +123,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		config: config, locks: locks.Copy(), log: o.Logger, idle: o.idle, attend: cmp.Or(o.attend, attendEvery), answer: cmp.Or(o.answer, answerTimeout),
 		budget: o.Budget.budget,
 		role:   c.User, database: c.Database, where: strings.Join(addresses(c), ","),
-		passed: make(chan struct{}, 1), openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
+		passed: make(chan struct{}, 1), loans: make(chan loan), lendable: new(atomic.Int64), openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
 	}
 	s.party = s.budget.enter()
 	if s.admin, err = s.newPool("administration", maxOpenings, nil); err != nil {
@@ -307,7 +311,7 @@ func (s *Server) connect(ctx context.Context, config *pgx.ConnConfig, name strin
 	config.RuntimeParams["application_name"] = name
 	start := time.Now()
 	for {
-		config.DialFunc = pgconn.DialFunc(s.budget.dialer(s.party))
+		config.DialFunc = pgconn.DialFunc(s.budget.dialer(s.party, nil))
 		conn, err := pgx.ConnectConfig(ctx, config)
 		if sqlState(err) != codeTooManyConnections || time.Since(start) > s.budget.wait {
 			return conn, s.explain(err)

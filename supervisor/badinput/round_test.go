@@ -157,7 +157,7 @@ func (r *round) exchange(t *target, q *request) {
 }
 
 // rare are operations that take long, or after which little is left.
-var rare = []string{"advanceClock", "setClock", "put-config"}
+var rare = []string{"advanceClock", "setClock", "put-config", "get-profile"}
 
 // suffer lets faults that were just added last for a while, or not where they
 // cost time.
