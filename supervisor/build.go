@@ -118,7 +118,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),
 			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening, Owned: owned.recent(),
-			Lane: lane, LocalJournal: spec.Storage.Driver != config.StoragePostgres,
+			Lane: lane, Projections: i.host.projections.Lane(nil), LocalJournal: spec.Storage.Driver != config.StoragePostgres,
 		}),
 	}
 	g.engine.SetPaused(i.pausedNow())
@@ -296,6 +296,9 @@ type published struct {
 	encoder *view.Encoder
 }
 
+// eventBytes is room for the JSON of most events.
+const eventBytes = 1 << 10
+
 // Durable implements [redis.Source].
 func (p *published) Durable() uint64 { return p.engine.Durable() }
 
@@ -303,10 +306,13 @@ func (p *published) Durable() uint64 { return p.engine.Durable() }
 func (p *published) Follow(ctx context.Context, after uint64, fn func([]redis.Event) error) error {
 	return p.engine.Follow(ctx, after, func(recorded []engine.Recorded) error {
 		events := make([]redis.Event, len(recorded))
+		data := make([]byte, 0, len(recorded)*eventBytes) // of all of them, one behind the other
 		for n, r := range recorded {
+			begin := len(data)
+			data = p.encoder.EventData(data, r.Event)
 			events[n] = redis.Event{
 				Sequence: r.Event.Sequence, Type: string(r.Event.Type), Time: r.Event.Time,
-				Data: p.encoder.EventData(nil, r.Event), Hash: hex.EncodeToString(r.Hash[:]),
+				Data: data[begin:len(data):len(data)], Hash: hex.EncodeToString(r.Hash[:]),
 			}
 		}
 		return fn(events)

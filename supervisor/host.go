@@ -35,14 +35,17 @@ type host struct {
 	metrics  *obs.Registry
 	// processors is where heavy work takes turns.
 	processors *fair.Processors
-	logger     *slog.Logger
-	events     *events
-	pulse      pulse
-	starts     sync.Map // of chan struct{}, by store
-	service    config.Service
-	redisCfg   config.Redis
-	clock      func(Spec) sim.Clock
-	version    string
+	// projections is where instances bring into their tables what is durable, one
+	// after the other where many have something.
+	projections *fair.Processors
+	logger      *slog.Logger
+	events      *events
+	pulse       pulse
+	starts      sync.Map // of chan struct{}, by store
+	service     config.Service
+	redisCfg    config.Redis
+	clock       func(Spec) sim.Clock
+	version     string
 	// certificates are those of the instances' ports; nil where there are none.
 	certificates atomic.Pointer[tls.Config]
 

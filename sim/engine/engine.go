@@ -60,8 +60,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Config is what an engine needs. Everything is required but Domain, Lane, Opening
-// and Owned.
+// Config is what an engine needs. Everything is required but Domain, Lane,
+// Projections, Opening and Owned.
 type Config struct {
 	// Instance names the instance; it takes part in the generation of ids.
 	Instance string
@@ -76,6 +76,9 @@ type Config struct {
 	Limits Limits
 	// Lane is where the instance's heavy work takes its turns; nil for none.
 	Lane *fair.Lane
+	// Projections is where projections take turns with those of other instances;
+	// nil for none.
+	Projections *fair.Lane
 	// LocalJournal tells that the journal works on the processors of this process
 	// rather than on those of a server, so that its longer reads take turns too.
 	LocalJournal bool

@@ -86,7 +86,13 @@ func (s *session) loop(stop context.Context) error {
 			if err := s.fill(open, c); err != nil {
 				return err
 			}
+			if len(open.events) == 0 && s.durable.value() >= s.handed {
+				open.answer() // what they saw is durable
+			}
 		case commits <- open:
+			if n := len(open.events); n > 0 {
+				s.handed = open.events[n-1].Sequence
+			}
 			s.open = newGroup(open)
 		case <-due.C:
 		case <-s.resumed:
@@ -245,6 +251,15 @@ func (s *session) decide(g *group, c *call) (whole bool, err error) {
 		i++
 	}
 	return true, nil
+}
+
+// answer answers the calls of a group that changed nothing, which stays open.
+func (g *group) answer() {
+	for _, c := range g.calls {
+		c.done <- nil
+	}
+	clear(g.calls)
+	g.calls, g.requests = g.calls[:0], 0
 }
 
 func (g *group) fail(err error) {

@@ -12,7 +12,7 @@ import (
 // what it has: long enough to fold many batches into one transaction under
 // load, short enough to keep the tables well within 100 ms of the journal. A
 // query that needs the tables does not wait for it.
-const pace = 20 * time.Millisecond
+const pace = 40 * time.Millisecond
 
 // projector turns durable batches into table changes, many at a time. Its
 // goroutine is there while there are some.
@@ -97,14 +97,28 @@ func (p *projector) run() error {
 			timer.Reset(pace)
 			p.gather(timer.C)
 			timer.Stop()
-			batches, _ = p.peek()
 		}
-		projection := sim.Fold(batches)
-		if err := p.s.project(p.s.abort, projection); err != nil {
+		if err := p.project(); err != nil {
 			return err
 		}
-		p.drop(len(batches), projection.Events)
 	}
+}
+
+// project waits for its turn and projects what there is by then: the more instances
+// are busy, the more batches share a transaction.
+func (p *projector) project() error {
+	turn, err := p.s.cfg.Projections.Take(p.s.abort)
+	if err != nil {
+		return err
+	}
+	defer turn.End()
+	batches, _ := p.peek()
+	projection := sim.Fold(batches)
+	if err := p.s.project(p.s.abort, projection); err != nil {
+		return err
+	}
+	p.drop(len(batches), projection.Events)
+	return nil
 }
 
 // gather waits for more batches until it is time to project.

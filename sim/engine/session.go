@@ -25,6 +25,7 @@ type session struct {
 
 	open      *group             // being filled; the loop's
 	held      *call              // waits for room in the next group; the loop's
+	handed    uint64             // the last event that the committer was given; the loop's
 	draining  bool               // stop has ended; the loop's
 	changes   []sim.StatusChange // since the loop last told of them; the loop's
 	stopAt    time.Time          // when the clock was to stop or run again; the loop's
