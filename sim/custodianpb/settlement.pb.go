@@ -1334,6 +1334,109 @@ func (x *CreateSettlementsResponse) GetResults() []*SettlementResult {
 	return nil
 }
 
+// StreamSettlementsRequest carries one instruction of a stream.
+type StreamSettlementsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instruction; required.
+	Settlement *CreateSettlementRequest `protobuf:"bytes,1,opt,name=settlement,proto3" json:"settlement,omitempty"`
+	// The instruction's idempotency key, with which it can be sent again; may be
+	// empty.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *StreamSettlementsRequest) Reset() {
+	*x = StreamSettlementsRequest{}
+	mi := &file_custodianpb_settlement_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamSettlementsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamSettlementsRequest) ProtoMessage() {}
+
+func (x *StreamSettlementsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_settlement_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamSettlementsRequest.ProtoReflect.Descriptor instead.
+func (*StreamSettlementsRequest) Descriptor() ([]byte, []int) {
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *StreamSettlementsRequest) GetSettlement() *CreateSettlementRequest {
+	if x != nil {
+		return x.Settlement
+	}
+	return nil
+}
+
+func (x *StreamSettlementsRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// StreamSettlementsResponse answers one instruction of a stream, in the order of
+// the requests.
+type StreamSettlementsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The answer.
+	Result        *SettlementResult `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamSettlementsResponse) Reset() {
+	*x = StreamSettlementsResponse{}
+	mi := &file_custodianpb_settlement_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamSettlementsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamSettlementsResponse) ProtoMessage() {}
+
+func (x *StreamSettlementsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custodianpb_settlement_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamSettlementsResponse.ProtoReflect.Descriptor instead.
+func (*StreamSettlementsResponse) Descriptor() ([]byte, []int) {
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *StreamSettlementsResponse) GetResult() *SettlementResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
 // SettlementResult is the answer to one of many instructions.
 type SettlementResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1352,7 +1455,7 @@ type SettlementResult struct {
 
 func (x *SettlementResult) Reset() {
 	*x = SettlementResult{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[12]
+	mi := &file_custodianpb_settlement_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1364,7 +1467,7 @@ func (x *SettlementResult) String() string {
 func (*SettlementResult) ProtoMessage() {}
 
 func (x *SettlementResult) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[12]
+	mi := &file_custodianpb_settlement_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1377,7 +1480,7 @@ func (x *SettlementResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettlementResult.ProtoReflect.Descriptor instead.
 func (*SettlementResult) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{12}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SettlementResult) GetOutcome() isSettlementResult_Outcome {
@@ -1447,7 +1550,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[13]
+	mi := &file_custodianpb_settlement_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1562,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[13]
+	mi := &file_custodianpb_settlement_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1575,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{13}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Refusal) GetCode() string {
@@ -1514,7 +1617,7 @@ type GetSettlementRequest struct {
 
 func (x *GetSettlementRequest) Reset() {
 	*x = GetSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[14]
+	mi := &file_custodianpb_settlement_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +1629,7 @@ func (x *GetSettlementRequest) String() string {
 func (*GetSettlementRequest) ProtoMessage() {}
 
 func (x *GetSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[14]
+	mi := &file_custodianpb_settlement_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +1642,7 @@ func (x *GetSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettlementRequest.ProtoReflect.Descriptor instead.
 func (*GetSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{14}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetSettlementRequest) GetSettlementId() string {
@@ -1560,7 +1663,7 @@ type GetSettlementStatusRequest struct {
 
 func (x *GetSettlementStatusRequest) Reset() {
 	*x = GetSettlementStatusRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[15]
+	mi := &file_custodianpb_settlement_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1675,7 @@ func (x *GetSettlementStatusRequest) String() string {
 func (*GetSettlementStatusRequest) ProtoMessage() {}
 
 func (x *GetSettlementStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[15]
+	mi := &file_custodianpb_settlement_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1688,7 @@ func (x *GetSettlementStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettlementStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetSettlementStatusRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{15}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetSettlementStatusRequest) GetSettlementId() string {
@@ -1624,7 +1727,7 @@ type ListSettlementsRequest struct {
 
 func (x *ListSettlementsRequest) Reset() {
 	*x = ListSettlementsRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[16]
+	mi := &file_custodianpb_settlement_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +1739,7 @@ func (x *ListSettlementsRequest) String() string {
 func (*ListSettlementsRequest) ProtoMessage() {}
 
 func (x *ListSettlementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[16]
+	mi := &file_custodianpb_settlement_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +1752,7 @@ func (x *ListSettlementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettlementsRequest.ProtoReflect.Descriptor instead.
 func (*ListSettlementsRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{16}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListSettlementsRequest) GetPageSize() int32 {
@@ -1728,7 +1831,7 @@ type ListSettlementsResponse struct {
 
 func (x *ListSettlementsResponse) Reset() {
 	*x = ListSettlementsResponse{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[17]
+	mi := &file_custodianpb_settlement_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1740,7 +1843,7 @@ func (x *ListSettlementsResponse) String() string {
 func (*ListSettlementsResponse) ProtoMessage() {}
 
 func (x *ListSettlementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[17]
+	mi := &file_custodianpb_settlement_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1753,7 +1856,7 @@ func (x *ListSettlementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettlementsResponse.ProtoReflect.Descriptor instead.
 func (*ListSettlementsResponse) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{17}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListSettlementsResponse) GetSettlements() []*Settlement {
@@ -1782,7 +1885,7 @@ type CancelSettlementRequest struct {
 
 func (x *CancelSettlementRequest) Reset() {
 	*x = CancelSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[18]
+	mi := &file_custodianpb_settlement_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +1897,7 @@ func (x *CancelSettlementRequest) String() string {
 func (*CancelSettlementRequest) ProtoMessage() {}
 
 func (x *CancelSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[18]
+	mi := &file_custodianpb_settlement_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +1910,7 @@ func (x *CancelSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelSettlementRequest.ProtoReflect.Descriptor instead.
 func (*CancelSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{18}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CancelSettlementRequest) GetSettlementId() string {
@@ -1829,7 +1932,7 @@ type HoldSettlementRequest struct {
 
 func (x *HoldSettlementRequest) Reset() {
 	*x = HoldSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[19]
+	mi := &file_custodianpb_settlement_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +1944,7 @@ func (x *HoldSettlementRequest) String() string {
 func (*HoldSettlementRequest) ProtoMessage() {}
 
 func (x *HoldSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[19]
+	mi := &file_custodianpb_settlement_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +1957,7 @@ func (x *HoldSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldSettlementRequest.ProtoReflect.Descriptor instead.
 func (*HoldSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{19}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HoldSettlementRequest) GetSettlementId() string {
@@ -1876,7 +1979,7 @@ type ReleaseSettlementRequest struct {
 
 func (x *ReleaseSettlementRequest) Reset() {
 	*x = ReleaseSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[20]
+	mi := &file_custodianpb_settlement_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +1991,7 @@ func (x *ReleaseSettlementRequest) String() string {
 func (*ReleaseSettlementRequest) ProtoMessage() {}
 
 func (x *ReleaseSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[20]
+	mi := &file_custodianpb_settlement_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2004,7 @@ func (x *ReleaseSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseSettlementRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{20}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReleaseSettlementRequest) GetSettlementId() string {
@@ -1924,7 +2027,7 @@ type ReverseSettlementRequest struct {
 
 func (x *ReverseSettlementRequest) Reset() {
 	*x = ReverseSettlementRequest{}
-	mi := &file_custodianpb_settlement_proto_msgTypes[21]
+	mi := &file_custodianpb_settlement_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2039,7 @@ func (x *ReverseSettlementRequest) String() string {
 func (*ReverseSettlementRequest) ProtoMessage() {}
 
 func (x *ReverseSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custodianpb_settlement_proto_msgTypes[21]
+	mi := &file_custodianpb_settlement_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2052,7 @@ func (x *ReverseSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReverseSettlementRequest.ProtoReflect.Descriptor instead.
 func (*ReverseSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{21}
+	return file_custodianpb_settlement_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReverseSettlementRequest) GetSettlementId() string {
@@ -2104,7 +2207,14 @@ const file_custodianpb_settlement_proto_rawDesc = "" +
 	"\x18CreateSettlementsRequest\x12D\n" +
 	"\vsettlements\x18\x01 \x03(\v2\".custodian.CreateSettlementRequestR\vsettlements\"R\n" +
 	"\x19CreateSettlementsResponse\x125\n" +
-	"\aresults\x18\x01 \x03(\v2\x1b.custodian.SettlementResultR\aresults\"\x9e\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x1b.custodian.SettlementResultR\aresults\"\x87\x01\n" +
+	"\x18StreamSettlementsRequest\x12B\n" +
+	"\n" +
+	"settlement\x18\x01 \x01(\v2\".custodian.CreateSettlementRequestR\n" +
+	"settlement\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"P\n" +
+	"\x19StreamSettlementsResponse\x123\n" +
+	"\x06result\x18\x01 \x01(\v2\x1b.custodian.SettlementResultR\x06result\"\x9e\x01\n" +
 	"\x10SettlementResult\x127\n" +
 	"\n" +
 	"settlement\x18\x01 \x01(\v2\x15.custodian.SettlementH\x00R\n" +
@@ -2146,10 +2256,11 @@ const file_custodianpb_settlement_proto_rawDesc = "" +
 	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\"W\n" +
 	"\x18ReverseSettlementRequest\x12#\n" +
 	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\xfc\x05\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xe0\x06\n" +
 	"\x11SettlementService\x12M\n" +
 	"\x10CreateSettlement\x12\".custodian.CreateSettlementRequest\x1a\x15.custodian.Settlement\x12^\n" +
-	"\x11CreateSettlements\x12#.custodian.CreateSettlementsRequest\x1a$.custodian.CreateSettlementsResponse\x12G\n" +
+	"\x11CreateSettlements\x12#.custodian.CreateSettlementsRequest\x1a$.custodian.CreateSettlementsResponse\x12b\n" +
+	"\x11StreamSettlements\x12#.custodian.StreamSettlementsRequest\x1a$.custodian.StreamSettlementsResponse(\x010\x01\x12G\n" +
 	"\rGetSettlement\x12\x1f.custodian.GetSettlementRequest\x1a\x15.custodian.Settlement\x12X\n" +
 	"\x0fListSettlements\x12!.custodian.ListSettlementsRequest\x1a\".custodian.ListSettlementsResponse\x12M\n" +
 	"\x10CancelSettlement\x12\".custodian.CancelSettlementRequest\x1a\x15.custodian.Settlement\x12I\n" +
@@ -2170,7 +2281,7 @@ func file_custodianpb_settlement_proto_rawDescGZIP() []byte {
 	return file_custodianpb_settlement_proto_rawDescData
 }
 
-var file_custodianpb_settlement_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_custodianpb_settlement_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_custodianpb_settlement_proto_goTypes = []any{
 	(*Dimension)(nil),                  // 0: custodian.Dimension
 	(*Transition)(nil),                 // 1: custodian.Transition
@@ -2184,24 +2295,26 @@ var file_custodianpb_settlement_proto_goTypes = []any{
 	(*CreateSettlementRequest)(nil),    // 9: custodian.CreateSettlementRequest
 	(*CreateSettlementsRequest)(nil),   // 10: custodian.CreateSettlementsRequest
 	(*CreateSettlementsResponse)(nil),  // 11: custodian.CreateSettlementsResponse
-	(*SettlementResult)(nil),           // 12: custodian.SettlementResult
-	(*Refusal)(nil),                    // 13: custodian.Refusal
-	(*GetSettlementRequest)(nil),       // 14: custodian.GetSettlementRequest
-	(*GetSettlementStatusRequest)(nil), // 15: custodian.GetSettlementStatusRequest
-	(*ListSettlementsRequest)(nil),     // 16: custodian.ListSettlementsRequest
-	(*ListSettlementsResponse)(nil),    // 17: custodian.ListSettlementsResponse
-	(*CancelSettlementRequest)(nil),    // 18: custodian.CancelSettlementRequest
-	(*HoldSettlementRequest)(nil),      // 19: custodian.HoldSettlementRequest
-	(*ReleaseSettlementRequest)(nil),   // 20: custodian.ReleaseSettlementRequest
-	(*ReverseSettlementRequest)(nil),   // 21: custodian.ReverseSettlementRequest
-	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 23: google.protobuf.Duration
+	(*StreamSettlementsRequest)(nil),   // 12: custodian.StreamSettlementsRequest
+	(*StreamSettlementsResponse)(nil),  // 13: custodian.StreamSettlementsResponse
+	(*SettlementResult)(nil),           // 14: custodian.SettlementResult
+	(*Refusal)(nil),                    // 15: custodian.Refusal
+	(*GetSettlementRequest)(nil),       // 16: custodian.GetSettlementRequest
+	(*GetSettlementStatusRequest)(nil), // 17: custodian.GetSettlementStatusRequest
+	(*ListSettlementsRequest)(nil),     // 18: custodian.ListSettlementsRequest
+	(*ListSettlementsResponse)(nil),    // 19: custodian.ListSettlementsResponse
+	(*CancelSettlementRequest)(nil),    // 20: custodian.CancelSettlementRequest
+	(*HoldSettlementRequest)(nil),      // 21: custodian.HoldSettlementRequest
+	(*ReleaseSettlementRequest)(nil),   // 22: custodian.ReleaseSettlementRequest
+	(*ReverseSettlementRequest)(nil),   // 23: custodian.ReverseSettlementRequest
+	(*timestamppb.Timestamp)(nil),      // 24: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 25: google.protobuf.Duration
 }
 var file_custodianpb_settlement_proto_depIdxs = []int32{
-	22, // 0: custodian.Transition.at:type_name -> google.protobuf.Timestamp
+	24, // 0: custodian.Transition.at:type_name -> google.protobuf.Timestamp
 	6,  // 1: custodian.Transition.postings:type_name -> custodian.Posting
-	22, // 2: custodian.Settlement.initiated_at:type_name -> google.protobuf.Timestamp
-	22, // 3: custodian.Settlement.completed_at:type_name -> google.protobuf.Timestamp
+	24, // 2: custodian.Settlement.initiated_at:type_name -> google.protobuf.Timestamp
+	24, // 3: custodian.Settlement.completed_at:type_name -> google.protobuf.Timestamp
 	0,  // 4: custodian.Settlement.processing:type_name -> custodian.Dimension
 	0,  // 5: custodian.Settlement.settlement:type_name -> custodian.Dimension
 	0,  // 6: custodian.Settlement.hold:type_name -> custodian.Dimension
@@ -2209,51 +2322,55 @@ var file_custodianpb_settlement_proto_depIdxs = []int32{
 	3,  // 8: custodian.Settlement.payment:type_name -> custodian.Cash
 	4,  // 9: custodian.Settlement.counterparty:type_name -> custodian.Party
 	5,  // 10: custodian.Settlement.links:type_name -> custodian.Link
-	22, // 11: custodian.Settlement.next_action_at:type_name -> google.protobuf.Timestamp
+	24, // 11: custodian.Settlement.next_action_at:type_name -> google.protobuf.Timestamp
 	0,  // 12: custodian.Settlement.matching:type_name -> custodian.Dimension
 	7,  // 13: custodian.Posting.debit:type_name -> custodian.PostingSide
 	7,  // 14: custodian.Posting.credit:type_name -> custodian.PostingSide
-	22, // 15: custodian.SettlementStatus.initiated_at:type_name -> google.protobuf.Timestamp
-	22, // 16: custodian.SettlementStatus.completed_at:type_name -> google.protobuf.Timestamp
+	24, // 15: custodian.SettlementStatus.initiated_at:type_name -> google.protobuf.Timestamp
+	24, // 16: custodian.SettlementStatus.completed_at:type_name -> google.protobuf.Timestamp
 	0,  // 17: custodian.SettlementStatus.processing:type_name -> custodian.Dimension
 	0,  // 18: custodian.SettlementStatus.settlement:type_name -> custodian.Dimension
 	0,  // 19: custodian.SettlementStatus.hold:type_name -> custodian.Dimension
 	0,  // 20: custodian.SettlementStatus.matching:type_name -> custodian.Dimension
-	22, // 21: custodian.SettlementStatus.next_action_at:type_name -> google.protobuf.Timestamp
+	24, // 21: custodian.SettlementStatus.next_action_at:type_name -> google.protobuf.Timestamp
 	3,  // 22: custodian.CreateSettlementRequest.payment:type_name -> custodian.Cash
 	4,  // 23: custodian.CreateSettlementRequest.counterparty:type_name -> custodian.Party
 	5,  // 24: custodian.CreateSettlementRequest.links:type_name -> custodian.Link
 	9,  // 25: custodian.CreateSettlementsRequest.settlements:type_name -> custodian.CreateSettlementRequest
-	12, // 26: custodian.CreateSettlementsResponse.results:type_name -> custodian.SettlementResult
-	2,  // 27: custodian.SettlementResult.settlement:type_name -> custodian.Settlement
-	13, // 28: custodian.SettlementResult.error:type_name -> custodian.Refusal
-	23, // 29: custodian.Refusal.retry_after:type_name -> google.protobuf.Duration
-	22, // 30: custodian.ListSettlementsRequest.from:type_name -> google.protobuf.Timestamp
-	22, // 31: custodian.ListSettlementsRequest.until:type_name -> google.protobuf.Timestamp
-	2,  // 32: custodian.ListSettlementsResponse.settlements:type_name -> custodian.Settlement
-	9,  // 33: custodian.SettlementService.CreateSettlement:input_type -> custodian.CreateSettlementRequest
-	10, // 34: custodian.SettlementService.CreateSettlements:input_type -> custodian.CreateSettlementsRequest
-	14, // 35: custodian.SettlementService.GetSettlement:input_type -> custodian.GetSettlementRequest
-	16, // 36: custodian.SettlementService.ListSettlements:input_type -> custodian.ListSettlementsRequest
-	18, // 37: custodian.SettlementService.CancelSettlement:input_type -> custodian.CancelSettlementRequest
-	19, // 38: custodian.SettlementService.HoldSettlement:input_type -> custodian.HoldSettlementRequest
-	20, // 39: custodian.SettlementService.ReleaseSettlement:input_type -> custodian.ReleaseSettlementRequest
-	15, // 40: custodian.SettlementService.GetSettlementStatus:input_type -> custodian.GetSettlementStatusRequest
-	21, // 41: custodian.SettlementService.ReverseSettlement:input_type -> custodian.ReverseSettlementRequest
-	2,  // 42: custodian.SettlementService.CreateSettlement:output_type -> custodian.Settlement
-	11, // 43: custodian.SettlementService.CreateSettlements:output_type -> custodian.CreateSettlementsResponse
-	2,  // 44: custodian.SettlementService.GetSettlement:output_type -> custodian.Settlement
-	17, // 45: custodian.SettlementService.ListSettlements:output_type -> custodian.ListSettlementsResponse
-	2,  // 46: custodian.SettlementService.CancelSettlement:output_type -> custodian.Settlement
-	2,  // 47: custodian.SettlementService.HoldSettlement:output_type -> custodian.Settlement
-	2,  // 48: custodian.SettlementService.ReleaseSettlement:output_type -> custodian.Settlement
-	8,  // 49: custodian.SettlementService.GetSettlementStatus:output_type -> custodian.SettlementStatus
-	2,  // 50: custodian.SettlementService.ReverseSettlement:output_type -> custodian.Settlement
-	42, // [42:51] is the sub-list for method output_type
-	33, // [33:42] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	14, // 26: custodian.CreateSettlementsResponse.results:type_name -> custodian.SettlementResult
+	9,  // 27: custodian.StreamSettlementsRequest.settlement:type_name -> custodian.CreateSettlementRequest
+	14, // 28: custodian.StreamSettlementsResponse.result:type_name -> custodian.SettlementResult
+	2,  // 29: custodian.SettlementResult.settlement:type_name -> custodian.Settlement
+	15, // 30: custodian.SettlementResult.error:type_name -> custodian.Refusal
+	25, // 31: custodian.Refusal.retry_after:type_name -> google.protobuf.Duration
+	24, // 32: custodian.ListSettlementsRequest.from:type_name -> google.protobuf.Timestamp
+	24, // 33: custodian.ListSettlementsRequest.until:type_name -> google.protobuf.Timestamp
+	2,  // 34: custodian.ListSettlementsResponse.settlements:type_name -> custodian.Settlement
+	9,  // 35: custodian.SettlementService.CreateSettlement:input_type -> custodian.CreateSettlementRequest
+	10, // 36: custodian.SettlementService.CreateSettlements:input_type -> custodian.CreateSettlementsRequest
+	12, // 37: custodian.SettlementService.StreamSettlements:input_type -> custodian.StreamSettlementsRequest
+	16, // 38: custodian.SettlementService.GetSettlement:input_type -> custodian.GetSettlementRequest
+	18, // 39: custodian.SettlementService.ListSettlements:input_type -> custodian.ListSettlementsRequest
+	20, // 40: custodian.SettlementService.CancelSettlement:input_type -> custodian.CancelSettlementRequest
+	21, // 41: custodian.SettlementService.HoldSettlement:input_type -> custodian.HoldSettlementRequest
+	22, // 42: custodian.SettlementService.ReleaseSettlement:input_type -> custodian.ReleaseSettlementRequest
+	17, // 43: custodian.SettlementService.GetSettlementStatus:input_type -> custodian.GetSettlementStatusRequest
+	23, // 44: custodian.SettlementService.ReverseSettlement:input_type -> custodian.ReverseSettlementRequest
+	2,  // 45: custodian.SettlementService.CreateSettlement:output_type -> custodian.Settlement
+	11, // 46: custodian.SettlementService.CreateSettlements:output_type -> custodian.CreateSettlementsResponse
+	13, // 47: custodian.SettlementService.StreamSettlements:output_type -> custodian.StreamSettlementsResponse
+	2,  // 48: custodian.SettlementService.GetSettlement:output_type -> custodian.Settlement
+	19, // 49: custodian.SettlementService.ListSettlements:output_type -> custodian.ListSettlementsResponse
+	2,  // 50: custodian.SettlementService.CancelSettlement:output_type -> custodian.Settlement
+	2,  // 51: custodian.SettlementService.HoldSettlement:output_type -> custodian.Settlement
+	2,  // 52: custodian.SettlementService.ReleaseSettlement:output_type -> custodian.Settlement
+	8,  // 53: custodian.SettlementService.GetSettlementStatus:output_type -> custodian.SettlementStatus
+	2,  // 54: custodian.SettlementService.ReverseSettlement:output_type -> custodian.Settlement
+	45, // [45:55] is the sub-list for method output_type
+	35, // [35:45] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_custodianpb_settlement_proto_init() }
@@ -2261,7 +2378,7 @@ func file_custodianpb_settlement_proto_init() {
 	if File_custodianpb_settlement_proto != nil {
 		return
 	}
-	file_custodianpb_settlement_proto_msgTypes[12].OneofWrappers = []any{
+	file_custodianpb_settlement_proto_msgTypes[14].OneofWrappers = []any{
 		(*SettlementResult_Settlement)(nil),
 		(*SettlementResult_Error)(nil),
 	}
@@ -2271,7 +2388,7 @@ func file_custodianpb_settlement_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custodianpb_settlement_proto_rawDesc), len(file_custodianpb_settlement_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

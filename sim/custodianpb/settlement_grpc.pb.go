@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	SettlementService_CreateSettlement_FullMethodName    = "/custodian.SettlementService/CreateSettlement"
 	SettlementService_CreateSettlements_FullMethodName   = "/custodian.SettlementService/CreateSettlements"
+	SettlementService_StreamSettlements_FullMethodName   = "/custodian.SettlementService/StreamSettlements"
 	SettlementService_GetSettlement_FullMethodName       = "/custodian.SettlementService/GetSettlement"
 	SettlementService_ListSettlements_FullMethodName     = "/custodian.SettlementService/ListSettlements"
 	SettlementService_CancelSettlement_FullMethodName    = "/custodian.SettlementService/CancelSettlement"
@@ -46,6 +47,15 @@ type SettlementServiceClient interface {
 	// where the custodian takes nothing at the moment. The idempotency key k counts
 	// as k#0, k#1, … for them.
 	CreateSettlements(ctx context.Context, in *CreateSettlementsRequest, opts ...grpc.CallOption) (*CreateSettlementsResponse, error)
+	// StreamSettlements takes instructions one after the other for as long as the
+	// client sends some, and answers each once it is durable, in order and on its
+	// own: one that is refused does not affect the others. The client need not wait
+	// for answers before it sends more; those that are at hand are made durable
+	// together. Where the stream breaks off, what became of those without an answer
+	// is unknown: send them again with the same keys. The stream ends with
+	// UNAVAILABLE when the custodian drains, and with RESOURCE_EXHAUSTED when the
+	// client does not read the answers.
+	StreamSettlements(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamSettlementsRequest, StreamSettlementsResponse], error)
 	// GetSettlement returns one settlement.
 	GetSettlement(ctx context.Context, in *GetSettlementRequest, opts ...grpc.CallOption) (*Settlement, error)
 	// ListSettlements returns a page of settlements.
@@ -90,6 +100,19 @@ func (c *settlementServiceClient) CreateSettlements(ctx context.Context, in *Cre
 	}
 	return out, nil
 }
+
+func (c *settlementServiceClient) StreamSettlements(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamSettlementsRequest, StreamSettlementsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SettlementService_ServiceDesc.Streams[0], SettlementService_StreamSettlements_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamSettlementsRequest, StreamSettlementsResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SettlementService_StreamSettlementsClient = grpc.BidiStreamingClient[StreamSettlementsRequest, StreamSettlementsResponse]
 
 func (c *settlementServiceClient) GetSettlement(ctx context.Context, in *GetSettlementRequest, opts ...grpc.CallOption) (*Settlement, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -177,6 +200,15 @@ type SettlementServiceServer interface {
 	// where the custodian takes nothing at the moment. The idempotency key k counts
 	// as k#0, k#1, … for them.
 	CreateSettlements(context.Context, *CreateSettlementsRequest) (*CreateSettlementsResponse, error)
+	// StreamSettlements takes instructions one after the other for as long as the
+	// client sends some, and answers each once it is durable, in order and on its
+	// own: one that is refused does not affect the others. The client need not wait
+	// for answers before it sends more; those that are at hand are made durable
+	// together. Where the stream breaks off, what became of those without an answer
+	// is unknown: send them again with the same keys. The stream ends with
+	// UNAVAILABLE when the custodian drains, and with RESOURCE_EXHAUSTED when the
+	// client does not read the answers.
+	StreamSettlements(grpc.BidiStreamingServer[StreamSettlementsRequest, StreamSettlementsResponse]) error
 	// GetSettlement returns one settlement.
 	GetSettlement(context.Context, *GetSettlementRequest) (*Settlement, error)
 	// ListSettlements returns a page of settlements.
@@ -207,6 +239,9 @@ func (UnimplementedSettlementServiceServer) CreateSettlement(context.Context, *C
 }
 func (UnimplementedSettlementServiceServer) CreateSettlements(context.Context, *CreateSettlementsRequest) (*CreateSettlementsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateSettlements not implemented")
+}
+func (UnimplementedSettlementServiceServer) StreamSettlements(grpc.BidiStreamingServer[StreamSettlementsRequest, StreamSettlementsResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamSettlements not implemented")
 }
 func (UnimplementedSettlementServiceServer) GetSettlement(context.Context, *GetSettlementRequest) (*Settlement, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSettlement not implemented")
@@ -285,6 +320,13 @@ func _SettlementService_CreateSettlements_Handler(srv interface{}, ctx context.C
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _SettlementService_StreamSettlements_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(SettlementServiceServer).StreamSettlements(&grpc.GenericServerStream[StreamSettlementsRequest, StreamSettlementsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SettlementService_StreamSettlementsServer = grpc.BidiStreamingServer[StreamSettlementsRequest, StreamSettlementsResponse]
 
 func _SettlementService_GetSettlement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetSettlementRequest)
@@ -456,6 +498,13 @@ var SettlementService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _SettlementService_ReverseSettlement_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "StreamSettlements",
+			Handler:       _SettlementService_StreamSettlements_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "custodianpb/settlement.proto",
 }

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 )
 
 // reading begins the names of methods that change nothing.
@@ -62,7 +61,7 @@ var errSlow = status.Error(codes.DeadlineExceeded, "the request did not arrive i
 // deadline their callers set: else a request that never arrives in whole would
 // last as long as its connection. It is called in the connection's own goroutine.
 func (s *Server) bound(ctx context.Context, info *tap.Info) (context.Context, error) {
-	if info.FullMethodName == custodianpb.ReportingService_WatchEvents_FullMethodName ||
+	if lasting(info.FullMethodName) ||
 		strings.HasPrefix(info.FullMethodName, healthPrefix) || strings.HasPrefix(info.FullMethodName, reflectionPrefix) {
 		return ctx, nil
 	}

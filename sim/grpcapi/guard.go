@@ -62,12 +62,19 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 	return resp, s.statusOf(info.FullMethod, err)
 }
 
+// lasting reports whether a method's calls last as long as their callers like. They
+// count as streams of the instance.
+func lasting(method string) bool {
+	return method == custodianpb.ReportingService_WatchEvents_FullMethodName ||
+		method == custodianpb.SettlementService_StreamSettlements_FullMethodName
+}
+
 // guardStream does the same for streams, which it ends when the server drains.
 func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	if err := s.admit(stream.Context(), info.FullMethod); err != nil {
 		return s.statusOf(info.FullMethod, err)
 	}
-	if info.FullMethod == custodianpb.ReportingService_WatchEvents_FullMethodName {
+	if lasting(info.FullMethod) {
 		if err := s.options.Bounds.Stream(); err != nil {
 			return refusalStatus(err).Err()
 		}

@@ -107,7 +107,7 @@ type Server struct {
 	end    context.CancelCauseFunc
 
 	calls    atomic.Int64 // unary calls under way
-	watchers atomic.Int64 // event streams under way
+	watchers atomic.Int64 // streams of events and instructions under way
 	others   atomic.Int64 // streams of health and reflection under way
 
 	mu        sync.Mutex
@@ -137,6 +137,10 @@ func services() []string {
 // Buffers are small because a process may host thousands of servers with a few
 // mostly idle connections each.
 const bufferBytes = 8 << 10
+
+// Windows are fixed: to find the best ones the library would send pings, and have
+// them answered, beside small calls.
+const streamWindow, connectionWindow = 256 << 10, 1 << 20
 
 // New returns a server that is not listening yet and reports NOT_SERVING.
 func New(o Options) *Server {
@@ -179,6 +183,8 @@ func (s *Server) build() *grpc.Server {
 		grpc.MaxHeaderListSize(16<<10),
 		grpc.ReadBufferSize(bufferBytes),
 		grpc.WriteBufferSize(bufferBytes),
+		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialConnWindowSize(connectionWindow),
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.WaitForHandlers(true),
 		// Peers that vanished are found within two and a half minutes; clients

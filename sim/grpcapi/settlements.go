@@ -104,21 +104,12 @@ func (s *settlementService) CreateSettlements(ctx context.Context, req *pb.Creat
 		}
 	}
 	replayed := 0
-	for i, answer := range answers {
-		switch {
-		case answer.Err != nil:
-			results[places[i]] = s.refused(answer.Err)
-			continue
-		case answer.Result.Settlement == nil:
-			results[places[i]] = s.refused(errAnswer)
-			continue
-		case answer.Result.Replayed:
+	for i := range answers {
+		result := s.resultOf(&answers[i])
+		if result.GetReplayed() {
 			replayed++
 		}
-		results[places[i]] = &pb.SettlementResult{
-			Outcome:  &pb.SettlementResult_Settlement{Settlement: s.shapes.settlement(answer.Result.Settlement)},
-			Replayed: answer.Result.Replayed,
-		}
+		results[places[i]] = result
 	}
 	if replayed == len(items) {
 		if err := markReplayed(ctx); err != nil {

@@ -3,8 +3,6 @@ package grpcapi
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,7 +10,6 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	pb "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // watchChunk is how many events a stream has ready to be sent.
@@ -21,10 +18,10 @@ const watchChunk = 64
 // watch is one stream of events under way.
 type watch struct {
 	*face
+	sending
 	stream grpc.ServerStreamingServer[pb.Event]
-	after  uint64       // the last event that was sent
-	broken error        // why sending failed
-	since  atomic.Int64 // when the send under way began, in Unix nanoseconds; 0 without one
+	after  uint64 // the last event that was sent
+	broken error  // why sending failed
 }
 
 // WatchEvents sends events as they become durable until the stream's context
@@ -39,35 +36,9 @@ func (s *reportingService) WatchEvents(req *pb.WatchEventsRequest, stream grpc.S
 	if err := stream.SendHeader(nil); err != nil {
 		return err
 	}
-	// A send waits for its client as long as that likes, and only the end of this
-	// handler ends it. So the sending is left to a goroutine, which ends with the
-	// stream.
 	w := &watch{face: s.face, stream: stream, after: after}
-	ended := make(chan error, 1)
 	ctx := stream.Context()
-	guard.Go(part, nil, func() { ended <- guard.Run(part, func() error { return w.run(ctx) }) })
-	look := time.NewTicker(s.limits.StreamPatience / 4)
-	defer look.Stop()
-	for {
-		select {
-		case err := <-ended:
-			if p, ok := errors.AsType[*guard.Panic](err); ok {
-				panic(p) // where panics of handlers are dealt with
-			}
-			return err
-		case <-look.C:
-			if since := w.since.Load(); since == 0 || time.Since(time.Unix(0, since)) < s.limits.StreamPatience {
-				continue
-			}
-			s.logger.Info("event stream ended: its client did not read", "timeout", s.limits.StreamPatience.String())
-			if s.onSlow != nil {
-				s.onSlow()
-			}
-			return &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second, Message: fmt.Sprintf(
-				"nothing was read from this stream for %s, so it has ended; read faster, and resume with after, behind the last event received",
-				s.limits.StreamPatience)}
-		}
-	}
+	return s.patiently(&w.sending, "read faster, and resume with after, behind the last event received", func() error { return w.run(ctx) })
 }
 
 // run follows the events until ctx ends or sending fails.
@@ -103,10 +74,7 @@ func (w *watch) send(ctx context.Context, events []engine.Recorded) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.since.Store(time.Now().UnixNano())
-		w.broken = w.stream.Send(event)
-		w.since.Store(0)
-		if w.broken != nil {
+		if w.broken = w.sending.send(func() error { return w.stream.Send(event) }); w.broken != nil {
 			return w.broken
 		}
 		w.after = events[i].Event.Sequence
