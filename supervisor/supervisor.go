@@ -20,7 +20,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
-// Options are what a supervisor needs. All but Processors are required.
+// Options are what a supervisor needs. All are required.
 type Options struct {
 	// Config is the configuration to start with.
 	Config config.Config
@@ -29,9 +29,6 @@ type Options struct {
 	Metrics *obs.Registry
 	Logger  *slog.Logger
 	Version string
-	// Processors is how many processors there are to share among the instances,
-	// where the runtime uses another number; 0 means as many as it uses.
-	Processors int
 }
 
 // Supervisor keeps the instances that should run running. [Open] makes one,
@@ -72,8 +69,9 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 		changing: make(chan struct{}, 1), instances: make(map[string]*instance),
 	}
 	s.host = &host{
-		processors: fair.New(opts.Processors, func() (io.ReadCloser, io.WriteCloser, error) { return os.Pipe() }, fair.ProcessUsage),
-		abort:      abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
+		processors:  fair.New(0, func() (io.ReadCloser, io.WriteCloser, error) { return os.Pipe() }, fair.ProcessUsage),
+		projections: fair.New(0, nil, nil),
+		abort:       abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
 		storages: newStorages(opts.Config, opts.Metrics, opts.Logger),
 		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
 		service:  opts.Config.Service, redisCfg: opts.Config.Redis, clock: func(Spec) sim.Clock { return wallClock{} }, version: opts.Version,

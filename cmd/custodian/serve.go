@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -70,14 +69,14 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	if err != nil {
 		return inputError(err)
 	}
-	processors := useProcessors()
+	leaveRoomForGarbage()
 	metrics := obs.NewRegistry()
 	warnOfClearText(logger, cfg)
 	files = append(files[:len(files):len(files)], tlsFiles(cfg)...)
 	reload := &reloader{load: load, files: files, now: cfg, level: level, server: server, logger: logger, asked: make(chan string, 1)}
 	opening, stopOpening := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	sup, err := supervisor.Open(opening, supervisor.Options{
-		Config: cfg, Load: reload.read, Metrics: metrics, Logger: logger, Version: a.build.Version, Processors: processors,
+		Config: cfg, Load: reload.read, Metrics: metrics, Logger: logger, Version: a.build.Version,
 	})
 	interrupted := opening.Err() != nil
 	stopOpening()
@@ -101,20 +100,6 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 		reporter: newReporter(sup, a.out, logger, server.URL()),
 	}
 	return p.run(ctx)
-}
-
-// useProcessors has the runtime run twice as many threads as there are processors,
-// unless GOMAXPROCS says how many, and returns how many processors there are. A
-// thread that is at work does not look at the network, and the runtime itself does
-// so for all of them only every ten milliseconds: with two threads on two
-// processors and one instance that has something to do all the time, requests to
-// another were found after 98 ms at the 99th percentile, with four after 18 to 30.
-func useProcessors() int {
-	processors := runtime.GOMAXPROCS(0)
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(2 * processors)
-	}
-	return processors
 }
 
 // warnOfClearText tells what the operator may not have thought of: secrets that

@@ -29,7 +29,7 @@ const (
 	// late is how late a beat is that tells that others keep the processors busy.
 	late = 500 * time.Microsecond
 	// mostUsed is, of the processors' time, what the process is to use up at most.
-	mostUsed = 0.45
+	mostUsed = 0.4
 	// crowdedGap is the most time between two requests of a lane where it is others
 	// who keep the processors busy: 1000 requests a second.
 	crowdedGap = time.Millisecond
