@@ -143,6 +143,10 @@ bench: services build ## Measure the program next to its references (ROW=settle,
 	@mkdir -p bench-results
 	$(GO) run ./cmd/bench -binary $(BINARY) $(if $(ROW),-row $(ROW)) -json bench-results/$(VERSION).json
 
+.PHONY: profile
+profile: services build ## Leave profiles of processors, heap, waiting and locks under load in bench-results/profiles/
+	$(GO) run ./cmd/bench -binary $(BINARY) -profiles bench-results/profiles
+
 .PHONY: microbench
 microbench: services $(TEST_SERVERS) ## Run the Go benchmarks on private servers that sync to disk (BENCH=… PKGS=…)
 	@.ci/bench '$(VERSION)' $(TEST_SERVERS) -durable -- \

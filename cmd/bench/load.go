@@ -15,26 +15,59 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 )
 
 // outcome is what one run of load measured.
 type outcome struct {
-	perSecond float64
-	p50, p99  time.Duration
+	requests       uint64 // all of them, those of the time before it counts included
+	perSecond      float64
+	p50, p99, p999 time.Duration
+}
+
+// latencies are those of one connection's requests, in microseconds. Beyond a
+// minute they count as a minute.
+type latencies struct{ *hdrhistogram.Histogram }
+
+func newLatencies() latencies {
+	return latencies{hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)}
+}
+
+func (l latencies) record(d time.Duration) {
+	_ = l.RecordValue(min(d, time.Minute).Microseconds()) // within the range
+}
+
+// summary is the outcome of a run of some length on several connections.
+func summary(of []latencies, length time.Duration) outcome {
+	all := newLatencies()
+	for _, l := range of {
+		all.Merge(l.Histogram)
+	}
+	at := func(quantile float64) time.Duration {
+		return time.Duration(all.ValueAtQuantile(quantile)) * time.Microsecond
+	}
+	return outcome{perSecond: float64(all.TotalCount()) / length.Seconds(), p50: at(50), p99: at(99), p999: at(99.9)}
 }
 
 // call sends one request and returns when it was answered well.
 type call func(ctx context.Context, n uint64) error
 
+// connector opens a connection; what it returns besides closes it.
+type connector func(ctx context.Context) (call, func(), error)
+
+// spread returns a connector that uses one of several after the other.
+func spread(over []connector) connector {
+	next := 0
+	return func(ctx context.Context) (call, func(), error) {
+		next++
+		return over[next%len(over)](ctx)
+	}
+}
+
 // closedLoop keeps one request under way on each of a number of connections
 // for a while. Every request that it counts was answered with success.
-func closedLoop(ctx context.Context, connections int, length time.Duration, connect func(ctx context.Context) (call, func(), error)) (outcome, error) {
+func closedLoop(ctx context.Context, connections int, length time.Duration, connect connector) (outcome, error) {
 	var serial atomic.Uint64
-	histograms := make([]*hdrhistogram.Histogram, connections)
+	took := make([]latencies, connections)
 	calls := make([]call, connections)
 	for i := range connections {
 		c, closeCall, err := connect(ctx)
@@ -42,8 +75,7 @@ func closedLoop(ctx context.Context, connections int, length time.Duration, conn
 			return outcome{}, err
 		}
 		defer closeCall()
-		calls[i] = c
-		histograms[i] = hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)
+		calls[i], took[i] = c, newLatencies()
 	}
 	warmUp := time.Now().Add(length / 5)
 	end := warmUp.Add(length)
@@ -61,7 +93,7 @@ func closedLoop(ctx context.Context, connections int, length time.Duration, conn
 					return
 				}
 				if begin.After(warmUp) {
-					_ = histograms[i].RecordValue(time.Since(begin).Microseconds()) // out of range only beyond a minute
+					took[i].record(time.Since(begin))
 				}
 			}
 		})
@@ -71,22 +103,16 @@ func closedLoop(ctx context.Context, connections int, length time.Duration, conn
 	case err := <-failures:
 		return outcome{}, err
 	default:
+		o := summary(took, length)
+		o.requests = serial.Load()
+		return o, nil
 	}
-	all := hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)
-	for _, h := range histograms {
-		all.Merge(h)
-	}
-	return outcome{
-		perSecond: float64(all.TotalCount()) / length.Seconds(),
-		p50:       time.Duration(all.ValueAtQuantile(50)) * time.Microsecond,
-		p99:       time.Duration(all.ValueAtQuantile(99)) * time.Microsecond,
-	}, nil
 }
 
 // httpDeposits returns a connector whose calls instruct deposits over one HTTP
 // connection each. It speaks HTTP/1.1 by hand, so that the load costs little of
 // the processors that it shares with what it measures.
-func httpDeposits(address, run string) func(context.Context) (call, func(), error) {
+func httpDeposits(address, run string) connector {
 	return func(ctx context.Context) (call, func(), error) {
 		var dialer net.Dialer
 		conn, err := dialer.DialContext(ctx, "tcp", address)
@@ -142,23 +168,4 @@ func expect(r *bufio.Reader, wanted string) error {
 	answer := make([]byte, length)
 	_, err = io.ReadFull(r, answer)
 	return errors.Join(fmt.Errorf("answer %s: %s", strings.TrimSpace(status), answer), err)
-}
-
-// grpcDeposits does the same over one gRPC connection each.
-func grpcDeposits(address, run string) func(context.Context) (call, func(), error) {
-	return func(context.Context) (call, func(), error) {
-		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			return nil, nil, err
-		}
-		client := custodianpb.NewSettlementServiceClient(conn)
-		create := func(ctx context.Context, n uint64) error {
-			_, err := client.CreateSettlement(ctx, &custodianpb.CreateSettlementRequest{
-				SettlementType: "DEPOSIT", AccountId: fmt.Sprintf("account-%d", n%100), Symbol: "BTC", Quantity: "0.25",
-				ExternalId: fmt.Sprintf("%s-%d", run, n),
-			})
-			return err
-		}
-		return create, func() { _ = conn.Close() }, nil
-	}
 }

@@ -21,6 +21,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -33,6 +34,9 @@ type options struct {
 	rounds  int
 	seconds int
 	json    string
+	// connections are the numbers of them that settle and spread measure.
+	connections []int
+	profiles    string
 	// storages and noises are those that neighbour measures; all if empty.
 	storages, noises []string
 }
@@ -45,8 +49,12 @@ type row struct {
 
 var rows = []row{
 	{"settle", settle},
+	{"spread", spreadOut},
+	{"bulk", bulk},
+	{"reads", reads},
 	{"add", addInstances},
 	{"idle", idle},
+	{"crowd", crowd},
 	{"neighbour", neighbour},
 }
 
@@ -76,6 +84,8 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each figure is taken")
 	flag.IntVar(&o.seconds, "seconds", 5, "length of one load run")
 	flag.StringVar(&o.json, "json", "", "also write the results to this file")
+	flag.StringVar(&o.profiles, "profiles", "", "measure nothing, but leave profiles of the program under the load of settle in this directory")
+	connections := flag.String("connections", "16,64,256", "numbers of connections that settle and spread measure, comma separated")
 	storages := flag.String("storage", "", "storages that neighbour measures, comma separated; all if empty")
 	noisy := flag.String("neighbours", "", "kinds of noise that neighbour measures, comma separated; all if empty")
 	// What a process that makes noise is told; it is started by neighbour.
@@ -84,11 +94,27 @@ func main() {
 	flag.StringVar(&at.http, "noise-http", "", "HTTP address of the instance to abuse")
 	flag.StringVar(&at.grpc, "noise-grpc", "", "its gRPC address")
 	flag.StringVar(&at.run, "noise-run", "", "what the ids of this run begin with")
+	registry := flag.String("registry", "", "serve a registry with the series of this file until stopped, and measure nothing")
+	bare := flag.String("bare", "", "serve this answer, in base64, until stopped, and measure nothing")
 	flag.Parse()
 	o.storages, o.noises = list(*storages), list(*noisy)
+	for _, text := range list(*connections) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 400 {
+			fmt.Fprintf(os.Stderr, "bench: -connections: %q must be a number from 1 to 400\n", text)
+			os.Exit(2)
+		}
+		o.connections = append(o.connections, n)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	do := func() error { return run(ctx, o) }
+	if *bare != "" {
+		do = func() error { return serveBare(ctx, *bare) }
+	}
+	if *registry != "" {
+		do = func() error { return serveRegistry(ctx, *registry) }
+	}
 	if *kind != "" {
 		do = func() error { return makeNoise(ctx, *kind, at) }
 	}
@@ -99,7 +125,14 @@ func main() {
 	}
 }
 
-const rowNames = "settle, add, idle, neighbour"
+// rowNames lists the rows.
+var rowNames = func() string {
+	names := make([]string, len(rows))
+	for i, r := range rows {
+		names[i] = r.name
+	}
+	return strings.Join(names, ", ")
+}()
 
 // list splits what is given with commas between.
 func list(text string) []string {
@@ -119,17 +152,24 @@ func run(ctx context.Context, o options) error {
 			return fmt.Errorf("-row: %q is not known; allowed: %s", name, rowNames)
 		}
 	}
+	if o.profiles != "" {
+		return profile(ctx, b)
+	}
+	var failed error
 	for _, r := range rows {
 		if len(wanted) > 0 && !slices.Contains(wanted, r.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "measuring %s…\n", r.name)
-		if err := r.run(ctx, b); err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
+		if err := r.run(ctx, b); err != nil { // the others are worth having all the same
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", r.name, err))
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	b.print()
-	return b.write()
+	return errors.Join(failed, b.write())
 }
 
 // add records the samples of one figure and returns their median.

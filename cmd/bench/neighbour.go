@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/storetest/servers"
 )
 
@@ -168,15 +166,15 @@ func (b *bench) withNoise(ctx context.Context, kind string, at target, run strin
 // time counts from when it was to be sent, so that one that is late because of
 // the one before counts in full. A request that is refused or fails is an error.
 func quietly(ctx context.Context, address, run string, length time.Duration) (outcome, error) {
-	histograms := make([]*hdrhistogram.Histogram, quietConnections)
+	took := make([]latencies, quietConnections)
 	failures := make(chan error, quietConnections)
 	begin := time.Now()
 	var workers sync.WaitGroup
 	for i := range quietConnections {
-		histograms[i] = hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)
+		took[i] = newLatencies()
 		workers.Go(func() {
 			failures <- quietConnection(ctx, address, fmt.Sprintf("%s-%d", run, i), begin.Add(quietPause*time.Duration(i)/quietConnections),
-				begin.Add(length), histograms[i])
+				begin.Add(length), took[i])
 		})
 	}
 	workers.Wait()
@@ -185,18 +183,10 @@ func quietly(ctx context.Context, address, run string, length time.Duration) (ou
 			return outcome{}, err
 		}
 	}
-	all := hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)
-	for _, h := range histograms {
-		all.Merge(h)
-	}
-	return outcome{
-		perSecond: float64(all.TotalCount()) / length.Seconds(),
-		p50:       time.Duration(all.ValueAtQuantile(50)) * time.Microsecond,
-		p99:       time.Duration(all.ValueAtQuantile(99)) * time.Microsecond,
-	}, nil
+	return summary(took, length), nil
 }
 
-func quietConnection(ctx context.Context, address, run string, next, end time.Time, took *hdrhistogram.Histogram) error {
+func quietConnection(ctx context.Context, address, run string, next, end time.Time, took latencies) error {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -226,7 +216,7 @@ func quietConnection(ctx context.Context, address, run string, next, end time.Ti
 		if err := expect(reader, status); err != nil {
 			return err
 		}
-		_ = took.RecordValue(time.Since(next).Microseconds()) // out of range only beyond a minute
+		took.record(time.Since(next))
 		next = next.Add(quietPause)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -18,6 +19,10 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/storetest/servers"
 )
 
+// readyWithin is how long a start may take: that of a thousand instances that make
+// their schemas is a minute.
+const readyWithin = 5 * time.Minute
+
 // process is a running supervisor.
 type process struct {
 	cmd   *exec.Cmd
@@ -29,39 +34,52 @@ type process struct {
 // start runs the supervisor on a configuration, to which it adds the admin
 // port and a data directory of its own, and waits until it is ready.
 func (b *bench) start(ctx context.Context, config string) (*process, error) {
-	port, err := servers.FreePort()
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp("", "custodian-bench-")
 	if err != nil {
 		return nil, err
+	}
+	p, _, err := b.startIn(ctx, dir, config)
+	return p, err
+}
+
+// startIn does the same in a directory that may be one of an earlier process. It
+// returns how long it took.
+func (b *bench) startIn(ctx context.Context, dir, config string) (*process, time.Duration, error) {
+	port, err := servers.FreePort()
+	if err != nil {
+		return nil, 0, err
 	}
 	p := &process{dir: dir, admin: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	file := filepath.Join(dir, "bench.yaml")
 	config = fmt.Sprintf("admin: {listen: '127.0.0.1:%d'}\ndata_dir: %q\nlog: {level: warn}\n%s", port, filepath.Join(dir, "data"), config)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	p.cmd = exec.CommandContext(ctx, b.binary, "serve", "--config", file) //nolint:gosec // the program to measure
 	p.cmd.Stderr = &p.log
 	p.cmd.Stdout = io.Discard
+	begin := time.Now()
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	for range 600 {
+	for time.Since(begin) < readyWithin {
 		if status, _, err := get(ctx, p.admin+"/readyz"); err == nil && status == http.StatusOK {
-			return p, nil
+			return p, time.Since(begin), nil
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
-	p.stop()
-	return nil, fmt.Errorf("%w: %s", errNotReady, p.log.String())
+	p.end()
+	return nil, 0, fmt.Errorf("%w: %s", errNotReady, p.log.String())
+}
+
+// end drains the process, and stop forgets its data, too.
+func (p *process) end() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	_ = p.cmd.Wait()
 }
 
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	_ = p.cmd.Wait()
+	p.end()
 	_ = os.RemoveAll(p.dir)
 }
 
@@ -85,6 +103,26 @@ func (p *process) resident() (float64, error) {
 		time.Sleep(500 * time.Millisecond)
 	}
 	return least, nil
+}
+
+// used returns how much time of the processors the program has used up.
+func (p *process) used() (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// Behind the name, which may hold anything, the 12th and 13th are what it and
+	// the system for it used, in hundredths of a second.
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	var ticks time.Duration
+	for _, field := range fields[11:13] {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return 0, err
+		}
+		ticks += time.Duration(n)
+	}
+	return ticks * 10 * time.Millisecond, nil
 }
 
 // addInstance adds an instance by the admin API and waits until it serves.
@@ -143,4 +181,29 @@ func get(ctx context.Context, url string) (status int, size int64, err error) {
 	defer func() { _ = resp.Body.Close() }() // read to its end
 	size, err = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode, size, err
+}
+
+// lag returns how many durable events of all instances the tables do not show yet.
+func (p *process) lag(ctx context.Context) (float64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.admin+"/metrics", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end
+	lag, lines := 0.0, bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if !strings.HasPrefix(lines.Text(), "custodian_projection_lag_events{") {
+			continue
+		}
+		n, err := strconv.ParseFloat(lines.Text()[strings.LastIndexByte(lines.Text(), ' ')+1:], 64)
+		if err != nil {
+			return 0, err
+		}
+		lag += n
+	}
+	return lag, lines.Err()
 }

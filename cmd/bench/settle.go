@@ -31,61 +31,164 @@ INSERT INTO bench_settlements VALUES (gen_random_uuid(), gen_random_uuid()::text
   'BTC', 0.25, 'COMPLETED', 'DEPOSITORY', 'account-' || :account, now(), now(), current_date, NULL);
 `
 
+// fleetOfMany is over how many instances the row spread has its load.
+const fleetOfMany = 100
+
+// durable are private servers and a supervisor on them, for settlements that are
+// synced to disk.
+type durable struct {
+	*process
+	pg    *servers.Postgres
+	close func()
+}
+
+func (b *bench) startDurable(ctx context.Context) (_ *durable, err error) {
+	d := &durable{close: func() {}}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	closes := func(fn func()) {
+		before := d.close
+		d.close = func() { fn(); before() }
+	}
+	d.pg, err = servers.StartPostgres(ctx, servers.Options{Fsync: true, ExtraConf: []string{"max_connections = 500"}})
+	if err != nil {
+		return nil, err
+	}
+	closes(func() { _ = d.pg.Close() }) // private and thrown away
+	rd, err := servers.StartRedis(ctx, servers.Options{})
+	if err != nil {
+		return nil, err
+	}
+	closes(func() { _ = rd.Close() }) // likewise
+	if err := execute(ctx, d.pg.URL, reference); err != nil {
+		return nil, err
+	}
+	d.process, err = b.start(ctx, fmt.Sprintf("storage: {driver: postgres, postgres: {url: %q}}\nredis: {driver: server, url: %q}\n", d.pg.URL, rd.URL))
+	if err != nil {
+		return nil, err
+	}
+	closes(d.stop)
+	return d, nil
+}
+
 // settle measures durable settlements, one per request, next to single-row
 // commits of pgbench on the same server at the same concurrency.
 func settle(ctx context.Context, b *bench) error {
-	pg, err := servers.StartPostgres(ctx, servers.Options{Fsync: true})
+	d, err := b.startDurable(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = pg.Close() }() // private and thrown away
-	rd, err := servers.StartRedis(ctx, servers.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rd.Close() }() // likewise
-	if err := execute(ctx, pg.URL, reference); err != nil {
-		return err
-	}
-	p, err := b.start(ctx, fmt.Sprintf("storage: {driver: postgres, postgres: {url: %q}}\nredis: {driver: server, url: %q}\n", pg.URL, rd.URL))
-	if err != nil {
-		return err
-	}
-	defer p.stop()
-	httpAddr, grpcAddr, err := p.addInstance(ctx, map[string]any{"name": "bench"})
+	defer d.close()
+	httpAddr, grpcAddr, err := d.addInstance(ctx, map[string]any{"name": "bench"})
 	if err != nil {
 		return err
 	}
 	length := time.Duration(b.seconds) * time.Second
-	for _, connections := range []int{16, 64} {
-		var commits, overHTTP, overGRPC []float64
-		var http, grpc outcome
+	for _, connections := range b.connections {
+		var commits []float64
+		overHTTP, overGRPC := &series{}, &series{}
 		for round := range b.rounds {
-			tps, err := pgbench(ctx, pg.URL, connections, b.seconds)
+			tps, err := pgbench(ctx, d.pg.URL, connections, b.seconds)
 			if err != nil {
 				return err
 			}
 			commits = append(commits, tps)
 			run := fmt.Sprintf("%d-%d", connections, round)
-			if http, err = closedLoop(ctx, connections, length, httpDeposits(httpAddr, "h"+run)); err != nil {
+			if err := overHTTP.run(ctx, d.process, connections, length, httpDeposits(httpAddr, "h"+run)); err != nil {
 				return err
 			}
-			overHTTP = append(overHTTP, http.perSecond)
-			if grpc, err = closedLoop(ctx, connections, length, grpcDeposits(grpcAddr, "g"+run)); err != nil {
+			if err := overGRPC.run(ctx, d.process, connections, length, grpcDeposits(grpcAddr, "g"+run)); err != nil {
 				return err
 			}
-			overGRPC = append(overGRPC, grpc.perSecond)
 		}
 		against := fmt.Sprintf("pgbench at %d", connections)
 		base := b.add(fmt.Sprintf("pgbench -M prepared, one row a commit, %d connections", connections), "/s", commits, "", 0, "")
-		b.add(fmt.Sprintf("settlements over HTTP, %d connections", connections), "/s", overHTTP, against, base, latency(http))
-		b.add(fmt.Sprintf("settlements over gRPC, %d connections", connections), "/s", overGRPC, against, base, latency(grpc))
+		b.add(fmt.Sprintf("settlements over HTTP, %d connections", connections), "/s", overHTTP.perSecond, against, base, overHTTP.note())
+		b.add(fmt.Sprintf("settlements over gRPC, %d connections", connections), "/s", overGRPC.perSecond, against, base, overGRPC.note())
 	}
 	return nil
 }
 
-func latency(o outcome) string {
-	return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms (last run)", o.p50.Seconds()*1e3, o.p99.Seconds()*1e3)
+// spreadOut measures durable settlements of many instances together next to those
+// of one, at the same number of connections.
+func spreadOut(ctx context.Context, b *bench) error {
+	d, err := b.startDurable(ctx)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	addresses := make([]string, fleetOfMany)
+	for n := range addresses {
+		if addresses[n], _, err = d.addInstance(ctx, map[string]any{"name": fmt.Sprintf("bench-%d", n)}); err != nil {
+			return err
+		}
+	}
+	length := time.Duration(b.seconds) * time.Second
+	for _, connections := range b.connections {
+		one, many := &series{}, &series{}
+		for round := range b.rounds {
+			run := fmt.Sprintf("%d-%d", connections, round)
+			if err := one.run(ctx, d.process, connections, length, httpDeposits(addresses[0], "one"+run)); err != nil {
+				return err
+			}
+			over := make([]connector, len(addresses))
+			for n, address := range addresses {
+				over[n] = httpDeposits(address, "many"+run)
+			}
+			if err := many.run(ctx, d.process, connections, length, spread(over)); err != nil {
+				return err
+			}
+		}
+		base := b.add(fmt.Sprintf("settlements over HTTP, one instance, %d connections", connections), "/s", one.perSecond, "", 0, one.note())
+		b.add(fmt.Sprintf("settlements over HTTP, spread over %d instances, %d connections", fleetOfMany, connections), "/s", many.perSecond, "one instance", base, many.note())
+	}
+	return nil
+}
+
+// series are runs of the same load.
+type series struct {
+	perSecond      []float64
+	p50, p99, p999 []float64 // in milliseconds
+	lag            float64   // the highest at the end of a run
+	used           []float64 // of the processors, in microseconds a request
+}
+
+// run adds a run. Behind it waits until the tables show what is in the journal, so
+// that what comes next has the processors to itself.
+func (s *series) run(ctx context.Context, p *process, connections int, length time.Duration, connect connector) error {
+	before, err := p.used()
+	if err != nil {
+		return err
+	}
+	o, err := closedLoop(ctx, connections, length, connect)
+	if err != nil {
+		return err
+	}
+	after, err := p.used()
+	if err != nil {
+		return err
+	}
+	s.used = append(s.used, float64((after-before).Microseconds())/float64(o.requests))
+	s.perSecond = append(s.perSecond, o.perSecond)
+	s.p50, s.p99, s.p999 = append(s.p50, ms(o.p50)), append(s.p99, ms(o.p99)), append(s.p999, ms(o.p999))
+	for first := true; ; first = false {
+		lag, err := p.lag(ctx)
+		if first {
+			s.lag = max(s.lag, lag)
+		}
+		if err != nil || lag == 0 {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (s *series) note() string {
+	return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms, p99.9 %.1f ms; %.0f µs of a processor each; %.0f events not in the tables at the end",
+		median(s.p50), median(s.p99), median(s.p999), median(s.used), s.lag)
 }
 
 // pgbench returns the transactions per second of single-row commits.
