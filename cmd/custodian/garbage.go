@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // What the process may let lie around before it collects garbage: as much as is in
@@ -15,6 +20,53 @@ const (
 	garbageRoom = 64 << 20
 	mostPercent = 800
 )
+
+// A process that has hardly anything to do gives back to the system what it does not
+// need: after each idleTime in which it used less than idleShare of one processor and
+// has more than idleGarbage that is of no use. The start of a thousand instances
+// leaves as much garbage as is in use, which else would stay for hours.
+const (
+	idleTime    = 20 * time.Second
+	idleShare   = 0.1
+	idleGarbage = 16 << 20
+)
+
+// returnMemory does so until ctx ends.
+func returnMemory(ctx context.Context) {
+	guard.Go("memory", nil, func() {
+		tick := time.NewTicker(idleTime)
+		defer tick.Stop()
+		for before := fair.ProcessUsage(); ; {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			used := fair.ProcessUsage()
+			if idle(used-before, unused()) {
+				debug.FreeOSMemory()
+				used = fair.ProcessUsage() // what that took is no work
+			}
+			before = used
+		}
+	})
+}
+
+// idle reports whether a process that used so much time of the processors within
+// idleTime is to give memory back, of which it does not use so many bytes.
+func idle(used time.Duration, unused uint64) bool {
+	return float64(used) < idleShare*float64(idleTime) && unused > idleGarbage
+}
+
+// unused returns how many bytes of memory the heap has without using them.
+func unused() uint64 {
+	s := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/gc/heap/live:bytes"},
+	}
+	metrics.Read(s)
+	has, live := s[0].Value.Uint64()+s[1].Value.Uint64(), s[2].Value.Uint64()
+	return has - min(has, live)
+}
 
 // leaveRoomForGarbage sets how much garbage there may be, after each collection
 // anew, unless GOGC in the environment says so.

@@ -1,6 +1,29 @@
 package main
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
+
+func TestAnIdleProcessGivesBackWhatItDoesNotUse(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		used   time.Duration
+		unused uint64
+		want   bool
+	}{
+		"idle with garbage": {used: time.Second, unused: 20 << 20, want: true},
+		"idle without":      {used: time.Second, unused: 10 << 20},
+		"busy with garbage": {used: 3 * time.Second, unused: 20 << 20},
+	} {
+		if got := idle(c.used, c.unused); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if n := unused(); n == 0 || n > 1<<32 {
+		t.Errorf("%d bytes are of no use here", n)
+	}
+}
 
 func TestGarbageMayBeAsMuchAsIsInUseOrTheRoomForIt(t *testing.T) {
 	t.Parallel()

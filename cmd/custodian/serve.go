@@ -70,6 +70,9 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 		return inputError(err)
 	}
 	leaveRoomForGarbage()
+	background, done := context.WithCancel(ctx)
+	defer done()
+	returnMemory(background)
 	metrics := obs.NewRegistry()
 	warnOfClearText(logger, cfg)
 	files = append(files[:len(files):len(files)], tlsFiles(cfg)...)
