@@ -34,9 +34,10 @@ type options struct {
 	rounds  int
 	seconds int
 	json    string
-	// connections are the numbers of them that settle and spread measure.
+	// connections are the numbers of them that settle measures.
 	connections []int
 	profiles    string
+	plot        string
 	// storages and noises are those that neighbour measures; all if empty.
 	storages, noises []string
 }
@@ -69,6 +70,11 @@ type result struct {
 	Reference string  `json:"reference,omitempty"`
 	Ratio     float64 `json:"ratio,omitempty"`
 	Note      string  `json:"note,omitempty"`
+	// Line and X place the figure in a picture, see plot; empty for in none. P99 is
+	// the latency in milliseconds that belongs to it.
+	Line string  `json:"line,omitempty"`
+	X    float64 `json:"x,omitempty"`
+	P99  float64 `json:"p99_ms,omitempty"`
 }
 
 // bench collects results.
@@ -85,7 +91,8 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 5, "length of one load run")
 	flag.StringVar(&o.json, "json", "", "also write the results to this file")
 	flag.StringVar(&o.profiles, "profiles", "", "measure nothing, but leave profiles of the program under the load of settle in this directory")
-	connections := flag.String("connections", "16,64,256", "numbers of connections that settle and spread measure, comma separated")
+	flag.StringVar(&o.plot, "plot", "", "measure nothing, but draw the results in the file that -json names into this directory")
+	connections := flag.String("connections", "1,4,16,64,256", "numbers of connections that settle measures, comma separated")
 	storages := flag.String("storage", "", "storages that neighbour measures, comma separated; all if empty")
 	noisy := flag.String("neighbours", "", "kinds of noise that neighbour measures, comma separated; all if empty")
 	// What a process that makes noise is told; it is started by neighbour.
@@ -140,6 +147,9 @@ func list(text string) []string {
 }
 
 func run(ctx context.Context, o options) error {
+	if o.plot != "" {
+		return plot(o.json, o.plot)
+	}
 	b := &bench{options: o}
 	wanted := list(o.rows)
 	for _, kind := range o.noises {
@@ -187,6 +197,12 @@ func (b *bench) add(name, unit string, samples []float64, reference string, agai
 	}
 	b.results = append(b.results, r)
 	return r.Median
+}
+
+// draw has the last figure in a picture.
+func (b *bench) draw(line string, x int, p99 float64) {
+	last := &b.results[len(b.results)-1]
+	last.Line, last.X, last.P99 = line, float64(x), p99
 }
 
 func (b *bench) print() {

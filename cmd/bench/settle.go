@@ -31,8 +31,11 @@ INSERT INTO bench_settlements VALUES (gen_random_uuid(), gen_random_uuid()::text
   'BTC', 0.25, 'COMPLETED', 'DEPOSITORY', 'account-' || :account, now(), now(), current_date, NULL);
 `
 
-// fleetOfMany is over how many instances the row spread has its load.
-const fleetOfMany = 100
+// spreadConnections is how many connections the load has that is spread, and fleets
+// over how many instances, fewest first.
+const spreadConnections = 64
+
+var fleets = []int{4, 16, 100}
 
 // durable are private servers and a supervisor on them, for settlements that are
 // synced to disk.
@@ -106,8 +109,11 @@ func settle(ctx context.Context, b *bench) error {
 		}
 		against := fmt.Sprintf("pgbench at %d", connections)
 		base := b.add(fmt.Sprintf("pgbench -M prepared, one row a commit, %d connections", connections), "/s", commits, "", 0, "")
+		b.draw("connections/pgbench", connections, 0)
 		b.add(fmt.Sprintf("settlements over HTTP, %d connections", connections), "/s", overHTTP.perSecond, against, base, overHTTP.note())
+		b.draw("connections/HTTP", connections, median(overHTTP.p99))
 		b.add(fmt.Sprintf("settlements over gRPC, %d connections", connections), "/s", overGRPC.perSecond, against, base, overGRPC.note())
+		b.draw("connections/gRPC", connections, median(overGRPC.p99))
 	}
 	return nil
 }
@@ -120,30 +126,37 @@ func spreadOut(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer d.close()
-	addresses := make([]string, fleetOfMany)
+	addresses := make([]string, fleets[len(fleets)-1])
 	for n := range addresses {
 		if addresses[n], _, err = d.addInstance(ctx, map[string]any{"name": fmt.Sprintf("bench-%d", n)}); err != nil {
 			return err
 		}
 	}
 	length := time.Duration(b.seconds) * time.Second
-	for _, connections := range b.connections {
-		one, many := &series{}, &series{}
-		for round := range b.rounds {
-			run := fmt.Sprintf("%d-%d", connections, round)
-			if err := one.run(ctx, d.process, connections, length, httpDeposits(addresses[0], "one"+run)); err != nil {
-				return err
+	one, some := &series{}, map[int]*series{}
+	for _, n := range fleets {
+		some[n] = &series{}
+	}
+	for round := range b.rounds {
+		run := fmt.Sprintf("-%d", round)
+		if err := one.run(ctx, d.process, spreadConnections, length, httpDeposits(addresses[0], "one"+run)); err != nil {
+			return err
+		}
+		for _, n := range fleets {
+			over := make([]connector, n)
+			for i := range over {
+				over[i] = httpDeposits(addresses[i], fmt.Sprintf("of-%d%s", n, run))
 			}
-			over := make([]connector, len(addresses))
-			for n, address := range addresses {
-				over[n] = httpDeposits(address, "many"+run)
-			}
-			if err := many.run(ctx, d.process, connections, length, spread(over)); err != nil {
+			if err := some[n].run(ctx, d.process, spreadConnections, length, spread(over)); err != nil {
 				return err
 			}
 		}
-		base := b.add(fmt.Sprintf("settlements over HTTP, one instance, %d connections", connections), "/s", one.perSecond, "", 0, one.note())
-		b.add(fmt.Sprintf("settlements over HTTP, spread over %d instances, %d connections", fleetOfMany, connections), "/s", many.perSecond, "one instance", base, many.note())
+	}
+	base := b.add(fmt.Sprintf("settlements over HTTP, one instance, %d connections", spreadConnections), "/s", one.perSecond, "", 0, one.note())
+	b.draw("instances/HTTP", 1, median(one.p99))
+	for _, n := range fleets {
+		b.add(fmt.Sprintf("settlements over HTTP, spread over %d instances, %d connections", n, spreadConnections), "/s", some[n].perSecond, "one instance", base, some[n].note())
+		b.draw("instances/HTTP", n, median(some[n].p99))
 	}
 	return nil
 }
