@@ -9,18 +9,24 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 )
 
 const (
 	bulkConnections = 4
 	bulkSize        = 1000
+	streamSize      = 250
 )
 
-// bulk measures the rows a second that the bulk endpoint has written, all of them
+// bulk measures the rows a second that the bulk endpoint and streams have written, all of them
 // counted and until the tables show them, next to batched inserts of as many rows
 // a transaction.
 func bulk(ctx context.Context, b *bench) error {
@@ -29,39 +35,93 @@ func bulk(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer d.close()
-	address, _, err := d.addInstance(ctx, map[string]any{"name": "bench"})
+	address, grpcAddress, err := d.addInstance(ctx, map[string]any{"name": "bench"})
 	if err != nil {
 		return err
 	}
 	length := time.Duration(b.seconds) * time.Second
-	var inserted, written, settled []float64
+	var inserted []float64
+	ways := []*ingested{
+		{name: fmt.Sprintf("bulk requests of %d settlements", bulkSize), size: bulkSize, connect: func(run string) connector { return httpBulk(address, "b"+run) }},
+		{name: fmt.Sprintf("streams of settlements, %d under way in each", streamSize), size: streamSize,
+			connect: func(run string) connector { return grpcStream(grpcAddress, "s"+run) }},
+	}
 	for round := range b.rounds {
 		rate, err := batchedInserts(ctx, d.pg.URL, length)
 		if err != nil {
 			return err
 		}
 		inserted = append(inserted, rate)
-		before, err := countRows(ctx, d.pg.URL, "bench")
-		if err != nil {
-			return err
+		for _, way := range ways {
+			before, err := countRows(ctx, d.pg.URL, "bench")
+			if err != nil {
+				return err
+			}
+			begin := time.Now()
+			s := &series{}
+			if err := s.run(ctx, d.process, bulkConnections, length, way.connect(strconv.Itoa(round))); err != nil {
+				return err
+			}
+			took := time.Since(begin).Seconds()
+			after, err := countRows(ctx, d.pg.URL, "bench")
+			if err != nil {
+				return err
+			}
+			way.written = append(way.written, float64(after-before)/took)
+			way.settled = append(way.settled, s.perSecond[0]*float64(way.size))
 		}
-		begin := time.Now()
-		s := &series{}
-		if err := s.run(ctx, d.process, bulkConnections, length, httpBulk(address, fmt.Sprintf("b%d", round))); err != nil {
-			return err
-		}
-		took := time.Since(begin).Seconds()
-		after, err := countRows(ctx, d.pg.URL, "bench")
-		if err != nil {
-			return err
-		}
-		written = append(written, float64(after-before)/took)
-		settled = append(settled, s.perSecond[0]*bulkSize)
 	}
 	base := b.add(fmt.Sprintf("batched inserts of %d rows, %d connections", bulkSize, bulkConnections), "rows/s", inserted, "", 0, "")
-	b.add(fmt.Sprintf("rows written by bulk requests of %d settlements, %d connections", bulkSize, bulkConnections), "rows/s", written, "batched inserts", base,
-		fmt.Sprintf("%.0f settlements/s answered", median(settled)))
+	for _, way := range ways {
+		b.add(fmt.Sprintf("rows written by %s, %d connections", way.name, bulkConnections), "rows/s", way.written, "batched inserts", base,
+			fmt.Sprintf("%.0f settlements/s answered", median(way.settled)))
+	}
 	return nil
+}
+
+// ingested is a way to send many settlements, and what came of it.
+type ingested struct {
+	name             string
+	size             int // settlements of a call
+	connect          func(run string) connector
+	written, settled []float64 // rows and settlements a second
+}
+
+// grpcStream returns a connector whose calls send as many settlements as may be
+// under way over a stream, and wait for their answers.
+func grpcStream(address, run string) connector {
+	return func(ctx context.Context) (call, func(), error) {
+		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			return nil, nil, err
+		}
+		stream, err := custodianpb.NewSettlementServiceClient(conn).StreamSettlements(ctx)
+		if err != nil {
+			return nil, nil, errors.Join(err, conn.Close())
+		}
+		ask := func(_ context.Context, n uint64) error {
+			for i := range streamSize {
+				err := stream.Send(&custodianpb.StreamSettlementsRequest{Settlement: &custodianpb.CreateSettlementRequest{
+					SettlementType: "DEPOSIT", AccountId: fmt.Sprintf("account-%d", i%100), Symbol: "BTC", Quantity: "0.25",
+					ExternalId: fmt.Sprintf("%s-%d-%d", run, n, i),
+				}})
+				if err != nil {
+					return err
+				}
+			}
+			for range streamSize {
+				answer, err := stream.Recv()
+				if err != nil {
+					return err
+				}
+				if refusal := answer.GetResult().GetError(); refusal != nil {
+					return fmt.Errorf("refused: %v", refusal)
+				}
+			}
+			return nil
+		}
+		return ask, func() { _ = conn.Close() }, nil
+	}
 }
 
 // httpBulk returns a connector whose calls send many settlements at once.
