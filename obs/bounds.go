@@ -45,12 +45,12 @@ type boundsGauge struct {
 	source      atomic.Pointer[func() []bounds.Usage]
 }
 
-func newBoundsGauge() *boundsGauge {
+func newBoundsGauge(labels prometheus.Labels) *boundsGauge {
 	return &boundsGauge{
 		used: prometheus.NewDesc("custodian_bounds_used",
-			"What the instance has taken on, by what bounds it.", []string{"bound"}, nil),
+			"What the instance has taken on, by what bounds it.", []string{"bound"}, labels),
 		limit: prometheus.NewDesc("custodian_bounds_limit",
-			"How much of it the instance takes on at one time.", []string{"bound"}, nil),
+			"How much of it the instance takes on at one time.", []string{"bound"}, labels),
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 // A scrape collects on goroutines of its own. A collector that panics costs its
 // own series, never those of others, and the scrape counts an error.
 type collectorSet struct {
+	// labels are those of all of them. To add a label when they are collected, as
+	// the library can, copies and sorts the labels of each series at each scrape.
+	labels     prometheus.Labels
 	collectors []prometheus.Collector
 	onPanic    guard.Report
 }
@@ -50,24 +53,24 @@ func add[C prometheus.Collector](s *collectorSet, c C) C {
 }
 
 func (s *collectorSet) counter(name, help string) prometheus.Counter {
-	return add(s, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
+	return add(s, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: s.labels}))
 }
 
 func (s *collectorSet) gauge(name, help string) prometheus.Gauge {
-	return add(s, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}))
+	return add(s, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: s.labels}))
 }
 
 func (s *collectorSet) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
-	return add(s, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
+	return add(s, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: s.labels}, labels))
 }
 
 func (s *collectorSet) gaugeVec(name, help string, labels ...string) *prometheus.GaugeVec {
-	return add(s, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels))
+	return add(s, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: s.labels}, labels))
 }
 
 func (s *collectorSet) histogramVec(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	return add(s, prometheus.NewHistogramVec(
-		prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels))
+		prometheus.HistogramOpts{Name: name, Help: help, ConstLabels: s.labels, Buckets: buckets}, labels))
 }
 
 // lazyHistogram is a histogram without labels whose series appear with the

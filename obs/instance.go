@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
@@ -88,7 +89,7 @@ type Instance struct {
 }
 
 // newInstance creates the collectors, registered nowhere yet.
-func newInstance(opts InstanceOptions) *Instance {
+func newInstance(name string, opts InstanceOptions) *Instance {
 	limit := opts.LabelValues
 	if limit == 0 {
 		limit = DefaultLabelValues
@@ -97,7 +98,7 @@ func newInstance(opts InstanceOptions) *Instance {
 	if pairs == 0 {
 		pairs = DefaultPairs
 	}
-	in := &Instance{set: &collectorSet{onPanic: opts.OnPanic}}
+	in := &Instance{set: &collectorSet{labels: prometheus.Labels{instanceLabel: name}, onPanic: opts.OnPanic}}
 	set := in.set
 
 	in.httpRequests = set.counterVec("http_requests_total",
@@ -141,7 +142,7 @@ func newInstance(opts InstanceOptions) *Instance {
 		"overloaded", "unavailable", "paused", "draining", "limit_reached", "internal")
 	in.boundsRefused = newEnumCounter(set.counterVec("custodian_bounds_refused_total",
 		"Requests, streams and connections refused because a bound of the instance was reached.", "bound"), refusingBounds...)
-	in.bounds = add(set, newBoundsGauge())
+	in.bounds = add(set, newBoundsGauge(set.labels))
 	in.delayed = newEnumCounter(set.counterVec("custodian_connections_delayed_total",
 		"Connections that had to wait because they came too fast one after the other.", "face"), "http", "grpc")
 	in.requestsDelayed = set.counter("custodian_requests_delayed_total",
@@ -184,7 +185,30 @@ func (in *Instance) serve(w http.ResponseWriter, r *http.Request) {
 // Gatherer gives programmatic access to what Handler serves.
 func (in *Instance) Gatherer() prometheus.Gatherer {
 	own, _ := in.page()
-	return own
+	return unlabelled{own}
+}
+
+// instanceLabel tells the series of instances apart.
+const instanceLabel = "instance"
+
+// unlabelled gathers without that label.
+type unlabelled struct{ from prometheus.Gatherer }
+
+// Gather implements [prometheus.Gatherer].
+func (u unlabelled) Gather() ([]*dto.MetricFamily, error) {
+	families, err := u.from.Gather()
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			labels := make([]*dto.LabelPair, 0, len(m.GetLabel())) // those at hand are the metric's own
+			for _, l := range m.GetLabel() {
+				if l.GetName() != instanceLabel {
+					labels = append(labels, l)
+				}
+			}
+			m.Label = labels
+		}
+	}
+	return families, err
 }
 
 // page returns the instance's own registry and what serves it. Most instances are
@@ -197,7 +221,7 @@ func (in *Instance) page() (*prometheus.Registry, http.Handler) {
 		if !in.closed {
 			in.own.MustRegister(in.set) // a fresh registry: only a wrong definition of a metric can fail
 		}
-		in.handler = newScrapeHandler(in.own, nil)
+		in.handler = newScrapeHandler(unlabelled{in.own}, nil)
 	}
 	return in.own, in.handler
 }

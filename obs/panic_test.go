@@ -34,11 +34,11 @@ func TestACollectorThatPanicsCostsOthersNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := make(chan *guard.Panic, 8)
-	faulty := newInstance(InstanceOptions{OnPanic: func(p *guard.Panic) { told <- p }})
+	faulty := newInstance("faulty", InstanceOptions{OnPanic: func(p *guard.Panic) { told <- p }})
 	add(faulty.set, panicky{prometheus.NewGauge(prometheus.GaugeOpts{Name: "custodian_panicky", Help: "Panics."})})
 	last := faulty.set.counter("custodian_behind", "Collected behind it.")
 	last.Inc()
-	faulty.shared = prometheus.WrapRegistererWith(prometheus.Labels{"instance": "faulty"}, registry.shared)
+	faulty.shared = registry.shared
 	faulty.shared.MustRegister(faulty.set)
 	healthy.RecordRestart()
 	faulty.RecordPanic("metrics")

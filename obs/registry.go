@@ -88,8 +88,8 @@ func (r *Registry) Instance(name string, opts InstanceOptions) (*Instance, error
 	if opts.LabelValues < 0 {
 		return nil, fmt.Errorf("metrics of instance %q: LabelValues is %d, want 0 or more", name, opts.LabelValues)
 	}
-	in := newInstance(opts)
-	in.shared = prometheus.WrapRegistererWith(prometheus.Labels{"instance": name}, r.shared)
+	in := newInstance(name, opts)
+	in.shared = r.shared
 	if err := in.shared.Register(in.set); err != nil {
 		if registered := (prometheus.AlreadyRegisteredError{}); errors.As(err, &registered) {
 			err = ErrInstanceExists
