@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func (a *app) root() *cobra.Command {
 	root := group("custodian", "Run many simulated custodians in one process, and look after them",
-		a.serveCommand(), a.validateCommand(), a.verifyCommand(), a.provisionCommand(), a.versionCommand(),
+		a.serveCommand(), a.validateCommand(), a.doctorCommand(), a.verifyCommand(), a.provisionCommand(), a.versionCommand(),
 		a.instanceCommand(), a.scenarioCommand(), a.eventsCommand(), a.configCommand(), a.logLevelCommand(),
 		a.openapiCommand(),
 	)

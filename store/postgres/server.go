@@ -244,6 +244,17 @@ func (s *Server) Ping(ctx context.Context) error {
 	})
 }
 
+// Addr returns where the server is, host:port.
+func (s *Server) Addr() string { return s.where }
+
+// Now returns the time by the server's clock.
+func (s *Server) Now(ctx context.Context) (now time.Time, err error) {
+	err = s.admin.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return c.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
+	})
+	return now, err
+}
+
 // Check is [Server.Ping], and checks that the role may create the schemas of
 // new instances, and their roles if they are to have any.
 func (s *Server) Check(ctx context.Context, roles bool) error {

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Look at what a configuration needs of its environment, and say what to do", Args: exactly(),
+		Long: `Look at what a supervisor with this configuration needs of its environment: ports
+that are free, a directory to write to, open files, certificates that last,
+PostgreSQL with its rights, settings and clock, and Redis with its rights.
+Whatever is not as it should be comes with what to do about it.
+
+Nothing is started. A file, and a key in Redis that expires within seconds, is made
+and taken away again. Beside a supervisor that runs its ports are in use. The exit
+code is 0 if everything would start, and 1 if not.`,
+		Example: "  custodian doctor --config configs/postgres.yaml",
+	}
+	_, load := a.sources(cmd)
+	output := addFormat(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		findings := supervisor.Diagnose(cmd.Context(), cfg)
+		if output.json() {
+			err = printJSON(a.out, map[string]any{"findings": findings})
+		} else {
+			err = a.printFindings(findings)
+		}
+		if err != nil {
+			return err
+		}
+		for _, f := range findings {
+			if f.Severity == supervisor.SeverityError {
+				return &failure{code: codeFailed}
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (a *app) printFindings(findings []supervisor.Finding) error {
+	for _, f := range findings {
+		if _, err := fmt.Fprintf(a.out, "%-7s  %s: %s\n", f.Severity, oneLine(f.Subject), oneLine(f.Detail)); err != nil {
+			return err
+		}
+		if f.Advice == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(a.out, "         → %s\n", f.Advice); err != nil {
+			return err
+		}
+	}
+	return nil
+}

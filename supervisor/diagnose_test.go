@@ -1,0 +1,122 @@
+package supervisor
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
+)
+
+// about returns the findings whose subject begins so.
+func about(findings []Finding, subject string) []Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return !strings.HasPrefix(f.Subject, subject) })
+}
+
+func TestAnEnvironmentThatWillDoIsFoundSo(t *testing.T) {
+	t.Parallel()
+	c := testConfig(t)
+	c.DataDir = filepath.Join(t.TempDir(), "not", "there", "yet")
+	c.Admin.Listen = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	findings := Diagnose(t.Context(), c)
+	for _, f := range findings {
+		if f.Severity != SeverityOK || f.Advice != "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if len(findings) != 3 { // ports, directory, open files
+		t.Errorf("%+v", findings)
+	}
+	if _, err := os.Stat(c.DataDir); !os.IsNotExist(err) {
+		t.Errorf("the directory was made: %v", err)
+	}
+}
+
+func TestWhatIsWrongWithAnEnvironmentComesWithAdvice(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := testConfig(t)
+	c.Admin.Listen = taken.Addr().String()
+	c.DataDir = filepath.Join(file, "data")
+	c.Storage.Driver, c.Storage.Postgres.URL = config.StoragePostgres, "postgres://somebody:s3cret-word@127.0.0.1:1/nowhere?sslmode=disable"
+	c.Redis.Driver, c.Redis.URL = config.RedisServer, "redis://somebody:s3cret-word@127.0.0.1:1"
+	findings := Diagnose(t.Context(), c)
+	for subject, detail := range map[string]string{
+		"port " + c.Admin.Listen + " (admin)": "is in use",
+		"directory " + c.DataDir:              "not a directory",
+		"PostgreSQL":                          "127.0.0.1:1",
+		"Redis at 127.0.0.1:1":                "",
+	} {
+		found := about(findings, subject)
+		if len(found) != 1 || found[0].Severity != SeverityError || found[0].Advice == "" || !strings.Contains(found[0].Detail, detail) {
+			t.Errorf("%s: %+v", subject, found)
+		}
+	}
+	if text := fmt.Sprint(findings); strings.Contains(text, "s3cret") {
+		t.Errorf("a password is shown: %s", text)
+	}
+}
+
+func TestCertificatesThatEndAreFound(t *testing.T) {
+	t.Parallel()
+	cert := filepath.Join(t.TempDir(), "cert.pem")
+	certify(t, config.PortsTLS{Cert: cert, Key: cert + ".key"})
+	ends, err := certificateEnds(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := filepath.Join(t.TempDir(), "bad.pem")
+	if err := os.WriteFile(bad, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		file string
+		now  time.Time
+		want Severity
+	}{
+		"lasts":  {cert, ends.Add(-2 * certNotice), SeverityOK},
+		"soon":   {cert, ends.Add(-time.Hour), SeverityWarning},
+		"ended":  {cert, ends.Add(time.Second), SeverityError},
+		"none":   {bad, ends, SeverityError},
+		"absent": {bad + ".not", ends, SeverityError},
+	} {
+		d := &diagnosis{}
+		d.cfg.Ports.TLS.Cert = c.file
+		d.certificates(c.now)
+		if len(d.findings) != 1 || d.findings[0].Severity != c.want || !strings.Contains(d.findings[0].Subject, "ports.tls.cert") {
+			t.Errorf("%s: %+v", name, d.findings)
+		}
+	}
+}
+
+func TestFilesThatManyInstancesNeedAreCounted(t *testing.T) {
+	t.Parallel()
+	c := testConfig(t)
+	c.Storage.Driver = config.StorageSQLite
+	for n := range 10 {
+		c.Instances = append(c.Instances, config.Instance{Name: fmt.Sprintf("i-%d", n)})
+	}
+	clients := uint64(10 * c.Resolve(c.Instances[0]).Limits.MaxClientConnections)
+	for limit, want := range map[uint64]Severity{
+		spareFiles + 49: SeverityError, spareFiles + 50: SeverityWarning, spareFiles + 49 + clients: SeverityWarning, spareFiles + 50 + clients: SeverityOK,
+	} {
+		d := &diagnosis{cfg: c}
+		d.files(limit)
+		if len(d.findings) != 1 || d.findings[0].Severity != want || (want != SeverityOK) != strings.Contains(d.findings[0].Advice, "ulimit -n") {
+			t.Errorf("%d: %+v", limit, d.findings)
+		}
+	}
+}
