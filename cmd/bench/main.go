@@ -38,7 +38,7 @@ type options struct {
 	connections []int
 	profiles    string
 	plot        string
-	// storages and noises are those that neighbour measures; all if empty.
+	// storages and noises are those that crowd and neighbour measure; all if empty.
 	storages, noises []string
 }
 
@@ -93,7 +93,7 @@ func main() {
 	flag.StringVar(&o.profiles, "profiles", "", "measure nothing, but leave profiles of the program under the load of settle in this directory")
 	flag.StringVar(&o.plot, "plot", "", "measure nothing, but draw the results in the file that -json names into this directory")
 	connections := flag.String("connections", "1,4,16,64,256", "numbers of connections that settle measures, comma separated")
-	storages := flag.String("storage", "", "storages that neighbour measures, comma separated; all if empty")
+	storages := flag.String("storage", "", "storages that crowd and neighbour measure, comma separated; all if empty")
 	noisy := flag.String("neighbours", "", "kinds of noise that neighbour measures, comma separated; all if empty")
 	// What a process that makes noise is told; it is started by neighbour.
 	kind := flag.String("noise", "", "make noise of this kind, until it is stopped, and measure nothing")

@@ -128,7 +128,7 @@ func spreadOut(ctx context.Context, b *bench) error {
 	defer d.close()
 	addresses := make([]string, fleets[len(fleets)-1])
 	for n := range addresses {
-		if addresses[n], _, err = d.addInstance(ctx, map[string]any{"name": fmt.Sprintf("bench-%d", n)}); err != nil {
+		if addresses[n], _, err = d.addFree(ctx, fmt.Sprintf("bench-%d", n)); err != nil {
 			return err
 		}
 	}
