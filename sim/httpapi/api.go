@@ -82,7 +82,8 @@ func handler(op *operation) http.HandlerFunc {
 				return
 			}
 			defer a.Bounds.RequestDone()
-			if a.Lane.Begin(r.Context()) != nil {
+			if err := a.Lane.Begin(r.Context()); err != nil {
+				a.refuse(w, r, err) // to say nothing would answer 200
 				return
 			}
 		}

@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/bounds"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi"
 )
 
@@ -53,6 +55,34 @@ func TestRequestsThatComeTooFastAreToldWhenToComeAgain(t *testing.T) {
 		t.Errorf("refused with %v %s", refused.header, refused.text)
 	}
 	b.must(200, "GET", "/api/v1/health", "") // whoever looks after it is not kept out
+}
+
+func TestARequestThatNeverBeganIsNotAnsweredAsIfItHad(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	p := fair.New(2, nil, func() time.Duration { return 2 * time.Since(start) }) // both are busy
+	t.Cleanup(p.Close)
+	var delayed atomic.Int64
+	quiet, noisy := p.Lane(nil), p.Lane(func() { delayed.Add(1) })
+	b := setup(t, func(o *httpapi.Options) { o.Lane = noisy })
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	waitFor(t, "requests are slowed down and cut off", func() bool {
+		if err := quiet.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			_ = noisy.Begin(gone)
+		}
+		before := delayed.Load()
+		r := httptest.NewRequestWithContext(gone, http.MethodGet, "/api/v1/accounts/a", http.NoBody)
+		w := httptest.NewRecorder()
+		b.handler.ServeHTTP(w, r)
+		if w.Code < 300 {
+			t.Fatalf("answered %d %s", w.Code, w.Body)
+		}
+		return delayed.Load() > before && w.Code == http.StatusServiceUnavailable
+	})
 }
 
 func TestLargeBodiesAndPagesTakeTheirShareOfTheBytesAndGiveItBack(t *testing.T) {
