@@ -159,9 +159,17 @@ func readInstruction(req *pb.StreamSettlementsRequest) instruction {
 
 // answer has the custodian carry out instructions and sends the answers.
 func (i *ingest) answer(ctx context.Context, batch []instruction) error {
+	// Together they are one request, as they would be in one CreateSettlements.
+	refusal := i.bounds.Request()
+	if refusal == nil {
+		defer i.bounds.RequestDone()
+	}
 	requests := make([]sim.Request, 0, len(batch))
 	size := int64(0)
 	for n := range batch {
+		if refusal != nil && batch[n].refusal == nil {
+			batch[n].refusal = refusal
+		}
 		size += batch[n].size
 		if batch[n].refusal == nil {
 			requests = append(requests, batch[n].request)

@@ -189,3 +189,26 @@ func TestStreamsOfInstructionsAreBounded(t *testing.T) {
 	_, err := stream.Recv()
 	refused(t, err).check(t, codes.ResourceExhausted, "overloaded", "")
 }
+
+func TestInstructionsOfAStreamCountInTheRate(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *grpcapi.Options) { o.Bounds = bounds.New(bounds.Limits{Rate: 1, Burst: 2}, nil) })
+	stream := instructionsTo(t.Context(), t, b)
+	refusals := 0
+	for range 10 { // one after the other, so that each is a request
+		if err := stream.Send(&pb.StreamSettlementsRequest{Settlement: deposit("a", "BTC", "1")}); err != nil {
+			t.Fatal(err)
+		}
+		e := must[*pb.StreamSettlementsResponse](t)(stream.Recv()).GetResult().GetError()
+		if e == nil {
+			continue
+		}
+		refusals++
+		if e.GetCode() != "overloaded" || !strings.Contains(e.GetMessage(), "limits.rate") || e.GetRetryAfter().AsDuration() != time.Second {
+			t.Errorf("refused with %v", e)
+		}
+	}
+	if refusals == 0 || refusals == 10 {
+		t.Errorf("%d of 10 were refused", refusals)
+	}
+}
