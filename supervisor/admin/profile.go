@@ -46,22 +46,22 @@ func getProfile(c *call) error {
 		if p.recorded && seconds == 0 {
 			return problem.Invalid("seconds", "must be given: for how long to record, from 1 to 60")
 		}
-		_, leave, err := c.lasting(&c.profiles, 1, "profiles")
+		ctx, leave, err := c.lasting(&c.profiles, 1, "profiles")
 		if err != nil {
 			return err
 		}
 		defer leave()
-		c.record(asked)
+		c.record(c.r.WithContext(ctx), asked)
 		return nil
 	}
 	return problem.New(http.StatusNotFound, "not_found", "there is no profile of that name; there are "+strings.Join(names, ", "))
 }
 
-// record has the library write a profile. It ends with its caller.
-func (c *call) record(name string) {
+// record has the library write a profile. It ends with the request's context.
+func (c *call) record(r *http.Request, name string) {
 	switch name {
 	case "profile":
-		pprof.Profile(c.w, c.r)
+		pprof.Profile(c.w, r)
 		return
 	case "block":
 		runtime.SetBlockProfileRate(waitRate)
@@ -70,5 +70,5 @@ func (c *call) record(name string) {
 		before := runtime.SetMutexProfileFraction(lockRate)
 		defer runtime.SetMutexProfileFraction(before)
 	}
-	pprof.Handler(name).ServeHTTP(c.w, c.r)
+	pprof.Handler(name).ServeHTTP(c.w, r)
 }

@@ -1,12 +1,14 @@
 package admin_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -58,5 +60,20 @@ func TestProfilesAreForThoseWhoOperate(t *testing.T) {
 		if w.Code != want {
 			t.Errorf("%s: %d %.200s", token, w.Code, w.Body.String())
 		}
+	}
+}
+
+func TestAProfileEndsWithTheAPI(t *testing.T) {
+	// Not parallel: the runtime records one profile at a time.
+	o := options(newDouble())
+	ending, end := context.WithCancel(t.Context())
+	o.Context = ending
+	a := admin.New(o)
+	answered := make(chan reply, 1)
+	start := time.Now()
+	go func() { answered <- ask(t, a, "GET", "/debug/pprof/profile?seconds=60", "") }()
+	time.AfterFunc(50*time.Millisecond, end)
+	if got := <-answered; time.Since(start) > 30*time.Second {
+		t.Errorf("status %d after %s", got.status, time.Since(start))
 	}
 }
