@@ -69,10 +69,11 @@ func Diagnose(ctx context.Context, cfg config.Config) []Finding {
 		d.files(limit)
 	}
 	d.certificates(time.Now())
-	for _, url := range slices.Sorted(maps.Keys(d.databases())) {
-		d.postgres(ctx, url)
+	databases, caches := serversOf(cfg)
+	for _, url := range sorted(databases) {
+		d.postgres(ctx, url, databases[url])
 	}
-	for _, url := range slices.Sorted(maps.Keys(d.caches())) {
+	for _, url := range sorted(caches) {
 		d.redis(ctx, url)
 	}
 	return d.findings
@@ -85,37 +86,6 @@ type diagnosis struct {
 
 func (d *diagnosis) add(severity Severity, subject, detail, advice string) {
 	d.findings = append(d.findings, Finding{Subject: subject, Severity: severity, Detail: detail, Advice: advice})
-}
-
-// resolved are the instances as they would run, and before them what one that is
-// added would have.
-func (d *diagnosis) resolved() []config.Instance {
-	out := make([]config.Instance, 0, len(d.cfg.Instances)+1)
-	for _, entry := range append([]config.Instance{{}}, d.cfg.Instances...) {
-		out = append(out, d.cfg.Resolve(entry))
-	}
-	return out
-}
-
-// databases are the PostgreSQL URLs and whether instances have roles on them.
-func (d *diagnosis) databases() map[config.Secret]bool {
-	out := make(map[config.Secret]bool)
-	for _, i := range d.resolved() {
-		if url := i.Storage.Postgres.URL; i.Storage.Driver == config.StoragePostgres && url != "" {
-			out[url] = out[url] || i.Storage.Postgres.Isolation == config.IsolationRole
-		}
-	}
-	return out
-}
-
-func (d *diagnosis) caches() map[config.Secret]bool {
-	out := make(map[config.Secret]bool)
-	for _, i := range d.resolved() {
-		if url := i.Redis.URL; i.Redis.Driver == config.RedisServer && url != "" {
-			out[url] = true
-		}
-	}
-	return out
 }
 
 // ports tries to listen wherever the supervisor would.
@@ -192,14 +162,15 @@ func (d *diagnosis) dataDir() {
 func (d *diagnosis) files(limit uint64) {
 	needed := uint64(spareFiles)
 	clients := uint64(0)
-	for _, i := range d.resolved()[1:] {
+	for _, entry := range d.cfg.Instances {
+		i := d.cfg.Resolve(entry)
 		needed += 2 // listeners
 		if i.Storage.Driver == config.StorageSQLite {
 			needed += 3 // the database and the files beside it
 		}
 		clients += uint64(max(0, i.Limits.MaxClientConnections))
 	}
-	if len(d.databases()) > 0 {
+	if databases, _ := serversOf(d.cfg); len(databases) > 0 {
 		needed += uint64(max(0, d.cfg.Storage.Postgres.MaxConnections))
 	}
 	const advice = "raise it: ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of a container"
@@ -252,8 +223,9 @@ func certificateEnds(file string) (time.Time, error) {
 	return cert.NotAfter, nil
 }
 
-// postgres looks at one server, whose URL is never shown.
-func (d *diagnosis) postgres(ctx context.Context, url config.Secret) {
+// postgres looks at one server, whose URL is never shown, and on which instances may
+// have roles of their own.
+func (d *diagnosis) postgres(ctx context.Context, url config.Secret, roles bool) {
 	ctx, cancel := context.WithTimeout(ctx, diagnoseTimeout)
 	defer cancel()
 	warnings := &warnings{}
@@ -264,7 +236,7 @@ func (d *diagnosis) postgres(ctx context.Context, url config.Secret) {
 	}
 	defer func() { _ = server.Close(ctx) }() // nothing is under way
 	subject := "PostgreSQL at " + server.Addr()
-	if err := server.Check(ctx, d.databases()[url]); err != nil {
+	if err := server.Check(ctx, roles); err != nil {
 		d.add(SeverityError, subject, err.Error(), adviceOn(err))
 		return
 	}

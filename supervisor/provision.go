@@ -19,17 +19,8 @@ type Provisions struct {
 // NewProvisions finds the servers of a configuration: those of the process, on
 // which instances can be added at any time, and those of single instances.
 func NewProvisions(cfg config.Config) (Provisions, error) {
-	databases, caches := make(map[config.Secret]bool), make(map[config.Secret]bool)
+	databases, caches := serversOf(cfg)
 	var out Provisions
-	for _, entry := range append([]config.Instance{{}}, cfg.Instances...) {
-		i := cfg.Resolve(entry)
-		if url := i.Storage.Postgres.URL; i.Storage.Driver == config.StoragePostgres && url != "" {
-			databases[url] = databases[url] || i.Storage.Postgres.Isolation == config.IsolationRole
-		}
-		if url := i.Redis.URL; i.Redis.Driver == config.RedisServer && url != "" {
-			caches[url] = caches[url] || i.Redis.Isolation == config.IsolationRole
-		}
-	}
 	for _, url := range sorted(databases) {
 		p, err := postgres.NewProvision(url.Reveal(), databases[url])
 		if err != nil {
@@ -45,6 +36,22 @@ func NewProvisions(cfg config.Config) (Provisions, error) {
 		out.Redis = append(out.Redis, p)
 	}
 	return out, nil
+}
+
+// serversOf returns the URLs of PostgreSQL and Redis that a configuration names, and
+// whether instances have roles of their own there.
+func serversOf(cfg config.Config) (databases, caches map[config.Secret]bool) {
+	databases, caches = make(map[config.Secret]bool), make(map[config.Secret]bool)
+	for _, entry := range append([]config.Instance{{}}, cfg.Instances...) {
+		i := cfg.Resolve(entry)
+		if url := i.Storage.Postgres.URL; i.Storage.Driver == config.StoragePostgres && url != "" {
+			databases[url] = databases[url] || i.Storage.Postgres.Isolation == config.IsolationRole
+		}
+		if url := i.Redis.URL; i.Redis.Driver == config.RedisServer && url != "" {
+			caches[url] = caches[url] || i.Redis.Isolation == config.IsolationRole
+		}
+	}
+	return databases, caches
 }
 
 func sorted(set map[config.Secret]bool) []config.Secret {
