@@ -192,7 +192,10 @@ func fetch(ctx context.Context, url, file string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, data, 0o600)
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %.500s", url, resp.Status, data)
+	}
+	return os.WriteFile(file, data, 0o644) //nolint:gosec // neither metrics nor profiles are a secret
 }
 
 // startSelf starts a process of this program that serves, and returns the address

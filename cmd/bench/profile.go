@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -45,7 +43,7 @@ func profile(ctx context.Context, b *bench) error {
 			}()
 			time.Sleep(length / 5)
 			file := filepath.Join(b.profiles, face.name+"-"+kind+".pb.gz")
-			if err := d.record(ctx, kind, b.seconds, file); err != nil {
+			if err := fetch(ctx, fmt.Sprintf("%s/debug/pprof/%s?seconds=%d", d.admin, kind, b.seconds), file); err != nil {
 				return err
 			}
 			if err := <-loaded; err != nil {
@@ -55,25 +53,4 @@ func profile(ctx context.Context, b *bench) error {
 		}
 	}
 	return nil
-}
-
-// record writes a profile of some seconds of the program to a file.
-func (p *process) record(ctx context.Context, kind string, seconds int, file string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/debug/pprof/%s?seconds=%d", p.admin, kind, seconds), http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }() // read to its end
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("profile %s: %s: %s", kind, resp.Status, data)
-	}
-	return os.WriteFile(file, data, 0o644) //nolint:gosec // a profile is no secret
 }

@@ -14,8 +14,8 @@ import (
 
 // What the process may let lie around before it collects garbage: as much as is in
 // use, as usual, and where that is little, garbageRoom, though never more than
-// mostPercent of what is in use. A process with a few busy custodians has some ten
-// megabytes in use, and without this collected twenty times a second.
+// mostPercent of what is in use. Without this a settlement over gRPC took a tenth more of
+// the processors, over HTTP no more.
 const (
 	garbageRoom = 64 << 20
 	mostPercent = 800
@@ -74,17 +74,23 @@ func leaveRoomForGarbage() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	collected(&cycle{})
+	collected(&cycle{percent: 100})
 }
 
 // cycle is garbage from the start, by which a collection is noticed.
-type cycle struct{ _ [16]byte }
+type cycle struct {
+	percent int      // what is set
+	_       [16]byte // too large to be put together with others, which may live on
+}
 
-func collected(*cycle) {
+func collected(c *cycle) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	debug.SetGCPercent(percentFor(live[0].Value.Uint64()))
-	runtime.SetFinalizer(&cycle{}, collected)
+	percent := percentFor(live[0].Value.Uint64())
+	if percent != c.percent { // else the world is stopped for nothing
+		debug.SetGCPercent(percent)
+	}
+	runtime.SetFinalizer(&cycle{percent: percent}, collected)
 }
 
 // percentFor returns how much garbage there may be, in percent of the bytes in use.
