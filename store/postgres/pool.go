@@ -183,20 +183,33 @@ func (p *pool) borrow(ctx context.Context) (l loan, err error) {
 }
 
 // idleOne returns an idle connection of any pool of the server's own role, if there
-// is one.
-func (s *Server) idleOne(ctx context.Context) loan {
+// is one that still has its server: pgxpool asks those that it hands out itself, but
+// not those that are taken away from it.
+func (s *Server) idleOne(ctx context.Context) (l loan) {
 	for _, p := range s.budget.pools() {
 		if p.server != s || p.login != nil || p.pgx.Stat().IdleConns() == 0 {
 			continue
 		}
-		if all := p.pgx.AcquireAllIdle(ctx); len(all) > 0 {
-			for _, c := range all[1:] {
+		for _, c := range p.pgx.AcquireAllIdle(ctx) {
+			if l.conn == nil && answers(ctx, c) {
+				l = loan{p, c}
+			} else {
 				p.release(c)
 			}
-			return loan{p, all[0]}
+		}
+		if l.conn != nil {
+			return l
 		}
 	}
 	return loan{}
+}
+
+// answers reports whether the server answers on a connection, which is closed where
+// it does not.
+func answers(ctx context.Context, c *pgxpool.Conn) bool {
+	ctx, cancel := context.WithTimeout(ctx, connectionPing)
+	defer cancel()
+	return c.Ping(ctx) == nil
 }
 
 // acquire returns a connection. Where the server does not know the password of an

@@ -247,3 +247,23 @@ func TestFewConnectionsAreSharedWhereTheServerLetsNoMoreIn(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A connection that is lent is asked first whether it still has a server.
+func TestDeadConnectionsAreNotLent(t *testing.T) {
+	t.Parallel()
+	p, through := behindProxy(t)
+	s := openServer(t, through, func(o *Options) { o.MaxConnections = 2 }) // one of them for ownership
+	ask := func(ctx context.Context, c *pgx.Conn) error { return c.Ping(ctx) }
+	for round := range 5 {
+		one, err := s.newPool(fmt.Sprint("pool ", round), 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = one.close(context.Background()) }()
+		// It has no connection yet, and the pool that has the only one loses it.
+		p.Cut()
+		if err := one.use(t.Context(), ask); err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+	}
+}
