@@ -161,8 +161,14 @@ func (r *redisTrouble) healed() {
 	r.announced()
 	for _, name := range r.names {
 		r.until("the stream of "+name+" has caught up", func() bool {
+			durable := r.must(r.Get(name)).Durable
 			last, err := r.admin.XRevRangeN(r.ctx, r.stream(name), "+", "-", 1).Result()
-			return err == nil && len(last) == 1 && last[0].ID == fmt.Sprintf("%d-0", r.must(r.Get(name)).Durable)
+			if err != nil || len(last) != 1 || last[0].ID != fmt.Sprintf("%d-0", durable) {
+				return false
+			}
+			// An event that was added behind a hole shows the publisher that there is one.
+			n, err := r.admin.XLen(r.ctx, r.stream(name)).Result()
+			return err == nil && uint64(n) == durable
 		})
 	}
 }
