@@ -95,7 +95,9 @@ var variables = map[string]struct {
 }
 
 // environment is the language of expressions, made once.
-var environment = sync.OnceValue(func() *cel.Env {
+var environment = sync.OnceValue(newEnvironment)
+
+func newEnvironment() *cel.Env {
 	options := []cel.EnvOption{
 		cel.ParserExpressionSizeLimit(MaxExpression), cel.ParserRecursionLimit(maxNesting),
 		cel.Function("decimal",
@@ -133,15 +135,26 @@ var environment = sync.OnceValue(func() *cel.Env {
 		panic(fmt.Sprintf("policy: the language of conditions is not sound: %v", err)) // tests rule it out
 	}
 	return env
-})
+}
 
 // condition is a compiled expression.
 type condition struct{ program cel.Program }
 
+// compiling lets one compilation at a time look at the environment, which cel-go
+// v0.33.2 changes while it does: to say what an undeclared name may have meant, its
+// checker makes a catalog that other compilations copy without a lock.
+var compiling sync.Mutex
+
+func compile(env *cel.Env, text string) (*cel.Ast, *cel.Issues) {
+	compiling.Lock()
+	defer compiling.Unlock()
+	return env.Compile(text)
+}
+
 // compileCondition compiles an expression. The error says what is wrong with it.
 func compileCondition(text string) (sim.Condition, error) {
 	env := environment()
-	ast, issues := env.Compile(text)
+	ast, issues := compile(env, text)
 	if err := issues.Err(); err != nil {
 		return nil, fmt.Errorf("does not compile: %s", firstLine(err))
 	}
