@@ -67,6 +67,7 @@ func (in *Instance) RecordTransferLatency(rail string, took time.Duration) {
 
 // SetGauges says how much is open in the books.
 func (in *Instance) SetGauges(g sim.Gauges) {
+	in.vitals.setGauges(g)
 	in.openSettlements().Set(float64(g.OpenSettlements))
 	in.openTransfers().Set(float64(g.OpenTransfers))
 	in.pendingApprovals().Set(float64(g.PendingApprovals))

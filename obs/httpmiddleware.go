@@ -31,22 +31,26 @@ func (r *Registry) AdminMiddleware(next http.Handler) http.Handler {
 // httpRecorder takes what meterHTTP sees. Each started has one finished.
 type httpRecorder interface {
 	httpStarted(method string)
-	httpFinished(method, endpoint string, status int, took time.Duration)
+	httpFinished(method, endpoint string, status int, took time.Duration, streamed bool)
 }
 
 func (in *Instance) httpStarted(method string) { in.httpInFlight.WithLabelValues(method).Inc() }
 
-func (in *Instance) httpFinished(method, endpoint string, status int, took time.Duration) {
+func (in *Instance) httpFinished(method, endpoint string, status int, took time.Duration, streamed bool) {
 	in.httpInFlight.WithLabelValues(method).Dec()
 	in.httpDuration.WithLabelValues(method, endpoint).Observe(took.Seconds())
 	in.httpRequests.WithLabelValues(method, endpoint, strconv.Itoa(status)).Inc()
+	in.vitals.request(status >= http.StatusInternalServerError)
+	if !streamed {
+		in.vitals.took(took)
+	}
 }
 
 type adminRecorder struct{ registry *Registry }
 
 func (adminRecorder) httpStarted(string) {}
 
-func (a adminRecorder) httpFinished(method, endpoint string, status int, _ time.Duration) {
+func (a adminRecorder) httpFinished(method, endpoint string, status int, _ time.Duration, _ bool) {
 	a.registry.adminRequests.WithLabelValues(method, endpoint, strconv.Itoa(status)).Inc()
 }
 
@@ -75,11 +79,18 @@ func meterHTTP(next http.Handler, recorder httpRecorder) http.Handler {
 			default:
 				status = http.StatusInternalServerError
 			}
-			recorder.httpFinished(method, endpointLabel(r, status), status, time.Since(start))
+			recorder.httpFinished(method, endpointLabel(r, status), status, time.Since(start), streams(ww.Header()))
 		}()
 		next.ServeHTTP(ww, r)
 		returned = true
 	})
+}
+
+// streams reports whether an answer is one of server-sent events, which lasts for as
+// long as its reader likes.
+func streams(h http.Header) bool {
+	mediaType := h["Content-Type"]
+	return len(mediaType) > 0 && mediaType[0] == "text/event-stream"
 }
 
 // endpointLabel is the route pattern that answered r. It is complete only once

@@ -68,6 +68,8 @@ type Instance struct {
 
 	domain
 
+	vitals vitals
+
 	batchEvents        func() prometheus.Histogram
 	commitDuration     func() prometheus.Histogram
 	projectionDuration func() prometheus.Histogram
