@@ -113,7 +113,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	i.metrics.ReportBounds(bound.Usage)
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
-		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic,
+		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic, vitals: i.metrics.Vitals,
 		pulse: &i.host.pulse, crashed: make(chan error, 1), grpcStopped: make(chan struct{}),
 		engine: engine.New(engine.Config{
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),

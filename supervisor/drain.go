@@ -91,6 +91,7 @@ func (g *group) finish(ctx context.Context, progress func(step string)) {
 			g.logger.Warn("drain deadline reached", "error", err)
 		}
 	})
+	faces.Go("http server", g.panicked, func() { g.finishAdmitted(ctx) })
 	done := make(chan struct{})
 	guard.Go("conductor", g.panicked, func() { faces.Wait(); close(done) })
 	ticker := time.NewTicker(time.Second)

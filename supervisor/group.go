@@ -13,6 +13,7 @@ import (
 
 	"github.com/oklog/run"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
@@ -42,7 +43,9 @@ type group struct {
 	webhooks  *webhook.Manager
 	announce  func(context.Context) error
 	redisUp   func(up bool) // told how Redis is, from time to time
+	vitals    func() obs.Vitals
 	inFlight  *atomic.Int64
+	admitted  atomic.Int64 // requests under way that did not come through the port
 
 	// asked ends when the group is to end in good order.
 	asked context.Context

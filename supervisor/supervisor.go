@@ -269,18 +269,24 @@ func (s *Supervisor) unlock() { <-s.changing }
 
 // List returns the status of all instances, ordered by name.
 func (s *Supervisor) List() []Status {
+	all := s.all()
+	list := make([]Status, len(all))
+	for n, i := range all {
+		list[n] = i.snapshot()
+	}
+	return list
+}
+
+// all returns the instances, ordered by name.
+func (s *Supervisor) all() []*instance {
 	s.mu.RLock()
 	all := make([]*instance, 0, len(s.instances))
 	for _, i := range s.instances {
 		all = append(all, i)
 	}
 	s.mu.RUnlock()
-	list := make([]Status, len(all))
-	for n, i := range all {
-		list[n] = i.snapshot()
-	}
-	slices.SortFunc(list, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
-	return list
+	slices.SortFunc(all, func(a, b *instance) int { return strings.Compare(a.name, b.name) })
+	return all
 }
 
 // Get returns the status of one instance, or an [Error] of [KindNotFound].
