@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
 )
@@ -30,23 +29,6 @@ type LogOptions struct {
 	Writer io.Writer // nil means standard error; writes are serialised
 }
 
-// LevelControl changes the level of a logger, and of all loggers derived from
-// it, while they are in use. It is safe for concurrent use.
-type LevelControl struct{ level zap.AtomicLevel }
-
-// Get returns the level's name: debug, info, warn or error.
-func (c *LevelControl) Get() string { return c.level.String() }
-
-// Set changes the level. An unknown name is an error and changes nothing.
-func (c *LevelControl) Set(name string) error {
-	level, err := parseLevel(name)
-	if err != nil {
-		return err
-	}
-	c.level.SetLevel(level)
-	return nil
-}
-
 // NewLogger builds a logger on zap that redacts secrets before they are
 // encoded. Children for one instance are made by logger.With("instance", name).
 // The returned function flushes what is buffered and is to be called last.
@@ -62,8 +44,8 @@ func NewLogger(opts LogOptions) (*slog.Logger, *LevelControl, func() error, erro
 	if opts.Writer == nil {
 		opts.Writer = os.Stderr
 	}
-	control := &LevelControl{level: zap.NewAtomicLevelAt(level)}
-	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(opts.Writer)), control.level)
+	control := newLevelControl(level)
+	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(opts.Writer)), zapcore.DebugLevel) // the control says what comes so far
 	// No stack traces by level: an error is mostly somebody's bad input or an
 	// absent server. A recovered panic logs its own stack.
 	handler := zapslog.NewHandler(core, zapslog.AddStacktraceAt(slog.Level(math.MaxInt)))
@@ -73,27 +55,12 @@ func NewLogger(opts LogOptions) (*slog.Logger, *LevelControl, func() error, erro
 		}
 		return nil
 	}
-	return slog.New(&redactingHandler{next: handler}), control, sync, nil
+	return slog.New(&levelHandler{next: &redactingHandler{next: handler}, control: control}), control, sync, nil
 }
 
 // unsyncable reports errors of terminals and pipes, which have nothing to sync.
 func unsyncable(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTTY) || errors.Is(err, syscall.ENOTSUP)
-}
-
-func parseLevel(name string) (zapcore.Level, error) {
-	switch strings.ToLower(name) {
-	case "debug":
-		return zapcore.DebugLevel, nil
-	case "info", "":
-		return zapcore.InfoLevel, nil
-	case "warn", "warning":
-		return zapcore.WarnLevel, nil
-	case "error":
-		return zapcore.ErrorLevel, nil
-	default:
-		return 0, fmt.Errorf("unknown log level %q: want debug, info, warn or error", name)
-	}
 }
 
 func newEncoder(format string) (zapcore.Encoder, error) {

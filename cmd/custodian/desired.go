@@ -98,11 +98,17 @@ func (a *app) logLevelCommand() *cobra.Command {
 	levels := []string{"debug", "info", "warn", "error"}
 	cmd := &cobra.Command{
 		Use: "log-level [LEVEL]", Short: "Show or change the log level of a running supervisor", Args: cobra.MaximumNArgs(1),
-		ValidArgs: levels, Example: "  custodian log-level debug",
+		Long: `Show or change the log level of a running supervisor, or of one of its instances.
+The level "default" gives an instance that of the supervisor again.`,
+		ValidArgs: levels, Example: "  custodian log-level debug\n  custodian log-level debug --instance custodian-sim-001\n  custodian log-level default --instance custodian-sim-001",
 	}
 	c := a.connect(cmd)
 	output := addFormat(cmd)
+	instance := cmd.Flags().String("instance", "", "name of the instance whose level it is, instead of the supervisor's")
 	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, args []string) error {
+		if *instance != "" {
+			return a.instanceLogLevel(ctx, api, *instance, args, output)
+		}
 		if len(args) == 1 {
 			if err := api.SetLogLevel(ctx, args[0]); err != nil {
 				return err
@@ -119,4 +125,29 @@ func (a *app) logLevelCommand() *cobra.Command {
 		return err
 	})
 	return cmd
+}
+
+func (a *app) instanceLogLevel(ctx context.Context, api *client.Client, instance string, args []string, output *format) error {
+	if len(args) == 1 {
+		level := args[0]
+		if level == "default" {
+			level = ""
+		}
+		if err := api.SetInstanceLogLevel(ctx, instance, level); err != nil {
+			return err
+		}
+	}
+	level, err := api.InstanceLogLevel(ctx, instance)
+	if err != nil {
+		return err
+	}
+	if output.json() {
+		return printJSON(a.out, level)
+	}
+	text := level.Level
+	if !level.Own {
+		text += " (the supervisor's)"
+	}
+	_, err = fmt.Fprintln(a.out, text)
+	return err
 }

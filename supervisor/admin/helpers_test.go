@@ -20,6 +20,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
@@ -47,6 +48,7 @@ type double struct {
 	// onDesired runs after the desired state was read.
 	onDesired func()
 	readiness supervisor.Readiness
+	vitals    map[string]obs.Vitals
 }
 
 func newDouble(names ...string) *double {
@@ -213,12 +215,72 @@ func (d *double) Follow(ctx context.Context, after uint64, fn func([]supervisor.
 	}
 }
 
+func (d *double) Live() []supervisor.Live {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]supervisor.Live, len(d.list))
+	for i, status := range d.list {
+		out[i] = supervisor.Live{Status: status, Vitals: d.vitals[status.Name]}
+	}
+	return out
+}
+
+// setVitals says how an instance is doing from now on.
+func (d *double) setVitals(name string, v obs.Vitals) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.vitals == nil {
+		d.vitals = make(map[string]obs.Vitals)
+	}
+	d.vitals[name] = v
+}
+
+// forget takes an instance away.
+func (d *double) forget(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.list = slices.DeleteFunc(d.list, func(s supervisor.Status) bool { return s.Name == name })
+}
+
+func (d *double) Face(name string) (http.Handler, error) {
+	status, err := d.Get(name)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "%s answers %s %s %q", status.Name, r.Method, r.URL.RequestURI(), r.Header.Get("Authorization"))
+	}), err
+}
+
 func (d *double) Readiness() supervisor.Readiness { return d.readiness }
 
 // level stands in for the log's.
 type level struct {
 	mu   sync.Mutex
 	name string
+	own  map[string]string
+}
+
+func (l *level) GetInstance(instance string) (string, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if own, found := l.own[instance]; found {
+		return own, true
+	}
+	return l.name, false
+}
+
+func (l *level) SetInstance(instance, name string) error {
+	if name != "" && !slices.Contains([]string{"debug", "info", "warn", "error"}, name) {
+		return errors.New("is no level")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.own == nil {
+		l.own = make(map[string]string)
+	}
+	l.own[instance] = name
+	if name == "" {
+		delete(l.own, instance)
+	}
+	return nil
 }
 
 func (l *level) Get() string { l.mu.Lock(); defer l.mu.Unlock(); return l.name }

@@ -142,6 +142,9 @@ func removeInstance(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.opts.Level.SetInstance(name, ""); err != nil {
+		return err
+	}
 	if !o.Wait {
 		return c.answer(http.StatusAccepted, instanceOf(status))
 	}

@@ -22,6 +22,7 @@ var contract = []string{
 	"POST /admin/v1/instances/{name}/pause", "POST /admin/v1/instances/{name}/resume", "POST /admin/v1/instances/{name}/reset",
 	"POST /admin/v1/instances/{name}/clone", "POST /admin/v1/instances/{name}/restore", "GET /admin/v1/instances/{name}/snapshot",
 	"GET /admin/v1/events", "GET /admin/v1/config", "PUT /admin/v1/config", "GET /admin/v1/log-level", "PUT /admin/v1/log-level",
+	"GET /admin/v1/instances/{name}/log-level", "PUT /admin/v1/instances/{name}/log-level", "DELETE /admin/v1/instances/{name}/log-level",
 }
 
 func description(t *testing.T, api http.Handler) *openapi3.T {
@@ -83,6 +84,10 @@ func TestAnswersAreAsTheyAreDescribed(t *testing.T) {
 		{"PUT", "/admin/v1/config", "/admin/v1/config?dry_run=true", `{"instances":[{"name":"three"}]}`},
 		{"PUT", "/admin/v1/log-level", "", `{"level":"warn"}`},
 		{"PUT", "/admin/v1/log-level", "", `{"level":"loud"}`},
+		{"PUT", "/admin/v1/instances/{name}/log-level", "/admin/v1/instances/one/log-level", `{"level":"debug"}`},
+		{"PUT", "/admin/v1/instances/{name}/log-level", "/admin/v1/instances/none/log-level", `{"level":"debug"}`},
+		{"GET", "/admin/v1/instances/{name}/log-level", "/admin/v1/instances/one/log-level", ""},
+		{"DELETE", "/admin/v1/instances/{name}/log-level", "/admin/v1/instances/one/log-level", ""},
 	} {
 		target := test.target
 		if target == "" {

@@ -19,6 +19,8 @@ const (
 	configPath    = "/admin/v1/config"
 	logLevelPath  = "/admin/v1/log-level"
 
+	instanceLogLevelPath = instancePath + "/log-level"
+
 	snapshotSuffix = "/snapshot"
 
 	tagInstances = "instances"
@@ -182,6 +184,20 @@ func processOperations() []operation {
 			Description: "It holds until the process ends or its configuration is read with another level.", Body: wire.LogLevel{},
 			Answers:  []openapi.Answer{{Status: 200, Description: "The new level.", Body: wire.LogLevel{}}},
 			Problems: []int{400, 401, 403, 413, 415, 422, 429},
+		}},
+		{serve: getInstanceLogLevel, Operation: openapi.Operation{
+			Method: "GET", Path: instanceLogLevelPath, ID: "get-instance-log-level", Tag: tagInstances, Summary: "The level of what is logged of an instance",
+			Answers: []openapi.Answer{{Status: 200, Description: "The level.", Body: wire.InstanceLogLevel{}}}, Problems: []int{401, 403, 404, 422, 429},
+		}},
+		{serve: putInstanceLogLevel, Operation: openapi.Operation{
+			Method: "PUT", Path: instanceLogLevelPath, ID: "put-instance-log-level", Tag: tagInstances, Summary: "Give an instance a level of its own",
+			Description: "It holds until the process ends or a request removes the instance, whatever the level of the process.", Body: wire.LogLevel{},
+			Answers:  []openapi.Answer{{Status: 200, Description: "The new level.", Body: wire.InstanceLogLevel{}}},
+			Problems: []int{400, 401, 403, 404, 413, 415, 422, 429},
+		}},
+		{serve: deleteInstanceLogLevel, Operation: openapi.Operation{
+			Method: "DELETE", Path: instanceLogLevelPath, ID: "delete-instance-log-level", Tag: tagInstances, Summary: "Give an instance the level of the process again",
+			Answers: []openapi.Answer{{Status: 200, Description: "The new level.", Body: wire.InstanceLogLevel{}}}, Problems: []int{401, 403, 404, 422, 429},
 		}},
 		{serve: getHealth, exempt: true, Operation: openapi.Operation{
 			Method: "GET", Path: healthPath, ID: "get-health", Tag: tag, Summary: "Whether the process answers",

@@ -33,6 +33,8 @@ type Supervisor interface {
 	Events(after uint64) (kept []supervisor.Event, last uint64)
 	Follow(ctx context.Context, after uint64, fn func([]supervisor.Event) error) error
 	Readiness() supervisor.Readiness
+	Live() []supervisor.Live
+	Face(name string) (http.Handler, error)
 }
 
 var _ Supervisor = (*supervisor.Supervisor)(nil)
@@ -43,6 +45,10 @@ type LevelControl interface {
 	Get() string
 	// Set refuses other names and then changes nothing.
 	Set(name string) error
+	// GetInstance returns the level of an instance, and whether it has one of its own.
+	GetInstance(instance string) (name string, own bool)
+	// SetInstance gives an instance a level of its own, or with "" the process's again.
+	SetInstance(instance, name string) error
 }
 
 // Options are what the API is made of.

@@ -3,11 +3,10 @@ package badinput
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +91,10 @@ func start(t testing.TB, c config.Config, instances ...config.Instance) *process
 	defer cancel()
 	p := &process{t: t, config: c, log: &watchedLog{}}
 	logger, metrics := slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelInfo})), obs.NewRegistry()
+	_, level, _, err := obs.NewLogger(obs.LogOptions{Writer: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server, err := admin.Bind(ctx, c.Admin, logger)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +112,7 @@ func start(t testing.TB, c config.Config, instances ...config.Instance) *process
 	go func() {
 		served <- server.Serve(admin.New(admin.Options{
 			Config: c.Admin, Supervisor: s, Metrics: metrics.Handler(), Middleware: metrics.AdminMiddleware, Context: server.Context(),
-			Level: &level{name: "info"}, Logger: logger, Version: wire.Version{Version: "1.2.3", Go: "go1.26", OS: "linux", Arch: "amd64"},
+			Level: level, Logger: logger, Version: wire.Version{Version: "1.2.3", Go: "go1.26", OS: "linux", Arch: "amd64"},
 		}))
 	}()
 	p.end = sync.OnceFunc(func() {
@@ -176,28 +179,6 @@ func (p *process) verify() {
 	if bad := p.log.bad(); bad != "" {
 		p.t.Errorf("the log has\n%s", bad)
 	}
-}
-
-// level is that of a log, by name.
-type level struct {
-	mu   sync.Mutex
-	name string
-}
-
-func (l *level) Get() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.name
-}
-
-func (l *level) Set(name string) error {
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, name) {
-		return errors.New("is no level")
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.name = name
-	return nil
 }
 
 // watchedLog keeps lines of the log that tell of defects.

@@ -59,6 +59,30 @@ func (c *Client) SetLogLevel(ctx context.Context, level string) error {
 	return err
 }
 
+// InstanceLogLevel returns the level of what is logged of an instance, and whether it
+// is the instance's own.
+func (c *Client) InstanceLogLevel(ctx context.Context, name string) (wire.InstanceLogLevel, error) {
+	var out wire.InstanceLogLevel
+	_, err := c.do(ctx, request{method: http.MethodGet, path: instancePath(name) + "/log-level"}, &out)
+	return out, err
+}
+
+// SetInstanceLogLevel gives an instance a level of its own until the process ends or
+// the instance is removed: debug, info, warn or error, or with "" that of the process
+// again.
+func (c *Client) SetInstanceLogLevel(ctx context.Context, name, level string) error {
+	if level == "" {
+		_, err := c.do(ctx, request{method: http.MethodDelete, path: instancePath(name) + "/log-level"}, nil)
+		return err
+	}
+	body, err := json.Marshal(wire.LogLevel{Level: level})
+	if err != nil {
+		return err
+	}
+	_, err = c.do(ctx, request{method: http.MethodPut, path: instancePath(name) + "/log-level", body: body}, nil)
+	return err
+}
+
 // Version returns which program answers.
 func (c *Client) Version(ctx context.Context) (wire.Version, error) {
 	var out wire.Version

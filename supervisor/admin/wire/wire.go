@@ -100,6 +100,12 @@ type LogLevel struct {
 	Level string `json:"level" enum:"debug,info,warn,error"`
 }
 
+// InstanceLogLevel is the level of what is logged of an instance.
+type InstanceLogLevel struct {
+	Level string `json:"level" enum:"debug,info,warn,error"`
+	Own   bool   `json:"own" doc:"Whether it is the instance's own; false where it is that of the process."`
+}
+
 // Version says which program answers.
 type Version struct {
 	Version string `json:"version" example:"1.4.0"`
