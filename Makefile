@@ -83,8 +83,9 @@ test-integration: services $(TEST_SERVERS) ## Run the packages with integration 
 	$(TEST_SERVERS) -- $(GO) test -tags integration -count=1 -timeout 15m -p 2 $(ARGS) $(INTEGRATION_PKGS)
 
 .PHONY: test-all
-test-all: services $(TEST_SERVERS) ## Run every test, with the race detector, on private PostgreSQL and Redis
-	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test -race -tags integration -count=1 -timeout 15m -p 2 $(ARGS) $(PKGS)
+test-all: services $(TEST_SERVERS) ## Run every test, with the race detector, on private PostgreSQL and Redis; keeps pictures of the console in test-results
+	mkdir -p test-results
+	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test -race -tags integration -count=1 -timeout 15m -p 2 -artifacts -outputdir '$(CURDIR)/test-results' $(ARGS) $(PKGS)
 
 # Histories: make simulate SEEDS=1000 FROM=5000 STEPS=2000
 SEEDS ?= 200

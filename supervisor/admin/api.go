@@ -45,6 +45,7 @@ func New(o Options) *API {
 		}
 		a.router.Method(op.Method, op.Path, a.handler(&op))
 	}
+	a.serveConsole()
 	return a
 }
 
@@ -58,7 +59,7 @@ func (a *API) Reload(c config.Admin) { a.gate.reload(c) }
 
 // methods are those by which a path may be served, in the order of the Allow
 // header.
-var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete}
+var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path

@@ -128,10 +128,11 @@ func roleFor(r *http.Request) access.Role {
 }
 
 // admit lets requests in or refuses them. Health and readiness are open to all:
-// they say nothing that is worth a secret, and probes have no tokens.
+// they say nothing that is worth a secret, and probes have no tokens. So are the
+// files of the console, which are the same for everybody.
 func (a *API) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == healthPath || r.URL.Path == readyPath {
+		if r.URL.Path == healthPath || r.URL.Path == readyPath || files[r.URL.Path] != nil {
 			next.ServeHTTP(w, r)
 			return
 		}
