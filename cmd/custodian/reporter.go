@@ -58,6 +58,7 @@ func (r *reporter) announce(ctx context.Context) {
 	if len(list) == 0 {
 		r.print("no instances yet; add one with: custodian instance add NAME")
 	}
+	r.print("console " + r.url + "/")
 	r.print("admin   " + r.url + "/admin/v1/instances")
 	r.print("metrics " + r.url + "/metrics")
 }

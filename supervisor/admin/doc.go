@@ -6,9 +6,13 @@
 // the routes and the OpenAPI document that is served, so neither can have what
 // the other lacks. Package wire has the JSON shapes and package client the calls.
 //
+// Package console has the files of the page that is served at /. What is below
+// /console/ is that page's own: the figures of all instances as they change, and the
+// API of each instance, passed on to it for whoever is let in here.
+//
 // # Who is let in
 //
-// Health and readiness are open. Everything else takes a bearer token or a
+// Health, readiness and the files of the console are open. Everything else takes a bearer token or a
 // verified client certificate wherever either is configured; without both, the
 // port must be on loopback. Each has a role: who may read is shown all that is no
 // secret, who may operate can do everything. Requests that a web page could make
