@@ -33,6 +33,7 @@ type journal struct {
 	onScan     func() error
 
 	appends, projects, reads, lookups, loads atomic.Int64
+	batches                                  atomic.Int64 // that were read
 }
 
 func (j *journal) hook(set func(*journal)) {
@@ -81,7 +82,10 @@ func (j *journal) Read(ctx context.Context, after uint64, fn func(*sim.Batch) er
 	if hook := hookOf(j, func(j *journal) func(uint64) { return j.onRead }); hook != nil {
 		hook(after)
 	}
-	return j.Journal.Read(ctx, after, fn)
+	return j.Journal.Read(ctx, after, func(b *sim.Batch) error {
+		j.batches.Add(1)
+		return fn(b)
+	})
 }
 
 func (j *journal) FindKeys(ctx context.Context, keys []sim.Key) ([]sim.KeyRecord, error) {

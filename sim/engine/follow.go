@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
@@ -14,6 +15,33 @@ import (
 type Recorded struct {
 	Event *sim.Event
 	Hash  sim.Digest
+	// forms is where those who are passed the event share what they make of it; nil
+	// where it is made for one alone.
+	forms *[forms]atomic.Pointer[any]
+}
+
+// Form is one of those in which events are passed on.
+type Form int
+
+// The forms of events that are shared.
+const (
+	FormText    Form = iota // JSON, of type []byte
+	FormMessage             // of type *custodianpb.Event
+	forms       = 2
+)
+
+// In returns the event in a form. Where many follow the events at once, make is called
+// for one of them and the others get the same, which nobody may change.
+func (r Recorded) In(form Form, make func() any) any {
+	if r.forms == nil {
+		return make()
+	}
+	if made := r.forms[form].Load(); made != nil {
+		return *made
+	}
+	made := make()
+	r.forms[form].Store(&made)
+	return made
 }
 
 // Durable returns the last sequence number that is durable.
@@ -71,9 +99,9 @@ func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) e
 		}
 		if batches, complete := e.tail.behind(after); complete {
 			for len(batches) > 0 {
-				some := make([]Recorded, 0, len(batches[0].Events))
-				for len(batches) > 0 && (len(some) == 0 || len(some)+len(batches[0].Events) <= gathered) {
-					some = appendRecorded(some, batches[0], after)
+				some := make([]Recorded, 0, len(batches[0].events))
+				for len(batches) > 0 && (len(some) == 0 || len(some)+len(batches[0].events) <= gathered) {
+					some = batches[0].appendTo(some, after)
 					batches = batches[1:]
 				}
 				if err := deliver(some); err != nil {
@@ -82,7 +110,20 @@ func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) e
 			}
 			continue
 		}
-		if err := e.readJournal(ctx, after, gathered, deliver); err != nil {
+		if some := e.tail.recall(after, gathered); len(some) > 0 {
+			if err := deliver(some); err != nil {
+				return err
+			}
+			continue
+		}
+		// What somebody else has read already need not be read again.
+		err := e.readJournal(ctx, after, gathered, func(events []Recorded) error {
+			if err := deliver(events); err != nil || !e.tail.recalls(after) {
+				return err
+			}
+			return errEnough
+		})
+		if err != nil && !errors.Is(err, errEnough) {
 			return err
 		}
 	}
@@ -124,10 +165,11 @@ func (e *Engine) readJournal(ctx context.Context, after uint64, some int, fn fun
 				return err
 			}
 		}
-		if err := b.Decode(); err != nil {
+		decoded, err := e.tail.decode(b)
+		if err != nil {
 			return err
 		}
-		if kept = appendRecorded(kept, b, after); len(kept) < some {
+		if kept = decoded.appendTo(kept, after); len(kept) < some {
 			return nil
 		}
 		if err := pass(); err != nil {
@@ -146,26 +188,55 @@ func (e *Engine) readJournal(ctx context.Context, after uint64, some int, fn fun
 	return err
 }
 
-// appendRecorded appends the batch's events behind the sequence number after.
-func appendRecorded(out []Recorded, b *sim.Batch, after uint64) []Recorded {
-	for _, event := range b.Events {
-		if event.Sequence > after {
-			out = append(out, Recorded{event, b.Hash})
+// decoded is a batch with its events.
+type decoded struct {
+	first, last uint64
+	hash        sim.Digest
+	events      []*sim.Event
+	forms       [][forms]atomic.Pointer[any] // of each event; nil for one reader alone
+}
+
+func decodedOf(b *sim.Batch, shared bool) *decoded {
+	d := &decoded{first: b.First, last: b.Last, hash: b.Hash, events: b.Events}
+	if shared {
+		d.forms = make([][forms]atomic.Pointer[any], len(b.Events))
+	}
+	return d
+}
+
+// appendTo appends the batch's events behind the sequence number after.
+func (d *decoded) appendTo(out []Recorded, after uint64) []Recorded {
+	for i, event := range d.events {
+		if event.Sequence <= after {
+			continue
 		}
+		r := Recorded{Event: event, Hash: d.hash}
+		if d.forms != nil {
+			r.forms = &d.forms[i]
+		}
+		out = append(out, r)
 	}
 	return out
 }
 
-// tailEvents bounds the events that are kept for followers.
+// tailEvents bounds the events that are kept for followers: the last ones, and as
+// many again of the history that followers are reading.
 const tailEvents = 4096
 
-// tail keeps the last durable batches in memory while somebody follows, so
-// that live followers need not read the journal.
+// tail keeps, while somebody follows, the last durable batches in memory, so that
+// live followers need not read the journal, and those of the history that were read
+// last. Hundreds of readers who begin at the first event would else each read and
+// decode all of it: what that left for the garbage collector to do was what a quiet
+// neighbour felt most.
 type tail struct {
 	mu        sync.Mutex
 	followers int
-	batches   []*sim.Batch
+	batches   []*decoded
 	events    int
+
+	history map[uint64]*decoded // by the first event
+	order   []*decoded          // of the history, as they were read
+	read    int                 // events of the history
 }
 
 func (t *tail) join() {
@@ -178,14 +249,20 @@ func (t *tail) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.followers--; t.followers == 0 {
-		t.batches, t.events = nil, 0
+		t.forget()
 	}
 }
 
 func (t *tail) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.forget()
+}
+
+// forget is for who holds the lock.
+func (t *tail) forget() {
 	t.batches, t.events = nil, 0
+	t.history, t.order, t.read = nil, nil, 0
 }
 
 func (t *tail) add(b *sim.Batch) {
@@ -194,23 +271,83 @@ func (t *tail) add(b *sim.Batch) {
 	if t.followers == 0 {
 		return
 	}
-	t.batches = append(t.batches, b)
+	t.batches = append(t.batches, decodedOf(b, true))
 	t.events += len(b.Events)
 	for t.events > tailEvents && len(t.batches) > 1 {
-		t.events -= len(t.batches[0].Events)
+		t.events -= len(t.batches[0].events)
 		t.batches = t.batches[1:]
 	}
 }
 
 // behind returns the kept batches that end behind the sequence number after,
 // and whether they begin right behind it.
-func (t *tail) behind(after uint64) (batches []*sim.Batch, complete bool) {
+func (t *tail) behind(after uint64) (batches []*decoded, complete bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, b := range t.batches {
-		if b.Last > after {
-			return append([]*sim.Batch(nil), t.batches[i:]...), b.First <= after+1
+		if b.last > after {
+			return append([]*decoded(nil), t.batches[i:]...), b.first <= after+1
 		}
 	}
 	return nil, false
+}
+
+// decode returns a batch of the journal with its events, which others may have
+// decoded already.
+func (t *tail) decode(b *sim.Batch) (*decoded, error) {
+	t.mu.Lock()
+	known, shared := t.history[b.First], t.followers > 1
+	t.mu.Unlock()
+	if known != nil && known.last == b.Last && known.hash == b.Hash {
+		return known, nil
+	}
+	if err := b.Decode(); err != nil {
+		return nil, err
+	}
+	d := decodedOf(b, shared)
+	if shared {
+		t.keep(d)
+	}
+	return d, nil
+}
+
+// keep keeps a batch of the history for others who read it, in place of what was read
+// first.
+func (t *tail) keep(d *decoded) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.followers < 2 || t.history[d.first] != nil {
+		return
+	}
+	if t.history == nil {
+		t.history = make(map[uint64]*decoded)
+	}
+	t.history[d.first] = d
+	t.order = append(t.order, d)
+	t.read += len(d.events)
+	for t.read > tailEvents && len(t.order) > 1 {
+		oldest := t.order[0]
+		delete(t.history, oldest.first)
+		t.read -= len(oldest.events)
+		t.order = t.order[1:]
+	}
+}
+
+// recall returns up to so many events of the history that follow right behind the
+// sequence number after, as far as they are kept; those of one batch stay together.
+func (t *tail) recall(after uint64, some int) (out []Recorded) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for d := t.history[after+1]; d != nil && (len(out) == 0 || len(out)+len(d.events) <= some); d = t.history[after+1] {
+		out = d.appendTo(out, after)
+		after = d.last
+	}
+	return out
+}
+
+// recalls reports whether the batch right behind a sequence number is kept.
+func (t *tail) recalls(after uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.history[after+1] != nil
 }

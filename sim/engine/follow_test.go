@@ -3,8 +3,10 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,6 +131,67 @@ func TestASlowFollowerMissesNothingAndHoldsUpNobody(t *testing.T) {
 		}
 		slow.end()
 		quick.end()
+		b.wantFinish()
+	})
+}
+
+// Those who follow the history at once read and decode it once, and make of it once
+// what all of them are to get; so they do with what happens.
+func TestFollowersShareWhatTheyGet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, memory.NewStore())
+		const past, readers = 2000, 20
+		for range past {
+			b.must(deposit("a"))
+		}
+		before := b.journal.batches.Load()
+		var made, got atomic.Int64
+		ctx, cancel := context.WithCancel(context.Background())
+		var following []<-chan error
+		for range readers {
+			following = append(following, later(func() error {
+				next := uint64(1)
+				return b.Follow(ctx, 0, func(events []engine.Recorded) error {
+					for _, r := range events {
+						text := r.In(engine.FormText, func() any {
+							made.Add(1)
+							return fmt.Sprint(r.Event.Sequence)
+						})
+						if text != fmt.Sprint(next) {
+							t.Errorf("event %d is shown as %v", next, text)
+						}
+						next++
+						got.Add(1)
+					}
+					time.Sleep(time.Millisecond) // the others come
+					return nil
+				})
+			}))
+		}
+		time.Sleep(time.Second)
+		const events = past + 1 // and the account
+		if n := got.Load(); n != readers*events {
+			t.Errorf("%d events were passed on, want %d", n, readers*events)
+		}
+		// Who came first read a page for himself alone.
+		if n := made.Load(); n > events+events/2 {
+			t.Errorf("%d texts were made of %d events", n, events)
+		}
+		if n := b.journal.batches.Load() - before; n > 2*events {
+			t.Errorf("%d batches were read from the journal", n)
+		}
+		made.Store(0)
+		b.must(deposit("a"))
+		time.Sleep(time.Second)
+		if n := made.Load(); n != 1 {
+			t.Errorf("%d texts were made of an event that happened", n)
+		}
+		cancel()
+		for _, f := range following {
+			if err := <-f; !errors.Is(err, context.Canceled) {
+				t.Errorf("following ended with %v", err)
+			}
+		}
 		b.wantFinish()
 	})
 }

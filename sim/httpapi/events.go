@@ -56,6 +56,8 @@ const (
 	// heartbeat is how often a stream says that it is alive. Proxies and clients
 	// take connections for dead that are silent for longer.
 	heartbeat = 15 * time.Second
+	// eventBytes is room for the text of most events.
+	eventBytes = 1 << 10
 	// streamChunk is how many bytes a stream gathers before it sends them.
 	streamChunk = 32 << 10
 )
@@ -141,8 +143,8 @@ func (c *call) follow(ctx context.Context, after uint64, out *sse.Writer) (uint6
 			if err := c.takeTurn(); err != nil {
 				return err
 			}
-			c.out = c.encoder.Event(c.out[:0], r.Event, r.Hash)
-			out.Event(r.Event.Sequence, string(r.Event.Type), c.out)
+			text := r.In(engine.FormText, func() any { return c.encoder.Event(make([]byte, 0, eventBytes), r.Event, r.Hash) })
+			out.Event(r.Event.Sequence, string(r.Event.Type), text.([]byte))
 			after = r.Event.Sequence
 			if out.Pending() >= streamChunk {
 				c.endTurn() // the reader is waited for
