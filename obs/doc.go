@@ -1,5 +1,5 @@
-// Package obs is where the process is observed: metrics for Prometheus and
-// structured logs. It is the only package that names Prometheus and zap;
+// Package obs is where the process is observed: metrics for Prometheus, structured
+// logs, and traces. It is the only package that names Prometheus, zap and OpenTelemetry;
 // everybody else records through small interfaces that *Instance satisfies and
 // logs through log/slog.
 //
@@ -29,7 +29,15 @@
 // # Logs
 //
 // [NewLogger] builds a *slog.Logger on zap with a level that can be changed
-// while running ([LevelControl]). Secrets are taken out of messages and
+// while running, for all or for one instance ([LevelControl]). A line that is logged
+// with the context of a traced request says its trace. Secrets are taken out of messages and
 // attributes before anything is encoded: by key (password, token, secret, …)
 // and by form (the password in a URL, key=value credentials, bearer tokens).
+//
+// # Traces
+//
+// [NewTracing] sends spans to an OTLP receiver, and nothing is traced without it. A
+// request over either face is a span, the append to the journal that makes it durable
+// another, which links to the requests of all who waited for it, and each attempt to
+// post its events to a webhook a third, in one trace.
 package obs

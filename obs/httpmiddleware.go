@@ -79,7 +79,9 @@ func meterHTTP(next http.Handler, recorder httpRecorder) http.Handler {
 			default:
 				status = http.StatusInternalServerError
 			}
-			recorder.httpFinished(method, endpointLabel(r, status), status, time.Since(start), streams(ww.Header()))
+			endpoint := endpointLabel(r, status)
+			routed(r.Context(), method, endpoint)
+			recorder.httpFinished(method, endpoint, status, time.Since(start), streams(ww.Header()))
 		}()
 		next.ServeHTTP(ww, r)
 		returned = true

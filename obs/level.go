@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // LevelControl changes the level of a logger, and of all loggers derived from it,
@@ -69,7 +71,7 @@ func (c *LevelControl) SetInstance(instance, name string) error {
 	return nil
 }
 
-// levelHandler lets pass what the control lets pass.
+// levelHandler lets pass what the control lets pass, and says which trace it is of.
 type levelHandler struct {
 	next     slog.Handler
 	control  *LevelControl
@@ -87,8 +89,14 @@ func (h *levelHandler) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= h.control.process.Level()
 }
 
-// Handle passes a record on.
-func (h *levelHandler) Handle(ctx context.Context, r slog.Record) error { return h.next.Handle(ctx, r) }
+// Handle passes a record on, with the trace that it belongs to.
+func (h *levelHandler) Handle(ctx context.Context, r slog.Record) error {
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() && !h.grouped {
+		r = r.Clone() // others may hold it
+		r.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
+	}
+	return h.next.Handle(ctx, r)
+}
 
 // WithAttrs learns whose logger it is.
 func (h *levelHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -111,6 +111,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 		ConnectionRate: spec.Limits.ConnectionRate,
 	}, i.metrics)
 	i.metrics.ReportBounds(bound.Usage)
+	traces := i.host.tracing.Instance(spec.Name)
 	g := &group{
 		name: spec.Name, logger: i.log, ownership: owned, asked: asked,
 		inFlight: &i.inFlight, redis: redisServer, redisUp: i.metrics.SetRedisUp, recordPanic: i.metrics.RecordPanic, vitals: i.metrics.Vitals,
@@ -119,13 +120,14 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 			Instance: spec.Name, Seed: spec.Seed, Rules: rules, Journal: journal, Clock: i.host.clock(spec),
 			Metrics: i.metrics, Domain: i.metrics, Logger: i.log, Limits: limits, Opening: opening, Owned: owned.recent(),
 			Lane: lane, Projections: i.host.projections.Lane(nil), LocalJournal: spec.Storage.Driver != config.StoragePostgres,
+			Tracer: engineTracer(traces),
 		}),
 	}
 	g.engine.SetPaused(i.pausedNow())
 	g.abort, g.cut = context.WithCancel(i.host.abort)
 	g.serving, g.stopServing = context.WithCancel(g.abort)
 	closers = append(closers, func() error { g.cut(); return nil })
-	if err := g.buildWebhooks(i, spec, assets); err != nil {
+	if err := g.buildWebhooks(i, spec, assets, traces); err != nil {
 		return nil, nil, err
 	}
 	if err := g.buildFaces(i, spec, assets, lane, bound); err != nil {
@@ -196,7 +198,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry, lane 
 		},
 	})
 	g.http = &http.Server{
-		Handler: g.counted(face), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: i.host.tracing.HTTP(spec.Name, g.counted(face)), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ReadTimeout: spec.Limits.RequestTimeout.Std(), WriteTimeout: 2 * spec.Limits.RequestTimeout.Std(),
 		BaseContext: func(net.Listener) context.Context { return g.abort },
 		TLSConfig:   secure.Clone(), // net/http writes to it
@@ -210,6 +212,7 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry, lane 
 	g.grpc = grpcapi.New(grpcapi.Options{
 		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
 		Access: i.access, TLS: secure, Lane: lane, Bounds: bound, OnSlowStream: func() { i.metrics.RecordSlowStreamEnded("grpc") },
+		Stats:  i.host.tracing.GRPC(spec.Name),
 		Unary:  []grpc.UnaryServerInterceptor{i.metrics.UnaryServerInterceptor(), g.countedCall},
 		Stream: []grpc.StreamServerInterceptor{i.metrics.StreamServerInterceptor()},
 		Limits: grpcapi.Limits{

@@ -33,6 +33,7 @@ type host struct {
 	redis    *redis.Servers
 	embedded *redis.Server
 	metrics  *obs.Registry
+	tracing  *obs.Tracing // nil where nothing is traced
 	// processors is where heavy work takes turns.
 	processors *fair.Processors
 	// projections is where instances bring into their tables what is durable, one

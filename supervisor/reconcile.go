@@ -240,6 +240,7 @@ func fixed(before, after config.Config) error {
 		{"redis", before.Redis == after.Redis},
 		{"admin", reflect.DeepEqual(admission(before.Admin), admission(after.Admin))},
 		{"service", before.Service == after.Service},
+		{"tracing", before.Tracing == after.Tracing},
 	} {
 		if !f.same {
 			return &Error{Kind: KindConflict,

@@ -51,25 +51,6 @@ func (p *place) published(h *harness, suffix, id string) bool {
 	return strings.Contains(fmt.Sprint(entries), id)
 }
 
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-// Write implements [io.Writer].
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 func TestRealInstancesWorkAsUsersOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	p := newPlaceWith(t, config.IsolationRole)

@@ -55,6 +55,8 @@ type options struct {
 	load   func() (config.Config, error)
 	wrap   func(spec Spec, j sim.Journal) sim.Journal
 	logger *slog.Logger
+	// tracing follows requests; nil for nobody.
+	tracing *obs.Tracing
 }
 
 // testConfig keeps everything in memory and drains quickly.
@@ -113,7 +115,7 @@ func open(t *testing.T, o options) *harness {
 	ctx, cancel := context.WithTimeout(context.Background(), testPatience)
 	t.Cleanup(cancel)
 	h := &harness{t: t, ctx: ctx, metrics: obs.NewRegistry(), ran: make(chan error, 1)}
-	s, err := Open(ctx, Options{Config: o.config, Load: o.load, Metrics: h.metrics, Logger: o.logger, Version: "test"})
+	s, err := Open(ctx, Options{Config: o.config, Load: o.load, Metrics: h.metrics, Tracing: o.tracing, Logger: o.logger, Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,4 +331,23 @@ func wantKind(t *testing.T, err error, kind Kind, naming ...string) {
 			t.Errorf("error %q does not name %q", err, name)
 		}
 	}
+}
+
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements [io.Writer].
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

@@ -20,13 +20,15 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
-// Options are what a supervisor needs. All are required.
+// Options are what a supervisor needs. All but Tracing are required.
 type Options struct {
 	// Config is the configuration to start with.
 	Config config.Config
 	// Load reads the configuration again, for [Supervisor.Reload].
 	Load    func() (config.Config, error)
 	Metrics *obs.Registry
+	// Tracing follows requests; nil for nobody.
+	Tracing *obs.Tracing
 	Logger  *slog.Logger
 	Version string
 }
@@ -71,7 +73,7 @@ func Open(ctx context.Context, opts Options) (*Supervisor, error) {
 	s.host = &host{
 		processors:  fair.New(0, func() (io.ReadCloser, io.WriteCloser, error) { return os.Pipe() }, fair.ProcessUsage),
 		projections: fair.New(0, nil, nil),
-		abort:       abort, metrics: opts.Metrics, logger: opts.Logger, events: s.events,
+		abort:       abort, metrics: opts.Metrics, tracing: opts.Tracing, logger: opts.Logger, events: s.events,
 		storages: newStorages(opts.Config, opts.Metrics, opts.Logger),
 		redis:    redis.NewServers(redis.Options{Logger: opts.Logger}),
 		service:  opts.Config.Service, redisCfg: opts.Config.Redis, clock: func(Spec) sim.Clock { return wallClock{} }, version: opts.Version,

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/asset"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/view"
@@ -20,7 +21,7 @@ const (
 	cursorEvents   = 500
 )
 
-func (g *group) buildWebhooks(i *instance, spec Spec, assets *asset.Registry) error {
+func (g *group) buildWebhooks(i *instance, spec Spec, assets *asset.Registry, traces *obs.InstanceTracing) error {
 	targets, err := spec.Webhooks.Targets()
 	if err != nil {
 		return err
@@ -34,7 +35,7 @@ func (g *group) buildWebhooks(i *instance, spec Spec, assets *asset.Registry) er
 		Instance: spec.Name, Source: &postable{engine: g.engine}, Cursors: cursors{g.engine}, Begin: g.engine.Began,
 		Render:    func(r engine.Recorded) ([]byte, error) { return encoder.EventData(nil, r.Event), nil },
 		Endpoints: spec.Webhooks.EndpointList(), Added: &added{g.engine, spec.Name, configured, g.logger}, Targets: targets, Retry: spec.Webhooks.RetryPolicy(),
-		Fault: webhookFaults{g.engine}, Metrics: i.metrics, Logger: g.logger, OnPanic: g.panicked, OnContained: g.contained,
+		Tracer: webhookTracer(traces), Fault: webhookFaults{g.engine}, Metrics: i.metrics, Logger: g.logger, OnPanic: g.panicked, OnContained: g.contained,
 		Timeout: spec.Webhooks.Timeout.Std(), MaxEndpoints: spec.Webhooks.MaxEndpoints,
 		SaveInterval: cursorInterval, SaveEvery: cursorEvents,
 	})

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -74,12 +77,23 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	defer done()
 	returnMemory(background)
 	metrics := obs.NewRegistry()
+	tracing, err := a.traces(ctx, cfg, logger)
+	if err != nil {
+		return inputError(err)
+	}
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if err := tracing.Close(ending); err != nil {
+			logger.Warn("the last traces are lost", "error", err)
+		}
+	}()
 	warnOfClearText(logger, cfg)
 	files = append(files[:len(files):len(files)], tlsFiles(cfg)...)
 	reload := &reloader{load: load, files: files, now: cfg, level: level, server: server, logger: logger, asked: make(chan string, 1)}
 	opening, stopOpening := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	sup, err := supervisor.Open(opening, supervisor.Options{
-		Config: cfg, Load: reload.read, Metrics: metrics, Logger: logger, Version: a.build.Version,
+		Config: cfg, Load: reload.read, Metrics: metrics, Tracing: tracing, Logger: logger, Version: a.build.Version,
 	})
 	interrupted := opening.Err() != nil
 	stopOpening()
@@ -95,7 +109,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	reload.supervisor = sup
 	api := admin.New(admin.Options{
 		Config: cfg.Admin, Supervisor: sup, Level: level, Logger: logger, Version: a.build,
-		Metrics: metrics.Handler(), Middleware: metrics.AdminMiddleware, Context: server.Context(),
+		Metrics: metrics.Handler(), Middleware: adminMiddleware(metrics, tracing), Context: server.Context(),
 	})
 	reload.api = api
 	p := &process{
@@ -103,6 +117,26 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 		reporter: newReporter(sup, a.out, logger, server.URL()),
 	}
 	return p.run(ctx)
+}
+
+// traces returns where traces go, nil for nowhere.
+func (a *app) traces(ctx context.Context, cfg config.Config, logger *slog.Logger) (*obs.Tracing, error) {
+	if cfg.Tracing.Endpoint == "" {
+		return nil, nil
+	}
+	tracing, err := obs.NewTracing(ctx, obs.TracingOptions{
+		Endpoint: cfg.Tracing.Endpoint, Sample: 1 / float64(max(1, cfg.Tracing.OneIn)), Logger: logger,
+		Service: cmp.Or(cfg.Service.Name, "custodian"), Version: cmp.Or(cfg.Service.Version, a.build.Version),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tracing.endpoint: %w", err)
+	}
+	return tracing, nil
+}
+
+// adminMiddleware meters and follows the requests to the admin API.
+func adminMiddleware(metrics *obs.Registry, tracing *obs.Tracing) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return tracing.HTTP("", metrics.AdminMiddleware(next)) }
 }
 
 // warnOfClearText tells what the operator may not have thought of: secrets that

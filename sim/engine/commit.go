@@ -40,8 +40,10 @@ func (s *session) append(g *group) error {
 	}
 	ctx, done := context.WithTimeout(s.abort, cmp.Or(s.cfg.Limits.Append, s.cfg.Limits.Store))
 	defer done()
+	ctx, traced := s.traced(ctx, g, b.First, b.Last)
 	start := time.Now()
-	if err := s.cfg.Journal.Append(ctx, b); err != nil {
+	err := s.cfg.Journal.Append(ctx, b)
+	if traced(err); err != nil {
 		return fmt.Errorf("appending events %d to %d: %w", b.First, b.Last, err)
 	}
 	s.cfg.Metrics.RecordBatch(len(b.Events), time.Since(start))

@@ -79,6 +79,8 @@ type Config struct {
 	// Projections is where projections take turns with those of other instances;
 	// nil for none.
 	Projections *fair.Lane
+	// Tracer follows requests; nil for nobody.
+	Tracer Tracer
 	// LocalJournal tells that the journal works on the processors of this process
 	// rather than on those of a server, so that its longer reads take turns too.
 	LocalJournal bool

@@ -24,6 +24,7 @@ type call struct {
 	// done receives one error: nil once the answer is durable. Nobody but the
 	// caller touches the call after that.
 	done chan error
+	ctx  context.Context // the caller's, where requests are traced
 
 	// left is set when the caller waits no longer.
 	left atomic.Bool

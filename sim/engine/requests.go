@@ -28,6 +28,9 @@ func (e *Engine) Do(ctx context.Context, r sim.Request) (sim.Result, error) {
 		r.Command = c
 	}
 	c := e.newCall()
+	if e.cfg.Tracer != nil {
+		c.ctx = ctx
+	}
 	c.one[0] = r
 	c.requests = c.one[:]
 	for {
@@ -59,6 +62,9 @@ func (e *Engine) DoAll(ctx context.Context, requests []sim.Request) []Answer {
 	answers := make([]Answer, 0, len(requests))
 	for len(answers) < len(requests) {
 		c := e.newCall()
+		if e.cfg.Tracer != nil {
+			c.ctx = ctx
+		}
 		c.requests = requests[len(answers):]
 		if err := e.submit(ctx, deadline, c); err != nil {
 			for len(answers) < len(requests) {
@@ -336,7 +342,7 @@ func (e *Engine) storeError(ctx context.Context, doing string, err error) error 
 	if refusal, ok := errors.AsType[*sim.Error](err); ok {
 		return refusal
 	}
-	e.cfg.Logger.Warn("store failed", "doing", doing, "error", err)
+	e.cfg.Logger.WarnContext(ctx, "store failed", "doing", doing, "error", err)
 	e.cfg.Metrics.RecordRefused(string(sim.CodeUnavailable))
 	return e.unavailable()
 }

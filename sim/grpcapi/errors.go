@@ -58,7 +58,7 @@ func fieldName(field string) string {
 
 // statusOf returns err as a gRPC status. Errors that are neither refusals nor
 // statuses nor the context's are defects: they are logged and hidden.
-func (s *Server) statusOf(method string, err error) error {
+func (s *Server) statusOf(ctx context.Context, method string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (s *Server) statusOf(method string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return status.FromContextError(err).Err()
 	}
-	s.options.Logger.Error("gRPC call failed", "method", method, "error", err)
+	s.options.Logger.ErrorContext(ctx, "gRPC call failed", "method", method, "error", err)
 	return status.Error(codes.Internal, internalMessage)
 }
 

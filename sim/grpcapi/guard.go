@@ -42,7 +42,7 @@ func (s *Server) containStream(srv any, stream grpc.ServerStream, info *grpc.Str
 // guardUnary bounds the calls under way and gives errors their status.
 func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	if err := refusalIn(ctx); err != nil {
-		return nil, s.statusOf(info.FullMethod, err)
+		return nil, s.statusOf(ctx, info.FullMethod, err)
 	}
 	if !strings.HasPrefix(info.FullMethod, healthPrefix) {
 		if err := s.options.Bounds.Request(); err != nil {
@@ -52,14 +52,14 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 		s.calls.Add(1)
 		defer s.calls.Add(-1)
 		if err := s.options.Lane.Begin(ctx); err != nil {
-			return nil, s.statusOf(info.FullMethod, err)
+			return nil, s.statusOf(ctx, info.FullMethod, err)
 		}
 	}
 	if err := s.disturb(ctx, info.FullMethod); err != nil {
 		return nil, err
 	}
 	resp, err = handler(ctx, req)
-	return resp, s.statusOf(info.FullMethod, err)
+	return resp, s.statusOf(ctx, info.FullMethod, err)
 }
 
 // lasting reports whether a method's calls last as long as their callers like. They
@@ -72,7 +72,7 @@ func lasting(method string) bool {
 // guardStream does the same for streams, which it ends when the server drains.
 func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	if err := s.admit(stream.Context(), info.FullMethod); err != nil {
-		return s.statusOf(info.FullMethod, err)
+		return s.statusOf(stream.Context(), info.FullMethod, err)
 	}
 	if lasting(info.FullMethod) {
 		if err := s.options.Bounds.Stream(); err != nil {
@@ -99,7 +99,7 @@ func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.Strea
 	if err != nil && errors.Is(context.Cause(ctx), errDraining) {
 		err = errDraining
 	}
-	return s.statusOf(info.FullMethod, err)
+	return s.statusOf(stream.Context(), info.FullMethod, err)
 }
 
 // contain turns a panic into an INTERNAL status.

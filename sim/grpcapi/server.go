@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/stats"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
@@ -73,6 +74,8 @@ type Options struct {
 	// outermost, and its final status. They see panics go by.
 	Unary  []grpc.UnaryServerInterceptor
 	Stream []grpc.StreamServerInterceptor
+	// Stats hears of every call, before the interceptors; nil for nobody.
+	Stats stats.Handler
 	// Limits bound what callers can make grow; zero fields take defaults.
 	Limits Limits
 	// Bounds count what the instance has taken on, over both of its faces; nil
@@ -172,7 +175,11 @@ func (s *Server) build() *grpc.Server {
 	if o.TLS != nil {
 		transport = credentials.NewTLS(o.TLS)
 	}
-	server := grpc.NewServer(
+	var traced []grpc.ServerOption
+	if o.Stats != nil {
+		traced = append(traced, grpc.StatsHandler(o.Stats))
+	}
+	server := grpc.NewServer(append(traced,
 		grpc.Creds(transport),
 		grpc.InTapHandle(s.bound),
 		grpc.ForceServerCodecV2(newCodec(o.Context, o.Bounds, o.Lane, s.contained)),
@@ -195,7 +202,7 @@ func (s *Server) build() *grpc.Server {
 			MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: time.Hour, Time: 2 * time.Minute, Timeout: 30 * time.Second,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-	)
+	)...)
 	f := &face{custodian: o.Custodian, shapes: shapes{o.Assets}, encoder: view.NewEncoder(o.Assets), limits: o.Limits, bounds: o.Bounds, lane: o.Lane, onSlow: o.OnSlowStream, logger: o.Logger}
 	services := registrar{server, s.admit, o.Bounds}
 	custodianpb.RegisterCustodianServiceServer(services, &custodianService{face: f})

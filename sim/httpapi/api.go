@@ -102,7 +102,7 @@ func handler(op *operation) http.HandlerFunc {
 func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.Of(err)
 	if p.Status == http.StatusInternalServerError {
-		a.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "request_id", requestid.Of(w), "error", err)
+		a.Logger.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "request_id", requestid.Of(w), "error", err)
 	}
 	problem.Write(w, p)
 }

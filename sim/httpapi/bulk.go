@@ -127,7 +127,7 @@ func unserved(answers []engine.Answer) error {
 func (c *call) appendFailure(err error) {
 	p := problem.Of(err)
 	if p.Status == http.StatusInternalServerError {
-		c.Logger.Error("bulk instruction failed", "error", err)
+		c.Logger.ErrorContext(c.r.Context(), "bulk instruction failed", "error", err)
 	}
 	c.out = strconv.AppendInt(append(c.out, `{"status":`...), int64(p.Status), 10)
 	c.out = append(p.Append(append(c.out, `,"error":`...)), '}')

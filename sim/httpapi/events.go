@@ -96,7 +96,7 @@ func streamEvents(c *call) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		// There is no way to tell who does not read; the reader connects again and
 		// goes on behind the last event that it has.
-		c.Logger.Info("event stream ended: its reader did not read", "after", after, "timeout", c.Limits.StreamPatience.String(), "reader", c.r.RemoteAddr)
+		c.Logger.InfoContext(c.r.Context(), "event stream ended: its reader did not read", "after", after, "timeout", c.Limits.StreamPatience.String(), "reader", c.r.RemoteAddr)
 		if c.OnSlowStream != nil {
 			c.OnSlowStream()
 		}

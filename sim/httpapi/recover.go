@@ -31,7 +31,7 @@ func (a *api) recoverPanics(next http.Handler) http.Handler {
 			p := guard.Recovered(part, value)
 			guard.Do(part, nil, func() {
 				if p.Tell() {
-					a.Logger.Error("panic in a request handler", "method", r.Method, "path", r.URL.Path,
+					a.Logger.ErrorContext(r.Context(), "panic in a request handler", "method", r.Method, "path", r.URL.Path,
 						"request_id", requestid.Of(w), "panic", p.Value, "stack", p.Stack)
 				}
 			})

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
@@ -67,6 +68,15 @@ type Added interface {
 	// Save replaces the settings of one. With a state it replaces that as well, at
 	// once: after a crash both are there or none. [Cursors.Delete] removes both.
 	Save(ctx context.Context, e Endpoint, state *State) error
+}
+
+// Tracer follows deliveries. Methods are called by several goroutines.
+type Tracer interface {
+	// Attempt is called before an event is posted to an endpoint, and may add
+	// headers. The sequence number of a ping is 0. The context that it returns is
+	// that of the request, and the function is called with what became of that: the
+	// status, 0 where there was no answer, and why the attempt failed.
+	Attempt(ctx context.Context, endpointID string, sequence uint64, header http.Header) (context.Context, func(status int, err error))
 }
 
 // Metrics hears of deliveries. Methods are called by several goroutines. The

@@ -64,7 +64,7 @@ func (d *deliverer) try(m message) (outcome, error) {
 	if err := d.stop.Err(); err != nil {
 		return outcome{}, err
 	}
-	o := d.sender.attempt(d.abort, d.target, d.signers, m)
+	o := d.sender.attempt(d.abort, d.endpoint.ID, d.target, d.signers, m)
 	if o.err == nil {
 		return o, nil
 	}

@@ -286,7 +286,7 @@ func (m *Manager) Ping(ctx context.Context, id string) (Attempt, error) {
 	defer m.sender.release()
 	began := time.Now()
 	message := newPing(m.opts.Instance, id, began)
-	o := m.sender.attempt(ctx, d.target, d.signers, message)
+	o := m.sender.attempt(ctx, id, d.target, d.signers, message)
 	attempt := Attempt{WebhookID: message.id, Status: o.status, Took: time.Since(began)}
 	if o.err != nil {
 		attempt.Error = shortened(o.err)

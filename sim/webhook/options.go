@@ -55,6 +55,8 @@ type Options struct {
 	Fault Fault
 	// Metrics hears of deliveries. Nil: nobody does.
 	Metrics Metrics
+	// Tracer follows deliveries. Nil: nobody does.
+	Tracer Tracer
 	// Logger hears of troubles, once each. Nil discards.
 	Logger *slog.Logger
 	// OnPanic is told of panics that are a reason to end the instance, OnContained

@@ -50,13 +50,14 @@ type sender struct {
 	client  *http.Client
 	timeout time.Duration
 	slots   chan struct{} // one per attempt under way
+	tracer  Tracer        // nil for none
 }
 
 func newSender(o *Options) *sender {
 	concurrent := max(1, o.MaxConcurrent)
 	return &sender{
-		timeout: o.Timeout,
-		slots:   make(chan struct{}, concurrent),
+		timeout: o.Timeout, tracer: o.Tracer,
+		slots: make(chan struct{}, concurrent),
 		client: &http.Client{
 			// No proxy: it would resolve the names in our place.
 			Transport: &http.Transport{
@@ -102,7 +103,7 @@ func (s *sender) acquire(ctx context.Context) error {
 func (s *sender) release() { <-s.slots }
 
 // attempt sends a message once. The caller has acquired room for it.
-func (s *sender) attempt(ctx context.Context, target *url.URL, signers []*standardwebhooks.Webhook, m message) outcome {
+func (s *sender) attempt(ctx context.Context, endpoint string, target *url.URL, signers []*standardwebhooks.Webhook, m message) (o outcome) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	now := time.Now()
@@ -119,13 +120,18 @@ func (s *sender) attempt(ctx context.Context, target *url.URL, signers []*standa
 	request.Header.Set(standardwebhooks.HeaderWebhookID, m.id)
 	request.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	request.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	if s.tracer != nil {
+		traced, end := s.tracer.Attempt(ctx, endpoint, m.sequence, request.Header)
+		request = request.WithContext(traced)
+		defer func() { end(o.status, o.err) }()
+	}
 	answer, err := s.client.Do(request)
 	if err != nil {
 		return s.failure(err)
 	}
 	defer answer.Body.Close()
 	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer) // the status has been read, which is what counts
-	o := outcome{status: answer.StatusCode}
+	o = outcome{status: answer.StatusCode}
 	switch {
 	case answer.StatusCode >= 200 && answer.StatusCode <= 299:
 		return o

@@ -95,7 +95,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	p.Instance = requestid.Of(w)
 	if p.Status == http.StatusInternalServerError {
-		a.opts.Logger.Error("admin request failed", "method", r.Method, "path", r.URL.Path, "request_id", p.Instance, "error", err)
+		a.opts.Logger.ErrorContext(r.Context(), "admin request failed", "method", r.Method, "path", r.URL.Path, "request_id", p.Instance, "error", err)
 	}
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))

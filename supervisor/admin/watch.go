@@ -26,7 +26,7 @@ func (a *API) watch(next http.Handler) http.Handler {
 				panic(p) // the connection is to be cut
 			}
 			if p != nil {
-				a.opts.Logger.Error("panic in an admin request", "method", r.Method, "path", r.URL.Path,
+				a.opts.Logger.ErrorContext(r.Context(), "panic in an admin request", "method", r.Method, "path", r.URL.Path,
 					"request_id", requestid.Of(w), "panic", p, "stack", string(debug.Stack()))
 				if tracked.status != 0 {
 					panic(http.ErrAbortHandler)

@@ -6,6 +6,8 @@ type Config struct {
 	// Admin is the process's own API.
 	Admin Admin `koanf:"admin" json:"admin"`
 	Log   Log   `koanf:"log" json:"log"`
+	// Tracing says where traces of requests go; nowhere unless it has an endpoint.
+	Tracing Tracing `koanf:"tracing" json:"tracing,omitzero"`
 	// Service is what discovery tells of every instance.
 	Service Service `koanf:"service" json:"service,omitzero"`
 	// DataDir holds the SQLite files and the supervisor's own records.
@@ -67,6 +69,15 @@ type Client struct {
 type Log struct {
 	Level  string `koanf:"level" json:"level" oneof:"debug info warn error"`
 	Format string `koanf:"format" json:"format" oneof:"json console"`
+}
+
+// Tracing configures the sending of traces.
+type Tracing struct {
+	// Endpoint is the URL of an OTLP receiver over HTTP. What else there is to say of
+	// it, such as secret headers, is taken from the variables OTEL_EXPORTER_OTLP_*.
+	Endpoint string `koanf:"endpoint" json:"endpoint,omitempty" len:"4096"`
+	// OneIn is of how many traces that begin here one is kept; 0 is 1.
+	OneIn int `koanf:"one_in" json:"one_in,omitempty" range:"1..1000000"`
 }
 
 // Service is what discovery publishes beside names and ports.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -133,4 +134,17 @@ func checkListen(listen string) error {
 		return nil
 	}
 	return checkHost(host)
+}
+
+// checkTracingURL checks the address of an OTLP receiver. Who needs a password there
+// gives it in a header, which stands in a variable: this key is shown and logged.
+func checkTracingURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%q is no URL of an OTLP receiver over HTTP, such as http://127.0.0.1:4318", clip(text))
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("may have a host and a path alone; give headers in OTEL_EXPORTER_OTLP_HEADERS")
+	}
+	return nil
 }

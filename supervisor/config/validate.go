@@ -92,6 +92,9 @@ func (k *checker) process() {
 	if strings.TrimSpace(c.DataDir) == "" {
 		k.add("data_dir", "is required", "")
 	}
+	if c.Tracing.Endpoint != "" {
+		k.addErr("tracing.endpoint", checkTracingURL(c.Tracing.Endpoint))
+	}
 	k.addErr("service.name", checkText(c.Service.Name, true))
 	k.addErr("service.version", checkText(c.Service.Version, false))
 	k.addErr("service.environment", checkText(c.Service.Environment, false))
