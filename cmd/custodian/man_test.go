@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func TestTheManualHasEveryCommandAndOption(t *testing.T) {
+	t.Parallel()
+	got := command(t, "", nil, "man")
+	if got.code != 0 {
+		t.Fatalf("exit code %d: %s", got.code, got.err)
+	}
+	if !strings.HasPrefix(got.out, ".TH CUSTODIAN 1") {
+		t.Errorf("it begins with %.60q", got.out)
+	}
+	count := 0
+	commandsOf((&app{}).root(), func(cmd *cobra.Command) {
+		count++
+		if !strings.Contains(got.out, "\n.SS "+roff(usageOf(cmd))+"\n") {
+			t.Errorf("%s is missing", cmd.CommandPath())
+		}
+		cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden && f.Name != "help" && !strings.Contains(got.out, roff("--"+f.Name)+`\fR`) {
+				t.Errorf("%s: --%s is missing", cmd.CommandPath(), f.Name)
+			}
+		})
+	})
+	if count < 20 {
+		t.Errorf("only %d commands were looked for", count)
+	}
+	for line := range strings.SplitSeq(got.out, "\n") {
+		if strings.HasPrefix(line, ".") && !strings.HasPrefix(line, ".TH ") && !strings.HasPrefix(line, ".SH ") && !strings.HasPrefix(line, ".SS ") &&
+			line != ".PP" && line != ".TP" && line != ".nf" && line != ".fi" && line != ".B custodian" && line != ".I command" {
+			t.Errorf("not a request that is meant: %s", line)
+		}
+	}
+	// Where groff is installed it has nothing to complain about.
+	groff, err := exec.LookPath("groff")
+	if err != nil {
+		return
+	}
+	format := exec.CommandContext(t.Context(), groff, "-man", "-Tutf8", "-ww", "-z")
+	format.Stdin = strings.NewReader(got.out)
+	var complaints bytes.Buffer
+	format.Stderr = &complaints
+	if err := format.Run(); err != nil || complaints.Len() > 0 {
+		t.Errorf("groff: %v\n%s", err, complaints.String())
+	}
+}
