@@ -5,6 +5,7 @@ package console_test
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -161,12 +162,19 @@ func (b *browser) reload() {
 // functions of text, which the console's policy does not allow.
 func (b *browser) until(expression string) {
 	b.t.Helper()
-	deadline := time.Now().Add(patience)
-	for !evaluate[bool](b, "!!("+expression+")") {
-		if time.Now().After(deadline) {
-			b.fail(fmt.Errorf("not within %s: %s", patience, expression))
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	for {
+		// While another page is loaded there is nothing to look at.
+		held, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		if err == nil && held {
+			return
 		}
-		time.Sleep(20 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			b.fail(fmt.Errorf("not within %s: %s (%w)", patience, expression, errors.Join(err, ctx.Err())))
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 

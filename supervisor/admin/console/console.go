@@ -5,21 +5,25 @@
 //
 // There is no build step and nothing is loaded from elsewhere: the page works where
 // there is no network but that to the supervisor. lit-html (static/lit-html.js,
-// BSD-3-Clause, see static/lit-html.LICENSE) draws it.
+// BSD-3-Clause, see static/lit-html.LICENSE) draws it. The pages of the documentation
+// are made of the repository's Markdown files by go generate.
 package console
 
 import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"io/fs"
 	"net/http"
 	"path"
 	"strings"
 	"time"
 )
 
-//go:embed static
-var static embed.FS
+//go:generate go run ./render
+
+//go:embed static docs
+var embedded embed.FS
 
 // prefix is where all files but the page itself are served.
 const prefix = "/console/static/"
@@ -32,27 +36,40 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // file is one of the embedded files.
 type file struct{ mediaType, tag, content string }
 
-// Files returns what serves each file, by its path: the page at /, and what it is
-// made of. They are safe for concurrent use.
+// Files returns what serves each file, by its path: the page at /, what it is made of,
+// and the documentation at /docs/. They are safe for concurrent use.
 func Files() map[string]http.Handler {
 	files := make(map[string]http.Handler)
-	entries, err := static.ReadDir("static")
-	for _, entry := range entries {
-		var content []byte
-		if content, err = static.ReadFile("static/" + entry.Name()); err != nil {
-			break
+	err := fs.WalkDir(embedded, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
 		}
+		content, err := embedded.ReadFile(name)
 		sum := sha256.Sum256(content)
-		address := prefix + entry.Name()
-		if entry.Name() == "index.html" {
-			address = "/"
+		f := &file{mediaTypeOf(name), `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, string(content)}
+		for _, address := range addressesOf(name) {
+			files[address] = f
 		}
-		files[address] = &file{mediaTypeOf(entry.Name()), `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, string(content)}
-	}
+		return err
+	})
 	if err != nil {
 		panic(err) // the files are within the program
 	}
 	return files
+}
+
+// addressesOf returns where a file is served.
+func addressesOf(name string) []string {
+	page, isPage := strings.CutPrefix(name, "docs/")
+	switch {
+	case name == "static/index.html":
+		return []string{"/"}
+	case page == "index.html":
+		return []string{"/docs", "/docs/"}
+	case isPage:
+		return []string{"/docs/" + strings.TrimSuffix(page, ".html")}
+	}
+	return []string{prefix + path.Base(name)}
 }
 
 // ServeHTTP answers with the file, unless the browser has it already.

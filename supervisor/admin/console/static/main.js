@@ -133,7 +133,8 @@ function draw() {
       <nav aria-label="Console">${about ? html`
         <a href="#/" aria-current=${here("#/")}>Instances</a>
         <a href="#/add" aria-current=${here("#/add")}>Add</a>
-        <a href="#/process" aria-current=${here("#/process")}>Process</a>` : nothing}</nav>
+        <a href="#/process" aria-current=${here("#/process")}>Process</a>` : nothing}
+        <a href="/docs/">Documentation</a></nav>
       ${about ? html`
         <span role="status"><span class="badge ${connections[state.connection]}">${words[state.connection]}</span></span>
         <span class="who">${about.who}, ${about.role}</span>

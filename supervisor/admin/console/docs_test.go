@@ -1,0 +1,91 @@
+package console_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/console"
+)
+
+var (
+	linked   = regexp.MustCompile(`href="([^"]*)"`)
+	anchored = regexp.MustCompile(` id="([^"]*)"`)
+	sections = regexp.MustCompile(`(?m)^##+ (.*)$`)
+	marks    = regexp.MustCompile("[`*_]|\\]\\([^)]*\\)|\\[")
+)
+
+// pages returns what is served at each path.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	out := make(map[string]string)
+	for path, file := range console.Files() {
+		rec := httptest.NewRecorder()
+		file.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if rec.Code != http.StatusOK {
+			t.Errorf("%s: %d", path, rec.Code)
+		}
+		out[path] = rec.Body.String()
+	}
+	return out
+}
+
+// Nobody who reads without a network is led to where nothing is.
+func TestEveryLinkOfTheDocumentationLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	count := 0
+	for path, page := range all {
+		if !strings.HasPrefix(path, "/docs") {
+			continue
+		}
+		for _, link := range linked.FindAllStringSubmatch(page, -1) {
+			target := link[1]
+			if strings.HasPrefix(target, "https://") || target == "#main" {
+				continue
+			}
+			count++
+			address, anchor, _ := strings.Cut(target, "#")
+			at := page
+			if address != "" {
+				at = all[address]
+			}
+			ids := anchored.FindAllStringSubmatch(at, -1)
+			if at == "" || anchor != "" && !slices.ContainsFunc(ids, func(id []string) bool { return id[1] == anchor }) {
+				t.Errorf("%s links to %s, which is not there", path, target)
+			}
+		}
+	}
+	if count < 50 {
+		t.Errorf("only %d links were looked at", count)
+	}
+}
+
+// The pages are those of the files that they are made of.
+func TestTheDocumentationHasEverySection(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for file, path := range map[string]string{
+		"README.md": "/docs/", "configs/README.md": "/docs/configs", "sim/README.md": "/docs/sim", "supervisor/README.md": "/docs/supervisor",
+		"obs/README.md": "/docs/obs", "testdata/scenarios/README.md": "/docs/scenarios", "testdata/examples/README.md": "/docs/examples",
+		"testdata/api/README.md": "/docs/api", "cmd/bench/README.md": "/docs/bench",
+	} {
+		source, err := os.ReadFile("../../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(all[path], "")
+		for _, section := range sections.FindAllStringSubmatch(string(source), -1) {
+			if title := strings.ReplaceAll(marks.ReplaceAllString(section[1], ""), "'", "&#39;"); !strings.Contains(strings.ReplaceAll(page, "&rsquo;", "&#39;"), title) {
+				t.Errorf("%s: %q is missing", path, title)
+			}
+		}
+		if strings.Contains(all[path], "raw HTML omitted") {
+			t.Errorf("%s has something that was left out", path)
+		}
+	}
+}
