@@ -219,9 +219,13 @@ func (d *decoded) appendTo(out []Recorded, after uint64) []Recorded {
 	return out
 }
 
-// tailEvents bounds the events that are kept for followers: the last ones, and as
-// many again of the history that followers are reading.
-const tailEvents = 4096
+// tailEvents bounds the last events that are kept for followers, historyEvents those
+// of the history that they are reading: some pages, since who reads at once takes
+// turns, a page each.
+const (
+	tailEvents    = 4096
+	historyEvents = 4 * gathered
+)
 
 // tail keeps, while somebody follows, the last durable batches in memory, so that
 // live followers need not read the journal, and those of the history that were read
@@ -325,7 +329,7 @@ func (t *tail) keep(d *decoded) {
 	t.history[d.first] = d
 	t.order = append(t.order, d)
 	t.read += len(d.events)
-	for t.read > tailEvents && len(t.order) > 1 {
+	for t.read > historyEvents && len(t.order) > 1 {
 		oldest := t.order[0]
 		delete(t.history, oldest.first)
 		t.read -= len(oldest.events)

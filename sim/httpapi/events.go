@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,8 +57,6 @@ const (
 	// heartbeat is how often a stream says that it is alive. Proxies and clients
 	// take connections for dead that are silent for longer.
 	heartbeat = 15 * time.Second
-	// eventBytes is room for the text of most events.
-	eventBytes = 1 << 10
 	// streamChunk is how many bytes a stream gathers before it sends them.
 	streamChunk = 32 << 10
 )
@@ -143,7 +142,10 @@ func (c *call) follow(ctx context.Context, after uint64, out *sse.Writer) (uint6
 			if err := c.takeTurn(); err != nil {
 				return err
 			}
-			text := r.In(engine.FormText, func() any { return c.encoder.Event(make([]byte, 0, eventBytes), r.Event, r.Hash) })
+			text := r.In(engine.FormText, func() any {
+				c.out = c.encoder.Event(c.out[:0], r.Event, r.Hash)
+				return bytes.Clone(c.out) // which is kept as long as the event is
+			})
 			out.Event(r.Event.Sequence, string(r.Event.Type), text.([]byte))
 			after = r.Event.Sequence
 			if out.Pending() >= streamChunk {
