@@ -37,7 +37,7 @@ func (a *app) root() *cobra.Command {
 	root := group("custodian", "Run many simulated custodians in one process, and look after them",
 		a.serveCommand(), a.validateCommand(), a.doctorCommand(), a.verifyCommand(), a.provisionCommand(), a.versionCommand(),
 		a.instanceCommand(), a.scenarioCommand(), a.eventsCommand(), a.configCommand(), a.logLevelCommand(),
-		a.openapiCommand(), a.manCommand(),
+		a.openapiCommand(), a.healthCommand(), a.manCommand(),
 	)
 	root.Long = `Run many simulated custodians in one process, and look after them.
 
