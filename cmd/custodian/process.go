@@ -29,6 +29,7 @@ type process struct {
 	api        http.Handler
 	reload     *reloader
 	reporter   *reporter
+	manager    *manager
 	signals    <-chan os.Signal
 	logger     *slog.Logger
 	forced     atomic.Bool
@@ -43,6 +44,7 @@ func (p *process) run(ctx context.Context) error {
 	// that end at once are interrupted after it.
 	stop := sync.OnceFunc(func() {
 		p.reporter.drains()
+		p.manager.tell("STOPPING=1\nSTATUS=draining")
 		drain()
 	})
 	actors.Add(func() error {
@@ -64,7 +66,11 @@ func (p *process) run(ctx context.Context) error {
 	p.add(&actors, func(ctx context.Context) { p.handleSignals(ctx, stop) })
 	p.add(&actors, p.reload.watch)
 	p.add(&actors, p.reporter.follow)
-	p.add(&actors, p.reporter.announce)
+	p.add(&actors, func(ctx context.Context) {
+		if p.reporter.announce(ctx) {
+			p.manager.tell("READY=1\nSTATUS=running")
+		}
+	})
 
 	err := actors.Run()
 	if p.forced.Load() {

@@ -33,22 +33,23 @@ func newReporter(s *supervisor.Supervisor, out io.Writer, logger *slog.Logger, u
 // starts is over.
 const settlePause = 20 * time.Millisecond
 
-// announce prints what runs and where, once the first round of starts is over.
-func (r *reporter) announce(ctx context.Context) {
+// announce prints what runs and where, once the first round of starts is over. It
+// reports whether that came before the end.
+func (r *reporter) announce(ctx context.Context) bool {
 	ticker := time.NewTicker(settlePause)
 	defer ticker.Stop()
 	for r.supervisor.Readiness().Status == "starting" {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
 	list := r.supervisor.List()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining {
-		return
+		return false
 	}
 	var t table
 	for _, status := range list {
@@ -61,6 +62,7 @@ func (r *reporter) announce(ctx context.Context) {
 	r.print("console " + r.url + "/")
 	r.print("admin   " + r.url + "/admin/v1/instances")
 	r.print("metrics " + r.url + "/metrics")
+	return true
 }
 
 // statusOf returns a status as the admin API shows it.

@@ -31,6 +31,9 @@ more to close what it holds at its store); a second one cuts off what is left, a
 third ends the process at once. SIGHUP, or a change of a file, adds, drains and
 restarts just what changed; a file with mistakes changes nothing.
 
+Started by systemd it takes over the port of the admin API from a socket unit, and
+tells when it is ready and when it stops.
+
 The exit code is 0 if everything was finished, 2 if nothing was started (mistakes
 in the configuration, a store or a port that cannot be used), 3 if requests were
 cut off when the grace period ended, 4 if a second signal cut the drain short, and
@@ -68,7 +71,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 		return inputError(err)
 	}
 	defer func() { _ = flush() }() // there is no place left to report it
-	server, err := admin.Bind(ctx, cfg.Admin, logger)
+	server, err := a.bind(ctx, cfg.Admin, logger)
 	if err != nil {
 		return inputError(err)
 	}
@@ -115,6 +118,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	p := &process{
 		supervisor: sup, server: server, api: api, reload: reload, signals: signals, logger: logger,
 		reporter: newReporter(sup, a.out, logger, server.URL()),
+		manager:  a.manager(logger),
 	}
 	return p.run(ctx)
 }

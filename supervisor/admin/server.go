@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -25,7 +26,7 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
-// Server is the port of the admin API. [Bind] opens it, [Server.Serve] serves
+// Server is the port of the admin API. [Bind] opens it, or [Take] takes it over, [Server.Serve] serves
 // it, [Server.Shutdown] ends that. All methods are safe for concurrent use.
 type Server struct {
 	host     string // as configured
@@ -40,14 +41,7 @@ type Server struct {
 // wait until [Server.Serve]. Its errors name the key at fault and read well in
 // one line.
 func Bind(ctx context.Context, c config.Admin, logger *slog.Logger) (*Server, error) {
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("admin.listen: %q is not host:port", c.Listen)
-	}
-	if !access.Loopback(host) && len(c.Tokens) == 0 && c.TLS.ClientCA == "" {
-		return nil, fmt.Errorf("admin.listen: %s is reachable from other machines, and neither admin.tokens nor admin.tls.client_ca is set", c.Listen)
-	}
-	files, err := c.Load()
+	files, err := prepare(c)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +53,55 @@ func Bind(ctx context.Context, c config.Admin, logger *slog.Logger) (*Server, er
 	if err != nil {
 		return nil, fmt.Errorf("admin.listen: %w", err)
 	}
+	return newServer(c, files, listener, logger), nil
+}
+
+// Take is [Bind] with a port that is open already, such as systemd opens it before it
+// starts the process. It has to be that of the configuration: who is let in depends on
+// where it can be reached from. With an error the port is still the caller's.
+func Take(listener net.Listener, c config.Admin, logger *slog.Logger) (*Server, error) {
+	files, err := prepare(c)
+	if err != nil {
+		return nil, err
+	}
+	if !listensAt(listener.Addr(), c.Listen) {
+		return nil, fmt.Errorf("admin.listen: the port that was handed over is %s, which is not %s: make both the same", listener.Addr(), c.Listen)
+	}
+	return newServer(c, files, listener, logger), nil
+}
+
+// prepare refuses to let in everybody from everywhere, and reads the files for TLS.
+func prepare(c config.Admin) (*tls.Config, error) {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("admin.listen: %q is not host:port", c.Listen)
+	}
+	if !access.Loopback(host) && len(c.Tokens) == 0 && c.TLS.ClientCA == "" {
+		return nil, fmt.Errorf("admin.listen: %s is reachable from other machines, and neither admin.tokens nor admin.tls.client_ca is set", c.Listen)
+	}
+	return c.Load()
+}
+
+// listensAt reports whether an address is the one that was configured. All addresses
+// have several names.
+func listensAt(addr net.Addr, configured string) bool {
+	got, ok := addr.(*net.TCPAddr)
+	host, port, err := net.SplitHostPort(configured)
+	if !ok || err != nil || port != strconv.Itoa(got.Port) {
+		return false
+	}
+	want := net.ParseIP(host)
+	switch {
+	case host == "" || want.IsUnspecified():
+		return got.IP.IsUnspecified()
+	case want == nil: // localhost
+		return access.Loopback(host) && got.IP.IsLoopback()
+	}
+	return want.Equal(got.IP)
+}
+
+func newServer(c config.Admin, files *tls.Config, listener net.Listener, logger *slog.Logger) *Server {
+	host, _, _ := net.SplitHostPort(c.Listen) // checked before
 	s := &Server{host: host, listener: listener}
 	s.context, s.end = context.WithCancel(context.Background())
 	s.tls.Store(files)
@@ -66,7 +109,7 @@ func Bind(ctx context.Context, c config.Admin, logger *slog.Logger) (*Server, er
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
-	return s, nil
+	return s
 }
 
 // URL returns the address by which the API can be called from this machine.
