@@ -11,6 +11,10 @@ CONFIG  ?= configs/local.yaml
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
+# Where a release is put, and what builds the image.
+DIST   ?= dist
+DOCKER ?= docker
+
 # Arguments of the test targets: make test PKGS=./sim/... ARGS='-run Lock -v'
 PKGS ?= ./...
 ARGS ?=
@@ -37,6 +41,9 @@ TOOL_gitleaks           := github.com/zricethezav/gitleaks/v8@v8.30.1
 TOOL_grpcurl            := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 TOOL_oasdiff            := github.com/oasdiff/oasdiff@v1.37.0
 TOOL_benchstat          := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+TOOL_cyclonedx-gomod    := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+TOOL_kustomize          := sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+TOOL_kubectl-validate   := sigs.k8s.io/kubectl-validate@v0.0.5-0.20260105161640-a97ccfaca20b
 TOOL_NAMES := $(patsubst TOOL_%,%,$(filter-out TOOL_NAMES,$(filter TOOL_%,$(.VARIABLES))))
 
 # A tool is installed when the file named after its version exists, so that a
@@ -60,9 +67,17 @@ run: build ## Build and start the supervisor on configs/local.yaml (CONFIG=… f
 status: ## Show version, changes, what is built, and the instances of a running supervisor
 	@.ci/status $(BINARY) '$(VERSION)'
 
+.PHONY: release
+release: tool-cyclonedx-gomod ## Build archives for linux and darwin, amd64 and arm64, with bills of materials and checksums, in dist/ (DIST=… for another)
+	@GO='$(GO)' .ci/release '$(DIST)' '$(VERSION)' '$(LDFLAGS)'
+
+.PHONY: image
+image: ## Build the container image custodian:<version> with docker (DOCKER=podman for another)
+	$(DOCKER) build --build-arg 'VERSION=$(VERSION)' --tag 'custodian:$(VERSION)' .
+
 .PHONY: clean
 clean: ## Remove what was built and measured (tools and data stay)
-	rm -rf bin bench-results test-results
+	rm -rf bin dist bench-results test-results
 	rm -f $(TEST_SERVERS)
 
 ##@ Testing
@@ -184,6 +199,10 @@ secrets: tool-gitleaks ## Look for passwords, tokens and keys in the files and i
 	gitleaks dir . --no-banner --redact --verbose
 	gitleaks git . --no-banner --redact --verbose
 
+.PHONY: deployment
+deployment: build tool-kustomize tool-kubectl-validate ## Check image, manifests and units with tools of their own, and say which are not there
+	@GO='$(GO)' .ci/deployment
+
 .PHONY: proto
 proto: tool-buf tool-protoc-gen-go tool-protoc-gen-go-grpc ## Check the protocol buffers and generate their Go code
 	buf lint
@@ -230,13 +249,14 @@ help: ## Show this
 $(TEST_SERVERS):
 	@$(GO) build -o $@ ./store/storetest/servers/run
 
-# Tools are programs of their own: no cgo, so that they need no C compiler.
+# Tools are programs of their own: no cgo, so that they need no C compiler. A bill of
+# materials tells the hash of the tool that made it, so it is not to depend on paths.
 define install-tool
 .PHONY: tool-$(1)
 tool-$(1): $(call stamp,$(1))
 $(call stamp,$(1)):
 	@mkdir -p $(TOOLS)/stamps
-	CGO_ENABLED=0 GOBIN=$(TOOLS_BIN) $(GO) install $(TOOL_$(1))
+	CGO_ENABLED=0 GOBIN=$(TOOLS_BIN) $(GO) install -trimpath $(TOOL_$(1))
 	@rm -f $(TOOLS)/stamps/$(1)@* && touch $$@
 endef
 $(foreach tool,$(TOOL_NAMES),$(eval $(call install-tool,$(tool))))
