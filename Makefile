@@ -12,8 +12,9 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # Where a release is put, and what builds the image.
-DIST   ?= dist
-DOCKER ?= docker
+DIST      ?= dist
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+DOCKER    ?= docker
 
 # Arguments of the test targets: make test PKGS=./sim/... ARGS='-run Lock -v'
 PKGS ?= ./...
@@ -69,7 +70,7 @@ status: ## Show version, changes, what is built, and the instances of a running 
 
 .PHONY: release
 release: tool-cyclonedx-gomod ## Build archives for linux and darwin, amd64 and arm64, with bills of materials and checksums, in dist/ (DIST=… for another)
-	@GO='$(GO)' .ci/release '$(DIST)' '$(VERSION)' '$(LDFLAGS)'
+	@GO='$(GO)' .ci/release '$(DIST)' '$(VERSION)' '$(LDFLAGS)' '$(PLATFORMS)'
 
 .PHONY: image
 image: ## Build the container image custodian:<version> with docker (DOCKER=podman for another)
