@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
+	"sort"
 	"sync"
-	"sync/atomic"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
@@ -15,33 +16,6 @@ import (
 type Recorded struct {
 	Event *sim.Event
 	Hash  sim.Digest
-	// forms is where those who are passed the event share what they make of it; nil
-	// where it is made for one alone.
-	forms *[forms]atomic.Pointer[any]
-}
-
-// Form is one of those in which events are passed on.
-type Form int
-
-// The forms of events that are shared.
-const (
-	FormText    Form = iota // JSON, of type []byte
-	FormMessage             // of type *custodianpb.Event
-	forms       = 2
-)
-
-// In returns the event in a form. Where many follow the events at once, make is called
-// for one of them and the others get the same, which nobody may change.
-func (r Recorded) In(form Form, make func() any) any {
-	if r.forms == nil {
-		return make()
-	}
-	if made := r.forms[form].Load(); made != nil {
-		return *made
-	}
-	made := make()
-	r.forms[form].Store(&made)
-	return made
 }
 
 // Durable returns the last sequence number that is durable.
@@ -193,28 +167,18 @@ type decoded struct {
 	first, last uint64
 	hash        sim.Digest
 	events      []*sim.Event
-	forms       [][forms]atomic.Pointer[any] // of each event; nil for one reader alone
 }
 
-func decodedOf(b *sim.Batch, shared bool) *decoded {
-	d := &decoded{first: b.First, last: b.Last, hash: b.Hash, events: b.Events}
-	if shared {
-		d.forms = make([][forms]atomic.Pointer[any], len(b.Events))
-	}
-	return d
+func decodedOf(b *sim.Batch) *decoded {
+	return &decoded{first: b.First, last: b.Last, hash: b.Hash, events: b.Events}
 }
 
 // appendTo appends the batch's events behind the sequence number after.
 func (d *decoded) appendTo(out []Recorded, after uint64) []Recorded {
-	for i, event := range d.events {
-		if event.Sequence <= after {
-			continue
+	for _, event := range d.events {
+		if event.Sequence > after {
+			out = append(out, Recorded{Event: event, Hash: d.hash})
 		}
-		r := Recorded{Event: event, Hash: d.hash}
-		if d.forms != nil {
-			r.forms = &d.forms[i]
-		}
-		out = append(out, r)
 	}
 	return out
 }
@@ -275,7 +239,7 @@ func (t *tail) add(b *sim.Batch) {
 	if t.followers == 0 {
 		return
 	}
-	t.batches = append(t.batches, decodedOf(b, true))
+	t.batches = append(t.batches, decodedOf(b))
 	t.events += len(b.Events)
 	for t.events > tailEvents && len(t.batches) > 1 {
 		t.events -= len(t.batches[0].events)
@@ -288,12 +252,11 @@ func (t *tail) add(b *sim.Batch) {
 func (t *tail) behind(after uint64) (batches []*decoded, complete bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, b := range t.batches {
-		if b.last > after {
-			return append([]*decoded(nil), t.batches[i:]...), b.first <= after+1
-		}
+	next := sort.Search(len(t.batches), func(i int) bool { return t.batches[i].last > after })
+	if next == len(t.batches) {
+		return nil, false
 	}
-	return nil, false
+	return slices.Clone(t.batches[next:]), t.batches[next].first <= after+1
 }
 
 // decode returns a batch of the journal with its events, which others may have
@@ -308,7 +271,7 @@ func (t *tail) decode(b *sim.Batch) (*decoded, error) {
 	if err := b.Decode(); err != nil {
 		return nil, err
 	}
-	d := decodedOf(b, shared)
+	d := decodedOf(b)
 	if shared {
 		t.keep(d)
 	}

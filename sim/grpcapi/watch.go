@@ -65,9 +65,7 @@ func (w *watch) run(ctx context.Context) error {
 func (w *watch) send(ctx context.Context, events []engine.Recorded) error {
 	var out []*pb.Event
 	err := w.lane.Do(ctx, func() {
-		out = messages(events, func(r engine.Recorded) *pb.Event {
-			return r.In(engine.FormMessage, func() any { return w.shapes.event(&r) }).(*pb.Event)
-		})
+		out = messages(events, func(r engine.Recorded) *pb.Event { return w.shapes.event(&r) })
 	})
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -142,11 +141,8 @@ func (c *call) follow(ctx context.Context, after uint64, out *sse.Writer) (uint6
 			if err := c.takeTurn(); err != nil {
 				return err
 			}
-			text := r.In(engine.FormText, func() any {
-				c.out = c.encoder.Event(c.out[:0], r.Event, r.Hash)
-				return bytes.Clone(c.out) // which is kept as long as the event is
-			})
-			out.Event(r.Event.Sequence, string(r.Event.Type), text.([]byte))
+			c.out = c.encoder.Event(c.out[:0], r.Event, r.Hash)
+			out.Event(r.Event.Sequence, string(r.Event.Type), c.out)
 			after = r.Event.Sequence
 			if out.Pending() >= streamChunk {
 				c.endTurn() // the reader is waited for
