@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -14,8 +15,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 const docker = "docker"
@@ -70,9 +74,11 @@ func compose(t *testing.T) composed {
 func TestComposedServicesMountWhatIsThere(t *testing.T) {
 	t.Parallel()
 	c := compose(t)
+	used := map[string]bool{}
 	for name, s := range c.Services {
 		for _, mount := range s.Volumes {
 			source, rest, _ := strings.Cut(mount, ":")
+			used[source] = true
 			switch _, volume := c.Volumes[source]; {
 			case strings.HasPrefix(source, "."):
 				exists(t, beside(docker, source))
@@ -84,25 +90,29 @@ func TestComposedServicesMountWhatIsThere(t *testing.T) {
 			}
 		}
 		for _, secret := range s.Secrets {
+			used[secret] = true
 			if c.Secrets[secret].File == "" {
 				t.Errorf("%s: no secret %s", name, secret)
 			}
 		}
-		for key, value := range s.Environment {
+		for _, value := range slices.Concat(s.Command, slices.Collect(maps.Values(s.Environment))) {
 			if path, ok := strings.CutPrefix(value, "/run/secrets/"); ok && !slices.Contains(s.Secrets, path) {
-				t.Errorf("%s: %s is a secret that it does not get", name, key)
+				t.Errorf("%s: %s is a secret that it does not get", name, path)
 			}
 		}
-		var needs map[string]struct{ Condition string }
-		if s.DependsOn.Kind == yaml.MappingNode {
-			if err := s.DependsOn.Decode(&needs); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
+	}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(c.Volumes)), slices.Collect(maps.Keys(c.Secrets))) {
+		if !used[name] {
+			t.Errorf("%s is of use to nobody", name)
 		}
-		for other, how := range needs {
-			if c.Services[other] == nil || how.Condition != "service_healthy" || len(c.Services[other].Healthcheck.Test) == 0 {
-				t.Errorf("%s waits for %s, which does not tell its health", name, other)
-			}
+	}
+	entries, err := os.ReadDir(docker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !used["./"+e.Name()] && !slices.Contains([]string{"compose.yaml", "secrets.sh", "secrets"}, e.Name()) {
+			t.Errorf("%s is of use to nobody", e.Name())
 		}
 	}
 	for directory, want := range map[string]string{"../grafana/dashboards": "fleet.json", "../prometheus": "rules.yml"} {
@@ -111,13 +121,61 @@ func TestComposedServicesMountWhatIsThere(t *testing.T) {
 	exists(t, beside(docker, c.Services["custodian"].Build.Context+"/Dockerfile"))
 }
 
+// What the images keep their data in, and where the settings for their first start are
+// looked for.
+func TestComposedServicesKeepTheirData(t *testing.T) {
+	t.Parallel()
+	s := compose(t).Services
+	for name, mounts := range map[string][]string{
+		"postgres":   {"postgres:/var/lib/postgresql/data", "./postgres.sh:/docker-entrypoint-initdb.d/custodian.sh:ro"},
+		"redis":      {"redis:/data"},
+		"prometheus": {"prometheus:/prometheus", "./prometheus.yml:/etc/prometheus/prometheus.yml:ro"},
+		"grafana":    {"grafana:/var/lib/grafana"},
+	} {
+		for _, mount := range mounts {
+			if !slices.Contains(s[name].Volumes, mount) {
+				t.Errorf("%s: %s is not mounted, only %v", name, mount, s[name].Volumes)
+			}
+		}
+	}
+	for _, flag := range []string{"--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"} {
+		if !slices.Contains(s["prometheus"].Command, flag) {
+			t.Errorf("prometheus is not told %s", flag)
+		}
+	}
+	if want := []string{"redis-server", "--aclfile", "/run/secrets/redis_users", "--appendonly", "yes", "--maxmemory-policy", "noeviction"}; !slices.Equal(s["redis"].Command, want) {
+		t.Errorf("redis: %v, want %v", s["redis"].Command, want)
+	}
+	for name, want := range map[string]map[string]string{
+		"postgres": {"POSTGRES_PASSWORD_FILE": "/run/secrets/postgres_password"},
+		"grafana": {
+			"GF_SECURITY_ADMIN_PASSWORD__FILE": "/run/secrets/grafana_password", "GF_USERS_ALLOW_SIGN_UP": "false",
+			"GF_ANALYTICS_REPORTING_ENABLED": "false", "GF_ANALYTICS_CHECK_FOR_UPDATES": "false", "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
+		},
+	} {
+		for key, value := range want {
+			if got := s[name].Environment[key]; got != value {
+				t.Errorf("%s: %s=%q, want %q", name, key, got, value)
+			}
+		}
+	}
+}
+
 func TestComposedServicesAreKeptSmallAndToThisMachine(t *testing.T) {
 	t.Parallel()
+	published := map[string]int{"custodian": 3, "prometheus": 1, "grafana": 1}
 	for name, s := range compose(t).Services {
 		for _, port := range s.Ports {
 			if !strings.HasPrefix(port, "127.0.0.1:") {
 				t.Errorf("%s publishes %s to other machines", name, port)
 			}
+		}
+		if len(s.Ports) != published[name] {
+			t.Errorf("%s publishes %v", name, s.Ports)
+		}
+		// Those of the databases change to a user of their own when they start.
+		if databases := name == "postgres" || name == "redis"; !databases && !slices.Equal(s.CapDrop, []string{"ALL"}) {
+			t.Errorf("%s: drops %v", name, s.CapDrop)
 		}
 		image := strings.Replace(s.Image, "${VERSION:-unknown}", "v1", 1)
 		if !pinned(image) {
@@ -128,8 +186,11 @@ func TestComposedServicesAreKeptSmallAndToThisMachine(t *testing.T) {
 		}
 	}
 	c := compose(t).Services["custodian"]
-	if c.User != "65532:65532" || !c.ReadOnly || !slices.Equal(c.CapDrop, []string{"ALL"}) || c.Grace != "45s" {
+	if c.User != "65532:65532" || !c.ReadOnly || !slices.Equal(c.Tmpfs, []string{"/tmp:mode=1777,size=256m"}) || c.Ulimits["nofile"] < 1<<16 {
 		t.Errorf("custodian: %+v", c)
+	}
+	if c.Build.Args["VERSION"] != "${VERSION:-unknown}" || c.Image != "custodian:${VERSION:-unknown}" {
+		t.Errorf("%s is built with %v", c.Image, c.Build.Args)
 	}
 }
 
@@ -173,6 +234,11 @@ func TestMadeSecretsOpenWhatTheyAreFor(t *testing.T) {
 	if keys := cfg.Defaults.APIKeys; len(keys) != 1 || string(keys[0].SHA256) != sum(get("desk_key")) {
 		t.Errorf("keys %+v", keys)
 	}
+	var needs map[string]struct{ Condition string }
+	waits := c.Services["custodian"].DependsOn
+	if err := waits.Decode(&needs); err != nil {
+		t.Fatal(err)
+	}
 	for secret, file := range map[string]string{cfg.Storage.Postgres.URL.Reveal(): "custodian_postgres_password", cfg.Redis.URL.Reveal(): "redis_users"} {
 		u, err := url.Parse(secret)
 		if err != nil {
@@ -183,8 +249,11 @@ func TestMadeSecretsOpenWhatTheyAreFor(t *testing.T) {
 		if held != password && !strings.Contains(held, "user "+u.User.Username()+" on #"+sum(password)+" ~custodian:* +@read +@write +@keyspace +ping -@dangerous\n") {
 			t.Errorf("%s does not let in %s", file, u.User.Username())
 		}
-		if c.Services[u.Hostname()] == nil {
+		switch other := c.Services[u.Hostname()]; {
+		case other == nil:
 			t.Errorf("no service is called %s", u.Hostname())
+		case needs[u.Hostname()].Condition != "service_healthy" || len(other.Healthcheck.Test) < 2:
+			t.Errorf("%s, which tells its health by %v, is not waited for", u.Hostname(), other.Healthcheck.Test)
 		}
 	}
 	seen := map[string]bool{}
@@ -212,9 +281,18 @@ func TestComposedSupervisorRunsOnWhatIsPublished(t *testing.T) {
 		}
 		published[inside] = true
 	}
-	_, admin, err := net.SplitHostPort(cfg.Admin.Listen)
-	if err != nil {
-		t.Fatal(err)
+	host, admin, err := net.SplitHostPort(cfg.Admin.Listen)
+	if err != nil || host != "0.0.0.0" || cfg.Ports.Host != "0.0.0.0" {
+		t.Errorf("listens at %s and %s, where nobody outside of the container gets: %v", cfg.Admin.Listen, cfg.Ports.Host, err)
+	}
+	if cfg.Storage.Driver != config.StoragePostgres || cfg.Redis.Driver != config.RedisServer || !cfg.Storage.Postgres.Standby {
+		t.Errorf("%s, standby %t, and %s", cfg.Storage.Driver, cfg.Storage.Postgres.Standby, cfg.Redis.Driver)
+	}
+	if c.Hostname != "custodian" { // by which it is announced: the name of the service
+		t.Errorf("others look for %q", c.Hostname)
+	}
+	if grace, err := time.ParseDuration(c.Grace); err != nil || grace <= cfg.Defaults.DrainGrace.Std()+8*time.Second {
+		t.Errorf("stop_grace_period %s, and a drain may take %s and 8 s", c.Grace, cfg.Defaults.DrainGrace)
 	}
 	for _, want := range []string{admin, fmt.Sprint(cfg.Ports.HTTP), fmt.Sprint(cfg.Ports.GRPC)} {
 		if !published[want] {

@@ -86,6 +86,9 @@ func TestImageHoldsTheProgramAndNothingThatCouldBeUsedAgainstIt(t *testing.T) {
 	if found["USER"] != "65532:65532" {
 		t.Errorf("USER %s, want one that is not root, by its number", found["USER"])
 	}
+	if data := "/var/lib/custodian"; !strings.Contains(found["ENV"]+" ", "CUSTODIAN_DATA_DIR="+data+" ") || found["WORKDIR"] != data {
+		t.Errorf("ENV %s, WORKDIR %s; want both to have %s, the volume", found["ENV"], found["WORKDIR"], data)
+	}
 	for name, want := range map[string]string{
 		"ENTRYPOINT": `["/usr/local/bin/custodian"]`, "CMD": `["serve"]`, "VOLUME": "/var/lib/custodian", "STOPSIGNAL": "SIGTERM",
 	} {
@@ -127,9 +130,22 @@ func TestImageIsBuiltByThePinnedCompilerForAnyArchitecture(t *testing.T) {
 	// As make build does it.
 	made := regexp.MustCompile(`(?m)^LDFLAGS := (.*)\$\(VERSION\)$`).FindStringSubmatch(read(t, top+"/Makefile"))
 	script := fmt.Sprint(stages[1])
-	for _, want := range []string{made[1] + "$VERSION", "-trimpath", "GOOS=$TARGETOS GOARCH=$TARGETARCH", "CGO_ENABLED=0", "./cmd/custodian"} {
+	for _, want := range []string{"WORKDIR /src", "COPY go.mod go.sum ./", "go mod download", "COPY . .", "-o /out/custodian", "mkdir -p /out/data /out/tmp", made[1] + "$VERSION", "-trimpath", "GOOS=$TARGETOS GOARCH=$TARGETARCH", "CGO_ENABLED=0", "./cmd/custodian"} {
 		if !strings.Contains(script, want) {
 			t.Errorf("the program is built without %s", want)
+		}
+	}
+	for _, stage := range stages[1:] { // an argument holds for the stage that names it
+		declared := map[string]bool{"VERSION": false, "TARGETOS": false, "TARGETARCH": false}
+		for _, i := range stage {
+			for name, known := range declared {
+				if !known && i.name != "ARG" && strings.Contains(i.args, "$"+name) {
+					t.Errorf("line %d: %s is not declared", i.line, name)
+				}
+			}
+			if name, _, _ := strings.Cut(i.args, "="); i.name == "ARG" {
+				declared[name] = true
+			}
 		}
 	}
 }
@@ -162,8 +178,8 @@ func TestBuilderGetsTheCodeAndNothingElse(t *testing.T) {
 			kept = append(kept, line)
 		}
 	}
-	if len(kept) == 0 || kept[0] != "*" {
-		t.Errorf("lets through what it does not name: %v", kept)
+	if want := []string{"*", "**/*_test.go", "**/testdata", "**/*.db", "**/*.db-*"}; !slices.Equal(kept, want) {
+		t.Errorf("keeps back %v, want %v", kept, want)
 	}
 	want := []string{"go.mod", "go.sum"}
 	entries, err := os.ReadDir(top)

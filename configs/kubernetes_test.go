@@ -369,8 +369,12 @@ func TestPodsStartWithConfigurationsThatGoTogether(t *testing.T) {
 	seen := map[string]int{}
 	for n, files := range pods(t, "example") {
 		cfg := loads(t, []string{fmt.Sprintf("CUSTODIAN_SERVICE_NAME=custodian-%d", n)}, files...)
-		if cfg.Storage.Driver != config.StoragePostgres || cfg.Redis.Driver != config.RedisServer || len(cfg.Admin.Tokens) == 0 || len(cfg.Instances) == 0 {
+		if cfg.Storage.Driver != config.StoragePostgres || !cfg.Storage.Postgres.Standby || cfg.Redis.Driver != config.RedisServer ||
+			len(cfg.Admin.Tokens) != 2 || cfg.Admin.Tokens[1].Role != "read" || len(cfg.Defaults.APIKeys) != 1 || len(cfg.Instances) == 0 {
 			t.Errorf("pod %d: %+v", n, cfg)
+		}
+		if host, _, _ := net.SplitHostPort(cfg.Admin.Listen); host != "0.0.0.0" || cfg.Ports.Host != "0.0.0.0" {
+			t.Errorf("pod %d listens at %s and %s, where no other pod gets", n, cfg.Admin.Listen, cfg.Ports.Host)
 		}
 		for _, i := range cfg.Instances {
 			if other, twice := seen[i.Name]; twice {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// unit returns the settings of a unit file by section and name; the last one wins, as
-// it does but for lists.
+// unit returns the settings of a unit file by section and name; of what is set several
+// times, which makes a list, all with a space between.
 func unit(t *testing.T, name string) map[string]string {
 	t.Helper()
 	settings, section := map[string]string{}, ""
@@ -25,7 +25,7 @@ func unit(t *testing.T, name string) map[string]string {
 		if !ok || section == "" {
 			t.Fatalf("%s: %q", name, line)
 		}
-		settings[section+"."+key] = value
+		settings[section+"."+key] = strings.TrimSpace(settings[section+"."+key] + " " + value)
 	}
 	return settings
 }
@@ -45,6 +45,24 @@ func TestUnitStartsTheProgramWithWhatItTakes(t *testing.T) {
 	}
 	if got := socket["Socket.ListenStream"]; got != cfg.Admin.Listen || service["Service.Sockets"] != "custodian.socket" || service["Service.Type"] != "notify" {
 		t.Errorf("%s is handed over, admin.listen is %s", got, cfg.Admin.Listen)
+	}
+	for key, want := range map[string]string{
+		"service.Unit.After":               "network-online.target postgresql.service redis-server.service",
+		"service.Service.ExecReload":       "/bin/kill -HUP $MAINPID",
+		"service.Service.Restart":          "on-failure", // what ended with 0 was drained
+		"service.Service.RestartSec":       "5",
+		"service.Service.LimitNOFILE":      "65536",
+		"service.Service.TimeoutStartSec":  "infinity", // a standby waits for as long as the other runs
+		"service.Service.WorkingDirectory": "%S/custodian",
+		"service.Service.EnvironmentFile":  "-/etc/custodian/environment",
+		"service.Install.WantedBy":         "multi-user.target",
+		"service.Install.Also":             "custodian.socket",
+		"socket.Install.WantedBy":          "sockets.target",
+	} {
+		file, setting, _ := strings.Cut(key, ".")
+		if got := map[string]map[string]string{"service": service, "socket": socket}[file][setting]; got != want {
+			t.Errorf("%s of the %s is %q, want %q", setting, file, got, want)
+		}
 	}
 	drain := cfg.Defaults.DrainGrace.Std() + 8*time.Second
 	if stop, err := time.ParseDuration(service["Service.TimeoutStopSec"] + "s"); err != nil || stop <= drain {
@@ -68,8 +86,12 @@ func TestUnitMayDoLittle(t *testing.T) {
 	service := unit(t, "custodian.service")
 	for key, want := range map[string]string{
 		"DynamicUser": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateDevices": "yes", "PrivateTmp": "yes",
-		"NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "MemoryDenyWriteExecute": "yes", "RestrictNamespaces": "yes",
-		"SystemCallArchitectures": "native", "StateDirectoryMode": "0700", "UMask": "0077",
+		"NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "AmbientCapabilities": "", "MemoryDenyWriteExecute": "yes",
+		"RestrictNamespaces": "yes", "RestrictRealtime": "yes", "RestrictSUIDSGID": "yes", "LockPersonality": "yes",
+		"ProtectClock": "yes", "ProtectControlGroups": "yes", "ProtectHostname": "yes", "ProtectKernelLogs": "yes",
+		"ProtectKernelModules": "yes", "ProtectKernelTunables": "yes", "ProtectProc": "invisible", "PrivateUsers": "yes",
+		"DevicePolicy": "closed", "KeyringMode": "private", "RemoveIPC": "yes", "StateDirectoryMode": "0700", "UMask": "0077",
+		"SystemCallArchitectures": "native", "SystemCallErrorNumber": "EPERM", "SystemCallFilter": "@system-service ~@privileged",
 	} {
 		if got, ok := service["Service."+key]; !ok || got != want {
 			t.Errorf("%s=%s, want %s", key, got, want)
