@@ -85,17 +85,16 @@ func TestEveryShippedQueryFindsSeries(t *testing.T) {
 // target's address and the time between scrapes.
 func scrapedBy(t *testing.T, s *supervised) *servers.Prometheus {
 	t.Helper()
-	config := read(t, scrapeConfig)
-	for _, change := range [][2]string{
-		{"- 127.0.0.1:7080", "- " + strings.TrimPrefix(s.admin, "http://")},
-		{"scrape_interval: 15s", "scrape_interval: 250ms"},
-	} {
-		if strings.Count(config, change[0]) != 1 {
-			t.Fatalf("%s should have %q once", scrapeConfig, change[0])
-		}
-		config = strings.Replace(config, change[0], change[1], 1)
-	}
-	prometheus, err := servers.StartPrometheus(t.Context(), config, map[string]string{filepath.Base(ruleFile): read(t, ruleFile)})
+	config := changed(t, scrapeConfig,
+		[2]string{"- 127.0.0.1:7080", "- " + strings.TrimPrefix(s.admin, "http://")},
+		[2]string{"scrape_interval: 15s", "scrape_interval: 250ms"})
+	return prometheusOf(t, config, map[string]string{filepath.Base(ruleFile): read(t, ruleFile)})
+}
+
+// prometheusOf starts a Prometheus on a configuration, with files beside it.
+func prometheusOf(t *testing.T, config string, files map[string]string) *servers.Prometheus {
+	t.Helper()
+	prometheus, err := servers.StartPrometheus(t.Context(), config, files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,6 +60,7 @@ type supervised struct {
 	id     string
 	admin  string
 	config string
+	over   string // a file that is laid over config, if any
 	cmd    *exec.Cmd
 	log    *lockedBuffer
 }
@@ -159,6 +160,9 @@ func (s *supervised) launch() {
 	}
 	s.log = &lockedBuffer{}
 	s.cmd = exec.Command(path, "serve", "--config", s.config)
+	if s.over != "" {
+		s.cmd.Args = append(s.cmd.Args, "--config", s.over)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -233,6 +237,11 @@ func (s *supervised) try(method, url string, body any) (int, []byte, error) {
 
 // tryKey is try with an idempotency key, unless that is empty.
 func (s *supervised) tryKey(method, url string, body any, key string) (int, []byte, error) {
+	return s.tryWith(method, url, body, "Idempotency-Key", key)
+}
+
+// tryWith is try with one header more, unless its value is empty.
+func (s *supervised) tryWith(method, url string, body any, header, value string) (int, []byte, error) {
 	var reader io.Reader = http.NoBody
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -248,8 +257,8 @@ func (s *supervised) tryKey(method, url string, body any, key string) (int, []by
 		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if key != "" {
-		req.Header.Set("Idempotency-Key", key)
+	if value != "" {
+		req.Header.Set(header, value)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
