@@ -39,7 +39,7 @@ func TestRealFullDiskUnderSQLiteLosesNothing(t *testing.T) {
 		s.end()
 	}
 	w.end()
-	list, err := Verify(t.Context(), c, []string{"sick"}, discard)
+	list, err := Verify(t.Context(), c, []string{"sick"}, discard, nil)
 	if err != nil || len(list) != 1 {
 		t.Fatalf("verify: %+v, %v", list, err)
 	}

@@ -283,7 +283,7 @@ func histories(t *testing.T, cfg config.Config, pace time.Duration, name func(ro
 func (c *crowd) verify(cfg config.Config, name string) {
 	c.t.Helper()
 	c.end()
-	list, err := Verify(c.ctx, cfg, []string{name}, discard)
+	list, err := Verify(c.ctx, cfg, []string{name}, discard, nil)
 	if err != nil || len(list) != 1 || list[0].Report == nil || !list[0].Report.OK() {
 		c.t.Fatalf("verifying: %+v, %v", list, err)
 	}

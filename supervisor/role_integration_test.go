@@ -78,7 +78,7 @@ func TestRealInstancesWorkAsUsersOfTheirOwn(t *testing.T) {
 	h.deposit(one.HTTPAddr, "second")
 	h.must(h.Drain(h.ctx, p.name("one"), 0, true))
 	p.wantUsers(h, "one", true, true) // nobody knows its password any more
-	verified, err := Verify(h.ctx, p.config, []string{p.name("one")}, discard)
+	verified, err := Verify(h.ctx, p.config, []string{p.name("one")}, discard, nil)
 	if err != nil || len(verified) != 1 || verified[0].Report == nil || !verified[0].Report.OK() {
 		t.Errorf("verified: %+v, %v", verified, err)
 	}

@@ -141,7 +141,7 @@ func TestRealBooksThatCannotBeOpenedStayAsTheyAre(t *testing.T) {
 		}
 	}
 	h.end()
-	list, err := Verify(t.Context(), p.config, nil, discard)
+	list, err := Verify(t.Context(), p.config, nil, discard, nil)
 	if err != nil || len(list) != 7 {
 		t.Fatalf("verify: %+v, %v", list, err)
 	}

@@ -35,14 +35,16 @@ var errNoBooks = errors.New("no books yet: the instance never started")
 // It needs no running supervisor; an instance that runs must be drained first,
 // because it is verified under its ownership. Names selects instances, of the
 // configuration or added by the admin API; empty means all. The error says that
-// nothing could be verified; single instances' troubles are in the list.
-func Verify(ctx context.Context, cfg config.Config, names []string, logger *slog.Logger) ([]Verification, error) {
+// nothing could be verified; single instances' troubles are in the list. Progress,
+// unless it is nil, is told how many of how many instances are verified, and which is
+// next.
+func Verify(ctx context.Context, cfg config.Config, names []string, logger *slog.Logger, progress func(done, total int, next string)) ([]Verification, error) {
 	stores := newStorages(cfg, obs.NewRegistry(), logger)
-	list, err := verifyAll(ctx, stores, cfg, names)
+	list, err := verifyAll(ctx, stores, cfg, names, progress)
 	return list, errors.Join(err, stores.close(context.WithoutCancel(ctx)))
 }
 
-func verifyAll(ctx context.Context, stores *storages, cfg config.Config, names []string) ([]Verification, error) {
+func verifyAll(ctx context.Context, stores *storages, cfg config.Config, names []string, progress func(done, total int, next string)) ([]Verification, error) {
 	entries := slices.Clone(cfg.Instances)
 	added, err := stores.added(ctx, cfg)
 	if err != nil {
@@ -54,10 +56,13 @@ func verifyAll(ctx context.Context, stores *storages, cfg config.Config, names [
 			return nil, &Error{Kind: KindNotFound, Message: fmt.Sprintf("there is no instance %q", name)}
 		}
 	}
+	if len(names) > 0 {
+		entries = slices.DeleteFunc(entries, func(e config.Instance) bool { return !slices.Contains(names, e.Name) })
+	}
 	var list []Verification
-	for _, entry := range entries {
-		if len(names) > 0 && !slices.Contains(names, entry.Name) {
-			continue
+	for n, entry := range entries {
+		if progress != nil {
+			progress(n, len(entries), entry.Name)
 		}
 		spec := newSpec(cfg.Resolve(entry), cfg.Ports)
 		v := Verification{Instance: spec.Name, Schema: spec.Schema, Storage: spec.Storage.Driver}

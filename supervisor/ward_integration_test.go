@@ -280,7 +280,7 @@ func (w *ward) closeAndCheck() {
 		s.end()
 	}
 	w.end()
-	list, err := Verify(w.ctx, w.place.config, nil, discard)
+	list, err := Verify(w.ctx, w.place.config, nil, discard, nil)
 	if err != nil || len(list) != len(all) {
 		w.t.Fatalf("verify: %+v, %v", list, err)
 	}

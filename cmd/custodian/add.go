@@ -9,10 +9,10 @@ import (
 	"io"
 	"os"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -40,12 +40,14 @@ YAML or JSON; flags win over it.`,
 	output := addFormat(cmd)
 	_ = cmd.MarkFlagFilename("file", "yaml", "yml", "json") // the flag is there
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		entry, err := a.entry(cmd, *file, args)
+		entry, name, err := a.entry(cmd, *file, args)
 		if err != nil {
 			return err
 		}
 		return c.call(func(ctx context.Context, api *client.Client, _ []string) error {
-			i, err := api.Add(ctx, entry, *wait)
+			var i wire.Instance
+			var err error
+			a.watched(ctx, api, "adding", []string{name}, func(func()) { i, err = api.Add(ctx, entry, *wait) })
 			if err != nil {
 				return err
 			}
@@ -72,17 +74,17 @@ var entryFlags = []struct {
 
 // entry puts an entry together from a file, flags and the argument. Whether it
 // is right, the supervisor says.
-func (a *app) entry(cmd *cobra.Command, file string, args []string) ([]byte, error) {
+func (a *app) entry(cmd *cobra.Command, file string, args []string) (document []byte, name string, err error) {
 	entry := map[string]any{}
 	if file != "" {
 		document, err := a.document(file)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		decoder := json.NewDecoder(bytes.NewReader(document))
 		decoder.UseNumber() // amounts stay exactly as they were written
 		if err := decoder.Decode(&entry); err != nil || entry == nil {
-			return nil, inputError(fmt.Errorf("%s: an entry must be a mapping of keys to values", file))
+			return nil, "", inputError(fmt.Errorf("%s: an entry must be a mapping of keys to values", file))
 		}
 	}
 	for _, f := range entryFlags {
@@ -96,19 +98,21 @@ func (a *app) entry(cmd *cobra.Command, file string, args []string) ([]byte, err
 			value = json.Number(flag.Value.String())
 		}
 		if err := put(entry, f.path, value); err != nil {
-			return nil, inputError(fmt.Errorf("--%s: %w", f.flag, err))
+			return nil, "", inputError(fmt.Errorf("--%s: %w", f.flag, err))
 		}
 	}
 	if len(args) == 1 {
 		if named := cmd.Flags().Lookup("name"); named.Changed && named.Value.String() != args[0] {
-			return nil, usageError(cmd, fmt.Errorf("the name is given twice, as %s and %s", args[0], named.Value))
+			return nil, "", usageError(cmd, fmt.Errorf("the name is given twice, as %s and %s", args[0], named.Value))
 		}
 		entry["name"] = args[0]
 	}
 	if _, named := entry["name"]; !named {
-		return nil, usageError(cmd, errors.New("a name or --file is needed"))
+		return nil, "", usageError(cmd, errors.New("a name or --file is needed"))
 	}
-	return json.Marshal(entry)
+	name, _ = entry["name"].(string) // else the supervisor says what is wrong
+	document, err = json.Marshal(entry)
+	return document, name, err
 }
 
 // put sets a key below others, which must be mappings.
@@ -149,10 +153,4 @@ func (a *app) document(file string) ([]byte, error) {
 		return nil, inputError(fmt.Errorf("reading %s: %w", name, err))
 	}
 	return config.ToJSON(data, name)
-}
-
-// interactive reports whether a person is at the other end.
-func interactive(in io.Reader) bool {
-	file, ok := in.(*os.File)
-	return ok && isatty.IsTerminal(file.Fd())
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 )
 
@@ -17,18 +17,22 @@ type app struct {
 	out, err io.Writer
 	env      []string // NAME=value
 	build    wire.Version
-	progress sync.Mutex // of lines on err that several operations print
+	screen   *terminal.Screen
+	colours  terminal.Colours // of out
 }
 
 // run is the whole program: it takes the arguments behind the program's name
 // and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
-	a := &app{in: stdin, out: stdout, err: stderr, env: env, build: buildVersion()}
+	a := &app{in: stdin, env: env, build: buildVersion()}
+	a.screen = terminal.NewScreen(stderr, a.getenv)
+	a.colours = terminal.ColoursFor(stdout, a.getenv)
+	a.out, a.err = a.screen.Around(stdout), a.screen.Around(stderr)
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 	called, err := root.ExecuteContextC(ctx)
 	return a.report(called, err)
 }

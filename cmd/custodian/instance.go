@@ -18,7 +18,7 @@ func (a *app) instanceCommand() *cobra.Command {
 	c := a.connect(cmd)
 	cmd.AddCommand(
 		a.listCommand(c), a.showCommand(c), a.addCommand(c), a.drainCommand(c), a.removeCommand(c), a.resetCommand(c), a.restartCommand(c),
-		a.simpleCommand(c, "start", "Start instances that are drained or failed", func(ctx context.Context, api *client.Client, name string, wait bool) (wire.Instance, error) {
+		a.simpleCommand(c, "start", "starting", "Start instances that are drained or failed", func(ctx context.Context, api *client.Client, name string, wait bool) (wire.Instance, error) {
 			return api.Start(ctx, name, wait)
 		}),
 		a.cloneCommand(c), a.snapshotCommand(c), a.restoreCommand(c),

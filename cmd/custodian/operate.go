@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 )
@@ -22,23 +23,29 @@ type operation func(ctx context.Context, api *client.Client, name string) (wire.
 const operatesAtOnce = 16
 
 // operate makes a command that does something to instances, all at once, and
-// says how they are afterwards.
-func (a *app) operate(c *connection, use, short string, do operation) *cobra.Command {
+// says how they are afterwards. Doing is what it is called while it lasts, if it does.
+func (a *app) operate(c *connection, use, doing, short string, do operation) *cobra.Command {
 	cmd := &cobra.Command{Use: use + " NAME…", Short: short, Args: atLeastOne("NAME"), ValidArgsFunction: c.names(true)}
 	output := addFormat(cmd)
 	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, names []string) error {
 		results := make([]wire.Instance, len(names))
 		errs := make([]error, len(names))
-		room := make(chan struct{}, operatesAtOnce)
-		var calls sync.WaitGroup
-		for n, name := range names {
-			room <- struct{}{}
-			calls.Go(func() {
-				defer func() { <-room }()
-				results[n], errs[n] = do(ctx, api, name)
-			})
+		watched := a.watched
+		if wait := cmd.Flags().Lookup("wait"); wait == nil || wait.Value.String() == "false" {
+			watched = unwatched
 		}
-		calls.Wait()
+		watched(ctx, api, doing, names, func(done func()) {
+			room := make(chan struct{}, operatesAtOnce)
+			var calls sync.WaitGroup
+			for n, name := range names {
+				room <- struct{}{}
+				calls.Go(func() {
+					defer func() { done(); <-room }()
+					results[n], errs[n] = do(ctx, api, name)
+				})
+			}
+			calls.Wait()
+		})
 		return a.results(output, results, errs)
 	})
 	return cmd
@@ -78,11 +85,11 @@ func addGrace(cmd *cobra.Command) *time.Duration {
 }
 
 // simpleCommand makes a command that only knows whether to wait.
-func (a *app) simpleCommand(c *connection, use, short string,
+func (a *app) simpleCommand(c *connection, use, doing, short string,
 	do func(ctx context.Context, api *client.Client, name string, wait bool) (wire.Instance, error),
 ) *cobra.Command {
 	var wait *bool
-	cmd := a.operate(c, use, short, func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+	cmd := a.operate(c, use, doing, short, func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
 		return do(ctx, api, name, *wait)
 	})
 	wait = addWait(cmd)
@@ -93,7 +100,7 @@ func (a *app) simpleCommand(c *connection, use, short string,
 func (a *app) immediateCommand(c *connection, use, short string,
 	do func(api *client.Client, ctx context.Context, name string) (wire.Instance, error),
 ) *cobra.Command {
-	return a.operate(c, use, short, func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+	return a.operate(c, use, "", short, func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
 		return do(api, ctx, name)
 	})
 }
@@ -101,11 +108,8 @@ func (a *app) immediateCommand(c *connection, use, short string,
 func (a *app) drainCommand(c *connection) *cobra.Command {
 	var wait *bool
 	var grace *time.Duration
-	cmd := a.operate(c, "drain", "Stop instances in good order; data and entries are kept", func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
-		if !*wait {
-			return api.Drain(ctx, name, *grace, false)
-		}
-		return a.watched(ctx, api, name, func() (wire.Instance, error) { return api.Drain(ctx, name, *grace, true) })
+	cmd := a.operate(c, "drain", "draining", "Stop instances in good order; data and entries are kept", func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+		return api.Drain(ctx, name, *grace, *wait)
 	})
 	wait, grace = addWait(cmd), addGrace(cmd)
 	return cmd
@@ -114,11 +118,8 @@ func (a *app) drainCommand(c *connection) *cobra.Command {
 func (a *app) restartCommand(c *connection) *cobra.Command {
 	var wait *bool
 	var grace *time.Duration
-	cmd := a.operate(c, "restart", "Drain instances and start them again", func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
-		if !*wait {
-			return api.Restart(ctx, name, *grace, false)
-		}
-		return a.watched(ctx, api, name, func() (wire.Instance, error) { return api.Restart(ctx, name, *grace, true) })
+	cmd := a.operate(c, "restart", "restarting", "Drain instances and start them again", func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+		return api.Restart(ctx, name, *grace, *wait)
 	})
 	wait, grace = addWait(cmd), addGrace(cmd)
 	return cmd
@@ -127,7 +128,7 @@ func (a *app) restartCommand(c *connection) *cobra.Command {
 func (a *app) resetCommand(c *connection) *cobra.Command {
 	var wait *bool
 	var grace *time.Duration
-	cmd := a.operate(c, "reset", "Drop the books of instances and start them again with their opening", func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
+	cmd := a.operate(c, "reset", "resetting", "Drop the books of instances and start them again with their opening", func(ctx context.Context, api *client.Client, name string) (wire.Instance, error) {
 		return api.Reset(ctx, name, *grace, *wait)
 	})
 	wait, grace = addWait(cmd), addGrace(cmd)
@@ -147,20 +148,20 @@ Instances of a configuration file are removed there.`,
 	flags.BoolVar(&options.Wait, "wait", true, "return only when it is done")
 	flags.DurationVar(&options.Grace, "grace", 0, "time for what is in flight, like 30s (default the instance's own)")
 	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, names []string) error {
-		code := codeOK
-		for _, name := range names {
-			if err := api.Remove(ctx, name, options); err != nil {
-				code = max(code, a.report(nil, err))
-				continue
-			}
-			done := "removed "
-			if !options.Wait {
-				done = "removing "
-			}
-			if _, err := fmt.Fprintln(a.out, done+name); err != nil {
-				return err
-			}
+		code, done := codeOK, "removed "
+		if !options.Wait {
+			done = "removing "
 		}
+		a.watched(ctx, api, "removing", names, func(one func()) {
+			for _, name := range names {
+				if err := api.Remove(ctx, name, options); err != nil {
+					code = max(code, a.report(nil, err))
+				} else {
+					fmt.Fprintln(a.out, done+name)
+				}
+				one()
+			}
+		})
 		if code != codeOK {
 			return &failure{code: code}
 		}
@@ -181,7 +182,7 @@ func (a *app) confirmed(cmd *cobra.Command, what string, only ...func() bool) {
 				return next(cmd, names)
 			}
 		}
-		if *yes || !interactive(a.in) {
+		if *yes || !terminal.Is(a.in) {
 			return next(cmd, names)
 		}
 		if _, err := fmt.Fprintf(a.err, "this "+what+"; go on? [y/N] ", strings.Join(names, ", ")); err != nil {
@@ -194,49 +195,4 @@ func (a *app) confirmed(cmd *cobra.Command, what string, only ...func() bool) {
 		}
 		return errors.New("nothing was done")
 	}
-}
-
-// watched calls do and shows, meanwhile, the progress of the drain that it
-// means. The progress goes to standard error: the result is what counts.
-func (a *app) watched(ctx context.Context, api *client.Client, name string, do func() (wire.Instance, error)) (wire.Instance, error) {
-	page, err := api.Events(ctx, 0, name)
-	if err != nil {
-		return do() // which will say what is wrong
-	}
-	last, lines := page.LastID, progress{}
-	show := func(e wire.Event, inFlight int) {
-		last = e.ID
-		if line := lines.of(name, e.State, e.Detail, inFlight); line != "" {
-			a.printProgress(line)
-		}
-	}
-	watching, stop := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		_ = api.Follow(watching, last, name, func(e wire.Event) error { // without it there is less to see
-			inFlight := 0
-			if i, err := api.Instance(watching, name); err == nil && i.Drain != nil {
-				inFlight = i.Drain.InFlight
-			}
-			show(e, inFlight)
-			return nil
-		})
-	}()
-	i, err := do()
-	stop()
-	<-watched
-	// What went by too fast to be followed is told now.
-	if page, missed := api.Events(ctx, last, name); missed == nil {
-		for _, e := range page.Events {
-			show(e, 0)
-		}
-	}
-	return i, err
-}
-
-func (a *app) printProgress(line string) {
-	a.progress.Lock()
-	defer a.progress.Unlock()
-	_, _ = fmt.Fprintln(a.err, line) // of no consequence
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 )
@@ -18,15 +20,17 @@ type reporter struct {
 	supervisor *supervisor.Supervisor
 	logger     *slog.Logger
 	url        string // of the admin API
+	screen     *terminal.Screen
 
 	mu       sync.Mutex
 	out      io.Writer
 	draining bool
-	lines    progress
+	hide     func() // the progress of the drain; nil before
+	lines    drainLines
 }
 
-func newReporter(s *supervisor.Supervisor, out io.Writer, logger *slog.Logger, url string) *reporter {
-	return &reporter{supervisor: s, logger: logger, url: url, out: out, lines: progress{}}
+func newReporter(s *supervisor.Supervisor, screen *terminal.Screen, out io.Writer, logger *slog.Logger, url string) *reporter {
+	return &reporter{supervisor: s, screen: screen, logger: logger, url: url, out: out, lines: drainLines{}}
 }
 
 // settlePause is the time between two looks at whether the first round of
@@ -36,6 +40,8 @@ const settlePause = 20 * time.Millisecond
 // announce prints what runs and where, once the first round of starts is over. It
 // reports whether that came before the end.
 func (r *reporter) announce(ctx context.Context) bool {
+	end := r.show(r.starting)
+	defer end()
 	ticker := time.NewTicker(settlePause)
 	defer ticker.Stop()
 	for r.supervisor.Readiness().Status == "starting" {
@@ -45,6 +51,7 @@ func (r *reporter) announce(ctx context.Context) bool {
 			return false
 		}
 	}
+	end()
 	list := r.supervisor.List()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +95,63 @@ func (r *reporter) drains() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.draining = true
+	r.hide = r.show(r.ending)
 	r.print("draining " + count(running, "instance") + "; interrupt again to cut them off")
+}
+
+// show shows progress where a person looks on: elsewhere the log tells of it.
+func (r *reporter) show(look func() terminal.Progress) (end func()) {
+	if !r.screen.Live() {
+		return func() {}
+	}
+	return r.screen.Show(look)
+}
+
+// starting is how far the first round of starts is.
+func (r *reporter) starting() terminal.Progress {
+	p := terminal.Progress{What: "starting", Unit: "instances"}
+	failed := 0
+	for state, n := range r.supervisor.Readiness().Instances {
+		p.Total += uint64(n)
+		switch supervisor.State(state) {
+		case supervisor.StatePending, supervisor.StateStarting:
+			continue
+		case supervisor.StateFailed:
+			failed = n
+		}
+		p.Done += uint64(n)
+	}
+	if failed > 0 {
+		p.Detail = fmt.Sprintf("%d failed", failed)
+	}
+	return p
+}
+
+// ending is how far the drain of all is, and what the last ones are doing.
+func (r *reporter) ending() terminal.Progress {
+	p := terminal.Progress{What: "draining", Unit: "instances"}
+	var doing []string
+	for _, s := range r.supervisor.List() {
+		p.Total++
+		switch s.State {
+		case supervisor.StateDrained, supervisor.StateFailed:
+			p.Done++
+		case supervisor.StateDraining:
+			what := s.Name
+			if s.Drain != nil {
+				what += ": " + s.Drain.Step
+				if s.Drain.InFlight > 0 {
+					what += fmt.Sprintf(", %d in flight", s.Drain.InFlight)
+				}
+				if s.Drain.Deadline.After(p.Deadline) {
+					p.Deadline = s.Drain.Deadline
+				}
+			}
+			doing = append(doing, what)
+		}
+	}
+	p.Detail = strings.Join(doing, "; ")
+	return p
 }
 
 // follow reports what happens until ctx ends, by when all has happened.
@@ -101,6 +164,7 @@ func (r *reporter) follow(ctx context.Context) {
 		}
 		return nil
 	}
+	defer r.ended()
 	_ = r.supervisor.Follow(ctx, 0, handle) // ends with ctx
 	if rest, newest := r.supervisor.Events(last); newest > last {
 		_ = handle(rest)
@@ -130,19 +194,32 @@ func (r *reporter) event(e supervisor.Event) {
 	if status, err := r.supervisor.Get(e.Instance); err == nil && status.Drain != nil {
 		inFlight = status.Drain.InFlight
 	}
-	if line := r.lines.of(e.Instance, e.State, e.Detail, inFlight); line != "" {
+	line := r.lines.of(e.Instance, e.State, e.Detail, inFlight)
+	if e.State == string(supervisor.StateDraining) && r.screen.Live() {
+		return // the progress tells it
+	}
+	if line != "" {
 		r.print(line)
+	}
+}
+
+// ended takes the progress of the drain away.
+func (r *reporter) ended() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hide != nil {
+		r.hide()
 	}
 }
 
 func (r *reporter) print(line string) { _, _ = fmt.Fprintln(r.out, line) }
 
-// progress words the steps of drains. It knows the last line of each instance,
+// drainLines words the steps of drains. It knows the last line of each instance,
 // so that none is said twice in a row.
-type progress map[string]string
+type drainLines map[string]string
 
 // of returns the line for an event, "" where there is nothing new to say.
-func (p progress) of(instance, state, detail string, inFlight int) string {
+func (p drainLines) of(instance, state, detail string, inFlight int) string {
 	line := ""
 	switch supervisor.State(state) {
 	case supervisor.StateDraining:

@@ -12,10 +12,12 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overgrpc"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overhttp"
@@ -60,7 +62,12 @@ not, and 2 if a script cannot be read or its custodian cannot be started.`,
 			return inputError(err)
 		}
 		report := newScenarioReport(output, a.out)
-		playAll(cmd.Context(), files, *over, report.add)
+		var done atomic.Uint64
+		shown := a.screen.Show(func() terminal.Progress {
+			return terminal.Progress{What: "running scripts", Done: done.Load(), Total: uint64(len(files)), Unit: "scripts"}
+		})
+		playAll(cmd.Context(), files, *over, func(p played) { report.add(p); done.Add(1) })
+		shown()
 		if err := cmd.Context().Err(); err != nil {
 			return err
 		}

@@ -117,7 +117,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	reload.api = api
 	p := &process{
 		supervisor: sup, server: server, api: api, reload: reload, signals: signals, logger: logger,
-		reporter: newReporter(sup, a.out, logger, server.URL()),
+		reporter: newReporter(sup, a.screen, a.out, logger, server.URL()),
 		manager:  a.manager(logger),
 	}
 	return p.run(ctx)

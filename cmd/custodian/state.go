@@ -7,10 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/snapshot"
@@ -30,7 +31,9 @@ to it are forgotten in the copy.`,
 	cmd.Flags().Uint64Var(&o.AtSequence, "at-sequence", 0, "last event that the copy has (default all)")
 	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, args []string) error {
 		o.Name = args[1]
-		i, err := a.watched(ctx, api, o.Name, func() (wire.Instance, error) { return api.Clone(ctx, args[0], o) })
+		var i wire.Instance
+		var err error
+		a.watched(ctx, api, "cloning "+args[0]+" into", args[1:], func(func()) { i, err = api.Clone(ctx, args[0], o) })
 		if err != nil {
 			return err
 		}
@@ -87,7 +90,10 @@ func (a *app) receive(name string, from io.Reader, to io.Writer) (snapshot.Heade
 		return header, err
 	}
 	defer r.Close()
-	last := time.Now()
+	var read atomic.Uint64
+	defer a.screen.Show(func() terminal.Progress {
+		return terminal.Progress{What: "writing the snapshot of " + name, Done: read.Load(), Total: header.Sequence, Unit: "events"}
+	})()
 	for {
 		b, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -96,15 +102,9 @@ func (a *app) receive(name string, from io.Reader, to io.Writer) (snapshot.Heade
 		if err != nil {
 			return header, fmt.Errorf("reading the snapshot of %s: %w", name, err)
 		}
-		if time.Since(last) > progressPause {
-			last = time.Now()
-			_, _ = fmt.Fprintf(a.err, "%s: %d of %d events\n", name, b.Last, header.Sequence) // there is nobody else to tell
-		}
+		read.Store(b.Last)
 	}
 }
-
-// progressPause is the time between two lines that tell of progress.
-const progressPause = 2 * time.Second
 
 func (a *app) restoreCommand(c *connection) *cobra.Command {
 	cmd := &cobra.Command{
@@ -126,22 +126,27 @@ The file is proved by replaying it before anything is replaced.`,
 			defer func() { _ = file.Close() }() // only read from
 			in = file
 		}
-		if *restart {
-			if _, err := api.Drain(ctx, args[0], 0, true); err != nil {
-				return err
-			}
-		}
-		i, err := a.watched(ctx, api, args[0], func() (wire.Instance, error) { return api.Restore(ctx, args[0], in) })
-		if *restart {
-			started, startErr := api.Start(ctx, args[0], true)
-			if err = errors.Join(err, startErr); err == nil {
-				i = started
-			}
-		}
+		var i wire.Instance
+		var err error
+		a.watched(ctx, api, "restoring", args[:1], func(func()) { i, err = restore(ctx, api, args[0], in, *restart) })
 		if err != nil {
 			return err
 		}
 		return a.printInstance(output, i)
 	})
 	return cmd
+}
+
+// restore takes over the books of a snapshot; with restart it drains the instance
+// before and starts it after, whether it has new books then or the old ones.
+func restore(ctx context.Context, api *client.Client, name string, from io.Reader, restart bool) (wire.Instance, error) {
+	if !restart {
+		return api.Restore(ctx, name, from)
+	}
+	if i, err := api.Drain(ctx, name, 0, true); err != nil {
+		return i, err
+	}
+	_, err := api.Restore(ctx, name, from)
+	i, startErr := api.Start(ctx, name, true)
+	return i, errors.Join(err, startErr)
 }

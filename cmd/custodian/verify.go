@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -29,7 +33,7 @@ does, and 2 if books could not be verified.`,
 		if err != nil {
 			return err
 		}
-		list, err := supervisor.Verify(cmd.Context(), cfg, *names, slog.New(slog.DiscardHandler))
+		list, err := a.verify(cmd.Context(), cfg, *names)
 		if err != nil {
 			return inputError(err)
 		}
@@ -44,6 +48,18 @@ does, and 2 if books could not be verified.`,
 		return verdict(list)
 	}
 	return cmd
+}
+
+// verify shows how far it is, meanwhile.
+func (a *app) verify(ctx context.Context, cfg config.Config, names []string) ([]supervisor.Verification, error) {
+	var now atomic.Pointer[terminal.Progress]
+	now.Store(&terminal.Progress{What: "verifying"})
+	defer a.screen.Show(func() terminal.Progress { return *now.Load() })()
+	return supervisor.Verify(ctx, cfg, names, slog.New(slog.DiscardHandler), func(done, total int, next string) {
+		now.Store(&terminal.Progress{
+			What: "verifying", Done: uint64(done), Total: uint64(total), Unit: "instances", Detail: next,
+		})
+	})
 }
 
 // verdict turns results into an exit code. A difference that was found outweighs

@@ -164,7 +164,7 @@ func (p *process) verify() {
 	p.end()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	list, err := supervisor.Verify(ctx, p.config, nil, slog.New(slog.DiscardHandler))
+	list, err := supervisor.Verify(ctx, p.config, nil, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}
