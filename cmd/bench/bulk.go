@@ -47,6 +47,7 @@ func bulk(ctx context.Context, b *bench) error {
 			connect: func(run string) connector { return grpcStream(grpcAddress, "s"+run) }},
 	}
 	for round := range b.rounds {
+		b.at("round %d of %d", round+1, b.rounds)
 		rate, err := batchedInserts(ctx, d.pg.URL, length)
 		if err != nil {
 			return err

@@ -103,7 +103,8 @@ func (b *bench) crowdOn(ctx context.Context, driver string) error {
 		}
 	}
 	var drains, starts []float64
-	for range b.rounds {
+	for round := range b.rounds {
+		b.at("%s, ends and starts, round %d of %d", driver, round+1, b.rounds)
 		begin := time.Now()
 		p.end()
 		drains = append(drains, time.Since(begin).Seconds())

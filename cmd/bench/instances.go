@@ -38,6 +38,7 @@ func addInstances(ctx context.Context, b *bench) error {
 		}
 		var took, bare []float64
 		for round := range b.rounds {
+			b.at("%s, round %d of %d", storage.driver, round+1, b.rounds)
 			for n := range addsPerRound {
 				name := fmt.Sprintf("add-%d-%d", round, n)
 				ms, err := timed(func() error {
@@ -162,10 +163,12 @@ func (b *bench) measureFleet(ctx context.Context, p *process, driver string) err
 		return err
 	}
 	for n := range fleet {
+		b.at("%s, instance %d of %d", driver, n+1, fleet)
 		if _, _, err := p.addInstance(ctx, map[string]any{"name": fmt.Sprintf("idle-%d", n)}); err != nil {
 			return err
 		}
 	}
+	b.at("%s, waiting until idle connections are closed", driver)
 	// Idle connections and handles are closed after a while; the memory of the
 	// start is returned to the system by then as well.
 	select {

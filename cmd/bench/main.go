@@ -23,8 +23,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
 )
 
 // options are the command line.
@@ -81,6 +84,18 @@ type result struct {
 type bench struct {
 	options
 	results []result
+	doing   atomic.Value // text, for who looks on
+}
+
+// at says what is being measured, to who looks on.
+func (b *bench) at(format string, args ...any) { b.doing.Store(fmt.Sprintf(format, args...)) }
+
+// show shows, until the returned function is called, what is being measured.
+func (b *bench) show(screen *terminal.Screen, row string) (end func()) {
+	b.at("preparing")
+	return screen.Show(func() terminal.Progress {
+		return terminal.Progress{What: "measuring " + row, Detail: b.doing.Load().(string)}
+	})
 }
 
 func main() {
@@ -166,12 +181,16 @@ func run(ctx context.Context, o options) error {
 		return profile(ctx, b)
 	}
 	var failed error
+	screen := terminal.NewScreen(os.Stderr, os.Getenv)
 	for _, r := range rows {
 		if len(wanted) > 0 && !slices.Contains(wanted, r.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "measuring %s…\n", r.name)
-		if err := r.run(ctx, b); err != nil { // the others are worth having all the same
+		end := b.show(screen, r.name)
+		err := r.run(ctx, b)
+		end()
+		if err != nil { // the others are worth having all the same
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", r.name, err))
 		}
 		if ctx.Err() != nil {

@@ -89,6 +89,7 @@ func (b *bench) neighboursOn(ctx context.Context, driver, config string) error {
 	inOther, inSame, ratios, controls := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 	for round := range b.rounds {
 		for _, kind := range noiseKinds(b.noises) {
+			b.at("%s, round %d of %d", kind, round+1, b.rounds)
 			run := fmt.Sprintf("%s-%d", kind, round)
 			base, err := quietly(ctx, quiet, "alone-"+run, length)
 			if err != nil {

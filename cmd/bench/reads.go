@@ -57,7 +57,8 @@ func (b *bench) readsOf(ctx context.Context, name, address, path string) error {
 	length := time.Duration(b.seconds) * time.Second
 	var reference, measured []float64
 	var last outcome
-	for range b.rounds {
+	for round := range b.rounds {
+		b.at("round %d of %d", round+1, b.rounds)
 		o, err := closedLoop(ctx, readConnections, length, httpReads(bare, "/api/v1/accounts/account-1"))
 		if err != nil {
 			return err

@@ -94,6 +94,7 @@ func settle(ctx context.Context, b *bench) error {
 		var commits []float64
 		overHTTP, overGRPC := &series{}, &series{}
 		for round := range b.rounds {
+			b.at("%d connections, round %d of %d", connections, round+1, b.rounds)
 			tps, err := pgbench(ctx, d.pg.URL, connections, b.seconds)
 			if err != nil {
 				return err
@@ -138,6 +139,7 @@ func spreadOut(ctx context.Context, b *bench) error {
 		some[n] = &series{}
 	}
 	for round := range b.rounds {
+		b.at("round %d of %d", round+1, b.rounds)
 		run := fmt.Sprintf("-%d", round)
 		if err := one.run(ctx, d.process, spreadConnections, length, httpDeposits(addresses[0], "one"+run)); err != nil {
 			return err
