@@ -103,14 +103,15 @@ test-all: services $(TEST_SERVERS) ## Run every test, with the race detector, on
 	mkdir -p test-results
 	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test -race -tags integration -count=1 -timeout 15m -p 2 -artifacts -outputdir '$(CURDIR)/test-results' $(ARGS) $(PKGS)
 
-# Histories: make simulate SEEDS=1000 FROM=5000 STEPS=2000
+# Histories: make simulate SEEDS=1000 FROM=5000 STEPS=2000. Without the name of a
+# package a test has the terminal, for its progress.
 SEEDS ?= 200
 FROM  ?= 1
 STEPS ?= 1000
 
 .PHONY: simulate
 simulate: ## Run seeded histories with independent books beside them (SEEDS=n, FROM=s, STEPS=n)
-	$(GO) test ./sim/simulation -v -run 'Histories' -count=1 -timeout 0 $(ARGS) \
+	$(GO) -C sim/simulation test -v -run 'Histories' -count=1 -timeout 0 $(ARGS) \
 		-args -simulate.seeds=$(SEEDS) -simulate.from=$(FROM) -simulate.steps=$(STEPS) -simulate.version='$(VERSION)'
 
 # Kills: make torture ROUNDS=200 SEED=17

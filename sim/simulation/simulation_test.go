@@ -4,13 +4,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/simulation"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/memory"
@@ -43,6 +46,15 @@ func amount(ofSeeds uint64, ofSteps int) (uint64, int) {
 	return ofSeeds, ofSteps
 }
 
+// show shows the progress of a simulation that was asked for, until the returned
+// function is called.
+func show(progress func() terminal.Progress) (end func()) {
+	if *seeds == 0 {
+		return func() {}
+	}
+	return terminal.NewScreen(os.Stderr, os.Getenv).Show(progress)
+}
+
 // report fails a test with a failure, the shortest history that shows it, and what
 // its steps do.
 func report(t *testing.T, err error, open func(*simulation.World) (simulation.Target, error)) {
@@ -54,7 +66,11 @@ func report(t *testing.T, err error, open func(*simulation.World) (simulation.Ta
 	}
 	short, kept := f, []int(nil)
 	if open != nil {
+		shown := show(func() terminal.Progress {
+			return terminal.Progress{What: fmt.Sprintf("seed %d fails; looking for a shorter history that does", f.Seed)}
+		})
 		short, kept = simulation.Shrink(f, 200, open)
+		shown()
 	}
 	var trace strings.Builder
 	if kept != nil {
@@ -68,10 +84,19 @@ func report(t *testing.T, err error, open func(*simulation.World) (simulation.Ta
 func TestHistoriesOfAStateKeepEveryPromise(t *testing.T) {
 	t.Parallel()
 	n, length := amount(40, 400)
-	began, last := time.Now(), time.Now()
+	began := time.Now()
 	did, events := 0, uint64(0)
 	happened := make(map[sim.EventType]int)
+	var now atomic.Uint64
+	progress := func() terminal.Progress {
+		seed := now.Load()
+		return terminal.Progress{What: "simulating", Done: seed - *from, Total: n, Unit: "histories", Detail: fmt.Sprintf("seed %d", seed)}
+	}
+	now.Store(*from)
+	shown := show(progress)
+	defer func() { shown() }()
 	for seed := *from; seed < *from+n; seed++ {
+		now.Store(seed)
 		var target simulation.Target
 		out, err := simulation.Run(simulation.Options{Seed: seed, Steps: length}, func(w *simulation.World) (simulation.Target, error) {
 			t, err := simulation.NewBooks(w)
@@ -84,16 +109,14 @@ func TestHistoriesOfAStateKeepEveryPromise(t *testing.T) {
 			}
 		}
 		if err != nil {
+			shown()
 			report(t, err, simulation.NewBooks)
+			shown = show(progress)
 			continue
 		}
 		did, events = did+out.Steps, events+out.Events
-		if *seeds > 0 && time.Since(last) > time.Second {
-			last = time.Now()
-			fmt.Printf("seed %d: %d of %d histories, %d steps and %d events, %d steps a second\n",
-				seed, seed-*from+1, n, did, events, int64(did)*int64(time.Second)/int64(time.Since(began)))
-		}
 	}
+	shown()
 	t.Logf("%d histories, %d steps, %d events in %s", n, did, events, time.Since(began))
 	for event, times := range happened {
 		t.Logf("%s: %d", event, times)
