@@ -27,6 +27,8 @@ type LogOptions struct {
 	Level  string    // debug, info, warn or error; empty means info
 	Format string    // FormatJSON or FormatConsole; empty means FormatJSON
 	Writer io.Writer // nil means standard error; writes are serialised
+	// Colours has the levels of FormatConsole in colours, as terminals show them.
+	Colours bool
 }
 
 // NewLogger builds a logger on zap that redacts secrets before they are
@@ -37,7 +39,7 @@ func NewLogger(opts LogOptions) (*slog.Logger, *LevelControl, func() error, erro
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	encoder, err := newEncoder(opts.Format)
+	encoder, err := newEncoder(opts.Format, opts.Colours)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -63,7 +65,7 @@ func unsyncable(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTTY) || errors.Is(err, syscall.ENOTSUP)
 }
 
-func newEncoder(format string) (zapcore.Encoder, error) {
+func newEncoder(format string, colours bool) (zapcore.Encoder, error) {
 	config := zapcore.EncoderConfig{
 		TimeKey:        "time",
 		LevelKey:       "level",
@@ -78,6 +80,9 @@ func newEncoder(format string) (zapcore.Encoder, error) {
 		return zapcore.NewJSONEncoder(config), nil
 	case FormatConsole:
 		config.EncodeLevel = zapcore.CapitalLevelEncoder
+		if colours {
+			config.EncodeLevel = zapcore.CapitalColorLevelEncoder
+		}
 		return zapcore.NewConsoleEncoder(config), nil
 	default:
 		return nil, fmt.Errorf("unknown log format %q: want %s or %s", format, FormatJSON, FormatConsole)

@@ -120,6 +120,21 @@ func TestConsoleFormatIsForPeople(t *testing.T) {
 	}
 }
 
+func TestOnlyTheConsoleFormatHasColours(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[string]string{obs.FormatConsole: "\t\x1b[31mERROR\x1b[0m\t", obs.FormatJSON: `"level":"error"`} {
+		var out bytes.Buffer
+		logger, _, _, err := obs.NewLogger(obs.LogOptions{Format: format, Writer: &out, Colours: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logger.Error("could not bind")
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s: logged %q", format, &out)
+		}
+	}
+}
+
 func TestUnknownLogOptionsAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, opts := range []obs.LogOptions{{Level: "loud"}, {Format: "xml"}, {Level: "fatal"}} {

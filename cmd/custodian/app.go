@@ -19,6 +19,7 @@ type app struct {
 	build    wire.Version
 	screen   *terminal.Screen
 	colours  terminal.Colours // of out
+	logged   terminal.Colours // of the log on err
 }
 
 // run is the whole program: it takes the arguments behind the program's name
@@ -27,6 +28,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	a := &app{in: stdin, env: env, build: buildVersion()}
 	a.screen = terminal.NewScreen(stderr, a.getenv)
 	a.colours = terminal.ColoursFor(stdout, a.getenv)
+	a.logged = terminal.ColoursFor(stderr, a.getenv)
 	a.out, a.err = a.screen.Around(stdout), a.screen.Around(stderr)
 	root := a.root()
 	root.SetArgs(args)

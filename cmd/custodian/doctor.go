@@ -49,7 +49,14 @@ code is 0 if everything would start, and 1 if not.`,
 
 func (a *app) printFindings(findings []supervisor.Finding) error {
 	for _, f := range findings {
-		if _, err := fmt.Fprintf(a.out, "%-7s  %s: %s\n", f.Severity, oneLine(f.Subject), oneLine(f.Detail)); err != nil {
+		paint := a.colours.Green
+		switch f.Severity {
+		case supervisor.SeverityError:
+			paint = a.colours.Red
+		case supervisor.SeverityWarning:
+			paint = a.colours.Yellow
+		}
+		if _, err := fmt.Fprintf(a.out, "%s  %s: %s\n", paint(fmt.Sprintf("%-7s", f.Severity)), oneLine(f.Subject), oneLine(f.Detail)); err != nil {
 			return err
 		}
 		if f.Advice == "" {

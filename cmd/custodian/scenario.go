@@ -61,7 +61,7 @@ not, and 2 if a script cannot be read or its custodian cannot be started.`,
 		if err != nil {
 			return inputError(err)
 		}
-		report := newScenarioReport(output, a.out)
+		report := newScenarioReport(output, a.out, a.colours)
 		var done atomic.Uint64
 		shown := a.screen.Show(func() terminal.Progress {
 			return terminal.Progress{What: "running scripts", Done: done.Load(), Total: uint64(len(files)), Unit: "scripts"}

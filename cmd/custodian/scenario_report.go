@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
 )
 
 // The formats of reports on scripts.
@@ -40,8 +42,10 @@ func (f *scenarioFormat) Set(text string) error {
 type scenarioReport struct {
 	format scenarioFormat
 	out    io.Writer
-	list   []scenarioLine
-	err    error // of writing
+	// colours are those of texts.
+	colours terminal.Colours
+	list    []scenarioLine
+	err     error // of writing
 }
 
 // scenarioLine is what the report in JSON says of a script.
@@ -66,8 +70,8 @@ const (
 	scenarioError  = "error"
 )
 
-func newScenarioReport(format scenarioFormat, out io.Writer) *scenarioReport {
-	return &scenarioReport{format: format, out: out}
+func newScenarioReport(format scenarioFormat, out io.Writer, colours terminal.Colours) *scenarioReport {
+	return &scenarioReport{format: format, out: out, colours: colours}
 }
 
 func (r *scenarioReport) add(p played) {
@@ -94,7 +98,9 @@ func (r *scenarioReport) printf(format string, args ...any) {
 }
 
 func (r *scenarioReport) print(line *scenarioLine) {
-	label := map[string]string{scenarioPassed: "ok   ", scenarioFailed: "FAIL ", scenarioError: "ERROR"}[line.Status]
+	label := map[string]string{
+		scenarioPassed: r.colours.Green("ok   "), scenarioFailed: r.colours.Red("FAIL "), scenarioError: r.colours.Red("ERROR"),
+	}[line.Status]
 	r.printf("%s %s (%s, %s)\n", label, line.File, count(line.Steps, "step"), line.took.Round(100*time.Microsecond))
 	for _, text := range line.details() {
 		r.printf("      %s\n", strings.ReplaceAll(text, "\n", "\n      "))

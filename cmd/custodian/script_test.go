@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -47,6 +49,7 @@ func TestMain(m *testing.M) {
 //	until-logged REGEXP waits until the file log matches
 //	signal SIGNAL       sends a signal to the command in the background
 //	http STATUS METHOD URL [BODY]  sends a request; it must be answered with STATUS
+//	stuck ADDRESS       leaves a request to an instance unfinished until the script ends
 //	expand FILE…        replaces the variables in files
 //
 // $P1 to $P7 are free ports, $CUSTODIAN_ADMIN_URL is at $P1.
@@ -66,7 +69,7 @@ func TestScenarios(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"cli": scriptCLI, "ready": scriptReady, "until": scriptUntil, "signal": scriptSignal, "expand": scriptExpand, "until-logged": scriptLogged, "http": scriptHTTP,
+			"cli": scriptCLI, "ready": scriptReady, "until": scriptUntil, "signal": scriptSignal, "expand": scriptExpand, "until-logged": scriptLogged, "http": scriptHTTP, "stuck": scriptStuck,
 		},
 	})
 }
@@ -180,6 +183,31 @@ func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(resp.StatusCode) != args[0] {
 		ts.Fatalf("answered with %s, want %s", resp.Status, args[0])
 	}
+}
+
+// scriptStuck sends the beginning of a request, and waits until it is being answered.
+func scriptStuck(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: stuck ADDRESS")
+	}
+	conn, err := net.Dial("tcp", args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = conn.Close() })
+	_, err = io.WriteString(conn, "POST /api/v1/accounts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+	ts.Check(err)
+	eventually(ts, func() error {
+		resp, err := http.Get("http://" + args[0] + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer http.DefaultClient.CloseIdleConnections()
+		defer func() { _ = resp.Body.Close() }()
+		page, err := io.ReadAll(resp.Body)
+		if err == nil && !strings.Contains(string(page), `http_requests_in_flight{method="POST"}`) {
+			err = errors.New("nothing is in flight")
+		}
+		return err
+	})
 }
 
 // scriptExpand replaces the variables in files, in place.

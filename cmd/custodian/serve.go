@@ -66,7 +66,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	logger, level, flush, err := obs.NewLogger(obs.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format, Writer: a.err})
+	logger, level, flush, err := obs.NewLogger(obs.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format, Writer: a.err, Colours: bool(a.logged)})
 	if err != nil {
 		return inputError(err)
 	}

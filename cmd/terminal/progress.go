@@ -36,10 +36,10 @@ func (p Progress) line(took time.Duration, now time.Time) string {
 	text.WriteString(" (" + seconds(took))
 	switch {
 	case !p.Deadline.IsZero():
-		text.WriteString(", at most " + seconds(max(0, p.Deadline.Sub(now))) + " left")
+		text.WriteString(", at most " + seconds(max(0, p.Deadline.Sub(now))+upwards) + " left")
 	case p.Done > 0 && p.Done < p.Total && took >= estimateAfter:
 		left := float64(took) / float64(p.Done) * float64(p.Total-p.Done)
-		text.WriteString(", about " + seconds(time.Duration(left)) + " left")
+		text.WriteString(", about " + seconds(time.Duration(left)+upwards) + " left")
 	}
 	text.WriteString(")")
 	if p.Detail != "" {
@@ -53,7 +53,10 @@ func (p Progress) line(took time.Duration, now time.Time) string {
 	}, text.String())
 }
 
-func seconds(d time.Duration) string { return d.Round(time.Second).String() }
+// upwards rounds what is left up: it is not said that nothing is.
+const upwards = time.Second - 1
+
+func seconds(d time.Duration) string { return d.Truncate(time.Second).String() }
 
 // fit shortens a line to a number of columns.
 func fit(line string, columns int) string {
