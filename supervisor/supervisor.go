@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/fair"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
@@ -306,7 +308,16 @@ func (s *Supervisor) find(name string) (*instance, error) {
 	if i := s.instances[name]; i != nil {
 		return i, nil
 	}
-	return nil, &Error{Kind: KindNotFound, Message: fmt.Sprintf("there is no instance %q", name)}
+	return nil, noInstance(name, slices.Sorted(maps.Keys(s.instances)))
+}
+
+// noInstance says that there is no instance of a name, and which was meant.
+func noInstance(name string, names []string) *Error {
+	text := fmt.Sprintf("there is no instance %q", name)
+	if near := strictjson.Nearest(name, names); near != "" && len(name) > 2 {
+		text += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return &Error{Kind: KindNotFound, Message: text}
 }
 
 func (s *Supervisor) countStates() map[string]int {

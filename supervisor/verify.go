@@ -51,9 +51,13 @@ func verifyAll(ctx context.Context, stores *storages, cfg config.Config, names [
 		return nil, err
 	}
 	entries = append(entries, added...)
+	known := make([]string, len(entries))
+	for n, entry := range entries {
+		known[n] = entry.Name
+	}
 	for _, name := range names {
-		if !slices.ContainsFunc(entries, func(e config.Instance) bool { return e.Name == name }) {
-			return nil, &Error{Kind: KindNotFound, Message: fmt.Sprintf("there is no instance %q", name)}
+		if !slices.Contains(known, name) {
+			return nil, noInstance(name, known)
 		}
 	}
 	if len(names) > 0 {

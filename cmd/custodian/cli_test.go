@@ -70,10 +70,10 @@ func TestMistakesInTheCommandLineEndWithTwoAndAWord(t *testing.T) {
 	}
 }
 
-func TestAnUnreachableSupervisorEndsWithOneAndALine(t *testing.T) {
+func TestAnUnreachableSupervisorEndsWithOneAndTwoLines(t *testing.T) {
 	t.Parallel()
 	got := command(t, "", nil, "instance", "list", "--admin", fmt.Sprintf("http://127.0.0.1:%d", freeAdminPort(t)))
-	if got.code != codeFailed || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, "is the supervisor running there?") {
+	if got.code != codeFailed || strings.Count(got.err, "\n") != 2 || !strings.Contains(got.err, "is the supervisor running there?") {
 		t.Errorf("exit code %d: %q", got.code, got.err)
 	}
 }

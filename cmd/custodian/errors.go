@@ -80,6 +80,9 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 	for _, line := range explain(err) {
 		_, _ = fmt.Fprintln(a.err, line) // there is nobody else to tell
 	}
+	if advice := adviceOn(err); advice != "" {
+		_, _ = fmt.Fprintln(a.err, "try:", advice)
+	}
 	if f, ok := errors.AsType[*failure](err); ok && f.hint != "" && cmd != nil {
 		_, _ = fmt.Fprintf(a.err, "see: %s --help\n", f.hint)
 	}

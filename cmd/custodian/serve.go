@@ -107,7 +107,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 		if interrupted {
 			return &failure{code: codeFailed, err: errors.New("interrupted before anything was started")}
 		}
-		return inputError(err)
+		return advise(inputError(err), "custodian doctor with the same --config says what is missing and what to do")
 	}
 	reload.supervisor = sup
 	api := admin.New(admin.Options{

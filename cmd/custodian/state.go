@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -67,7 +68,8 @@ It holds the secrets of webhook endpoints that requests added: keep it safe.`,
 		}
 		out, err := os.CreateTemp(filepath.Dir(name), ".custodian-*")
 		if err != nil {
-			return inputError(err)
+			return advise(inputError(fmt.Errorf("no file can be made in %s: %w", filepath.Dir(name), reasonOf(err))),
+				"give a file as --to whose directory is there and can be written to")
 		}
 		defer func() { _ = os.Remove(out.Name()) }() // it is not there any more, if all went well
 		header, err := a.receive(args[0], body, out)
@@ -141,7 +143,11 @@ The file is proved by replaying it before anything is replaced.`,
 // before and starts it after, whether it has new books then or the old ones.
 func restore(ctx context.Context, api *client.Client, name string, from io.Reader, restart bool) (wire.Instance, error) {
 	if !restart {
-		return api.Restore(ctx, name, from)
+		i, err := api.Restore(ctx, name, from)
+		if refusal, ok := errors.AsType[*client.Error](err); ok && refusal.Status == http.StatusConflict {
+			err = advise(err, "--restart drains it before and starts it after")
+		}
+		return i, err
 	}
 	if i, err := api.Drain(ctx, name, 0, true); err != nil {
 		return i, err
