@@ -64,7 +64,7 @@ not, and 2 if a script cannot be read or its custodian cannot be started.`,
 		report := newScenarioReport(output, a.out, a.colours)
 		var done atomic.Uint64
 		shown := a.screen.Show(func() terminal.Progress {
-			return terminal.Progress{What: "running scripts", Done: done.Load(), Total: uint64(len(files)), Unit: "scripts"}
+			return terminal.Progress{What: "running scripts", Done: done.Load(), Total: uint64(len(files)), Unit: "scripts", Uneven: true}
 		})
 		playAll(cmd.Context(), files, *over, func(p played) { report.add(p); done.Add(1) })
 		shown()

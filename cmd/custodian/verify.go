@@ -57,7 +57,7 @@ func (a *app) verify(ctx context.Context, cfg config.Config, names []string) ([]
 	defer a.screen.Show(func() terminal.Progress { return *now.Load() })()
 	return supervisor.Verify(ctx, cfg, names, slog.New(slog.DiscardHandler), func(done, total int, next string) {
 		now.Store(&terminal.Progress{
-			What: "verifying", Done: uint64(done), Total: uint64(total), Unit: "instances", Detail: next,
+			What: "verifying", Done: uint64(done), Total: uint64(total), Unit: "instances", Uneven: true, Detail: next,
 		})
 	})
 }

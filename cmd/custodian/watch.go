@@ -131,6 +131,7 @@ func (w *watch) progress() terminal.Progress {
 	}
 	if len(w.names) > 1 {
 		p.Done, p.Total, p.Unit = uint64(w.done), uint64(len(w.names)), "instances"
+		p.Uneven = true
 		slices.Sort(doing)
 		p.Detail = strings.Join(doing, "; ")
 		return p

@@ -15,6 +15,8 @@ type Progress struct {
 	// that there is nothing to count.
 	Done, Total uint64
 	Unit        string
+	// Uneven says that some take much longer than others: no time is estimated.
+	Uneven bool
 	// Detail is anything else that is worth to know.
 	Detail string
 	// Deadline is when it ends at the latest; zero for never. It is said in place of
@@ -37,7 +39,7 @@ func (p Progress) line(took time.Duration, now time.Time) string {
 	switch {
 	case !p.Deadline.IsZero():
 		text.WriteString(", at most " + seconds(max(0, p.Deadline.Sub(now))+upwards) + " left")
-	case p.Done > 0 && p.Done < p.Total && took >= estimateAfter:
+	case !p.Uneven && p.Done > 0 && p.Done < p.Total && took >= estimateAfter:
 		left := float64(took) / float64(p.Done) * float64(p.Total-p.Done)
 		text.WriteString(", about " + seconds(time.Duration(left)+upwards) + " left")
 	}

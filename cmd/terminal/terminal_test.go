@@ -76,6 +76,7 @@ func TestProgressSaysWhatCanBeSaid(t *testing.T) {
 		"starting: 0 of 4 instances (1m4s)":                         {Progress{What: "starting", Total: 4, Unit: "instances"}, 64 * time.Second},
 		"starting: 4 of 4 instances (4s)":                           {Progress{What: "starting", Done: 4, Total: 4, Unit: "instances"}, 4 * time.Second},
 		"a (0s): [2K b":                                             {Progress{What: "a", Detail: "\x1b[2K b\n"}, 0},
+		"playing: 1 of 4 scripts (5s)":                              {Progress{What: "playing", Done: 1, Total: 4, Unit: "scripts", Uneven: true}, 5 * time.Second},
 	} {
 		if got := c.p.line(c.took, now); strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") || strings.ContainsAny(got, "\x1b\n") {
 			t.Errorf("got %q, want %q", got, want)
