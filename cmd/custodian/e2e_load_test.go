@@ -257,7 +257,7 @@ func TestAnAddedInstanceServesIsScrapedAndDrainsUnderLoadWithoutLoss(t *testing.
 	}
 }
 
-func TestStoragesThatCannotBeUsedAreReportedInOneLine(t *testing.T) {
+func TestStoragesThatCannotBeUsedAreReportedInOneLineWithTheNextStep(t *testing.T) {
 	t.Parallel()
 	path, err := program()
 	if err != nil {
@@ -289,9 +289,9 @@ func TestStoragesThatCannotBeUsedAreReportedInOneLine(t *testing.T) {
 			if cmd.ProcessState.ExitCode() != 2 {
 				t.Errorf("exit code %d (%v), want 2: %s", cmd.ProcessState.ExitCode(), err, &stderr)
 			}
-			line := strings.TrimSpace(stderr.String())
-			if strings.Contains(line, "\n") || !strings.Contains(line, c.says) || strings.Contains(line, "s3cret") {
-				t.Errorf("want one line that says %q and no secret, got:\n%s", c.says, line)
+			line, next, _ := strings.Cut(stderr.String(), "\n")
+			if !strings.Contains(line, c.says) || strings.Contains(line, "s3cret") || next != "try: custodian doctor with the same --config says what is missing and what to do\n" {
+				t.Errorf("want one line that says %q, no secret, and the next step, got:\n%s", c.says, &stderr)
 			}
 		})
 	}

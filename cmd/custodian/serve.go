@@ -59,7 +59,7 @@ SERVICE_INSTANCE_NAME, HTTP_PORT, GRPC_PORT, POSTGRES_URL, REDIS_URL, …`,
 const closeTimeout = 5 * time.Second
 
 // serve runs a configuration. What cannot be started at all is an input error
-// in one line.
+// in one line, with the next step in another.
 func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load func() (config.Config, error)) error {
 	// From here on signals are ours: the first one may come before all is up.
 	signals := make(chan os.Signal, 4)
