@@ -16,7 +16,13 @@ func (a *app) manCommand() *cobra.Command {
 		Long:    "Print the manual page of this program with all of its commands, as man(7) reads it.",
 		Example: "  custodian man | man -l -\n  custodian man > /usr/local/share/man/man1/custodian.1",
 	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return manual(a.out, cmd.Root(), a.build.Version) }
+	markdown := cmd.Flags().Bool("markdown", false, "print it as Markdown")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *markdown {
+			return reference(a.out, cmd.Root())
+		}
+		return manual(a.out, cmd.Root(), a.build.Version)
+	}
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -51,5 +52,38 @@ func TestTheManualHasEveryCommandAndOption(t *testing.T) {
 	format.Stderr = &complaints
 	if err := format.Run(); err != nil || complaints.Len() > 0 {
 		t.Errorf("groff: %v\n%s", err, complaints.String())
+	}
+}
+
+func TestTheReferenceIsThatOfTheCommands(t *testing.T) {
+	t.Parallel()
+	got := command(t, "", nil, "man", "--markdown")
+	if got.code != 0 {
+		t.Fatalf("exit code %d: %s", got.code, got.err)
+	}
+	sections := make(map[string]string)
+	for section := range strings.SplitSeq(got.out, "\n## ") {
+		name, text, _ := strings.Cut(section, "\n")
+		sections[name] = text
+	}
+	commandsOf((&app{}).root(), func(cmd *cobra.Command) {
+		section := sections[cmd.CommandPath()]
+		if !strings.Contains(section, "\n    "+usageOf(cmd)+"\n") {
+			t.Errorf("%s is missing", cmd.CommandPath())
+		}
+		for _, options := range []*pflag.FlagSet{cmd.NonInheritedFlags(), cmd.InheritedFlags()} {
+			options.VisitAll(func(f *pflag.Flag) {
+				if !f.Hidden && f.Name != "help" && !strings.Contains(section, "--"+f.Name) {
+					t.Errorf("%s: --%s is missing", cmd.CommandPath(), f.Name)
+				}
+			})
+		}
+	})
+	file, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(file) != got.out {
+		t.Error("README.md differs from what the commands say: run make generate")
 	}
 }

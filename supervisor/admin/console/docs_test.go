@@ -72,7 +72,7 @@ func TestTheDocumentationHasEverySection(t *testing.T) {
 	for file, path := range map[string]string{
 		"README.md": "/docs/", "configs/README.md": "/docs/configs", "sim/README.md": "/docs/sim", "supervisor/README.md": "/docs/supervisor",
 		"obs/README.md": "/docs/obs", "testdata/scenarios/README.md": "/docs/scenarios", "testdata/examples/README.md": "/docs/examples",
-		"testdata/api/README.md": "/docs/api", "cmd/bench/README.md": "/docs/bench",
+		"testdata/api/README.md": "/docs/api", "cmd/bench/README.md": "/docs/bench", "cmd/custodian/README.md": "/docs/commands",
 	} {
 		source, err := os.ReadFile("../../../" + file)
 		if err != nil {

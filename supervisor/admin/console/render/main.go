@@ -31,6 +31,7 @@ type document struct{ source, page, title string }
 var documents = []document{
 	{"README.md", "index", "How to"},
 	{"configs/README.md", "configs", "Configuration"},
+	{"cmd/custodian/README.md", "commands", "Commands"},
 	{"sim/README.md", "sim", "The custodian"},
 	{"supervisor/README.md", "supervisor", "What goes wrong"},
 	{"obs/README.md", "obs", "Metrics"},
