@@ -208,23 +208,25 @@ func (b *browser) closed() {
 	b.until(`!document.querySelector("dialog").open`)
 }
 
-// types puts text into the field of a name, in place of what it holds.
+// types puts text into the field of a name, in place of what it holds, once there is
+// one.
 func (b *browser) types(name, text string) {
 	b.t.Helper()
-	evaluate[bool](b, fmt.Sprintf(`(() => {
+	b.until(fmt.Sprintf(`(() => {
 		const fields = [...document.querySelectorAll(%q)], field = fields.find((f) => f.closest("dialog[open]")) ?? fields[0];
-		field.focus();
-		field.select();
-		return true;
+		field?.focus();
+		field?.select();
+		return field;
 	})()`, fmt.Sprintf("[name=%q]", name)))
 	b.do(chromedp.KeyEvent(text))
 }
 
-// chooses selects an option of the field of a name.
+// chooses selects an option of the field of a name, once there is one.
 func (b *browser) chooses(name, value string) {
 	b.t.Helper()
-	evaluate[bool](b, fmt.Sprintf(`(() => {
+	b.until(fmt.Sprintf(`(() => {
 		const field = document.querySelector(%q);
+		if (!field) return false;
 		field.value = %q;
 		return field.dispatchEvent(new Event("change", {bubbles: true}));
 	})()`, fmt.Sprintf("[name=%q]", name), value))
