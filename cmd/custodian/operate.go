@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 )
@@ -148,20 +148,24 @@ Instances of a configuration file are removed there.`,
 	flags.BoolVar(&options.Wait, "wait", true, "return only when it is done")
 	flags.DurationVar(&options.Grace, "grace", 0, "time for what is in flight, like 30s (default the instance's own)")
 	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, names []string) error {
-		code, done := codeOK, "removed "
+		code, done, watched := codeOK, "removed ", a.watched
 		if !options.Wait {
-			done = "removing "
+			done, watched = "removing ", unwatched
 		}
-		a.watched(ctx, api, "removing", names, func(one func()) {
+		var failed error // writing
+		watched(ctx, api, "removing", names, func(one func()) {
 			for _, name := range names {
 				if err := api.Remove(ctx, name, options); err != nil {
 					code = max(code, a.report(nil, err))
-				} else {
-					fmt.Fprintln(a.out, done+name)
+				} else if _, failed = fmt.Fprintln(a.out, done+name); failed != nil {
+					return
 				}
 				one()
 			}
 		})
+		if failed != nil {
+			return failed
+		}
 		if code != codeOK {
 			return &failure{code: code}
 		}
