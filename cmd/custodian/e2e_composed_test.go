@@ -51,23 +51,23 @@ func TestComposedServicesGoTogether(t *testing.T) {
 		{"Prometheus", http.MethodPost, "/admin/v1/instances/custodian-sim-001/drain", "Authorization", "Bearer " + secret("prometheus_token"), http.StatusForbidden},
 		{"the operator", http.MethodPost, "/admin/v1/instances/custodian-sim-001/restart", "Authorization", "Bearer " + secret("operator_token"), http.StatusOK},
 	} {
-		if status, body := ask(t, c.method, s.admin+c.path, "", c.header, c.value); status != c.want {
+		if status, body := s.ask(c.method, s.admin+c.path, "", c.header, c.value); status != c.want {
 			t.Errorf("%s: %s %s: %d, want %d: %s", c.who, c.method, c.path, status, c.want, body)
 		}
 	}
 	var i instance
 	s.eventually("the custodian to run again", func() error {
-		_, body := ask(t, http.MethodGet, s.admin+"/admin/v1/instances/custodian-sim-001", "", "Authorization", "Bearer "+secret("operator_token"))
+		_, body := s.ask(http.MethodGet, s.admin+"/admin/v1/instances/custodian-sim-001", "", "Authorization", "Bearer "+secret("operator_token"))
 		if err := json.Unmarshal(body, &i); err != nil || i.State != "running" {
 			return fmt.Errorf("%w, %s", err, body)
 		}
 		return nil
 	})
 	deposit := `{"settlement_type":"DEPOSIT","account_id":"fund","symbol":"BTC","quantity":"1"}`
-	if status, body := ask(t, http.MethodPost, i.url("/api/v1/settlements"), deposit, "", ""); status != http.StatusUnauthorized {
+	if status, body := s.ask(http.MethodPost, i.url("/api/v1/settlements"), deposit, "", ""); status != http.StatusUnauthorized {
 		t.Errorf("without a key: %d %s", status, body)
 	}
-	if status, body := ask(t, http.MethodPost, i.url("/api/v1/settlements"), deposit, "X-API-Key", secret("desk_key")); status != http.StatusCreated {
+	if status, body := s.ask(http.MethodPost, i.url("/api/v1/settlements"), deposit, "X-API-Key", secret("desk_key")); status != http.StatusCreated {
 		t.Errorf("with the key: %d %s", status, body)
 	}
 	s.eventually("the event to be in Redis", func() error {
@@ -104,17 +104,17 @@ func run(t *testing.T, env []string, program string, args ...string) {
 	}
 }
 
-// ask sends a request with one header more and returns the answer.
-func ask(t *testing.T, method, url, body, header, value string) (int, []byte) {
-	t.Helper()
-	s := &supervised{t: t}
+// ask sends a request with one header more, unless its value is empty, and returns the
+// answer.
+func (s *supervised) ask(method, url, body, header, value string) (int, []byte) {
+	s.t.Helper()
 	var payload any
 	if body != "" {
 		payload = json.RawMessage(body)
 	}
 	status, answer, err := s.tryWith(method, url, payload, header, value)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, url, err)
+		s.t.Fatalf("%s %s: %v", method, url, err)
 	}
 	return status, answer
 }
