@@ -27,7 +27,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 )
 
 // options are the command line.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 )

@@ -17,7 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overgrpc"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/scenario/overhttp"

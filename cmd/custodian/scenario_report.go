@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 )
 
 // The formats of reports on scripts.

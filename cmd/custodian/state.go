@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/snapshot"

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )

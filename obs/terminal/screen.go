@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 const (
@@ -70,14 +72,22 @@ func (s *Screen) Around(stream io.Writer) io.Writer {
 // to be drawn, never twice at a time; one Show at a time is enough for any program.
 func (s *Screen) Show(look func() Progress) (end func()) {
 	began, stop, stopped := time.Now(), make(chan struct{}), make(chan struct{})
-	go func() {
+	guard.Go("progress", s.failed, func() {
 		defer close(stopped)
 		s.follow(began, stop, look)
-	}()
+	})
 	return sync.OnceFunc(func() {
 		close(stop)
 		<-stopped
 	})
+}
+
+// failed tells of a panic of who looks: what is being done goes on without its
+// progress.
+func (s *Screen) failed(p *guard.Panic) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = fmt.Fprintln(s.err, "progress is no longer shown:", p) // of no consequence
 }
 
 func (s *Screen) follow(began time.Time, stop <-chan struct{}, look func() Progress) {

@@ -158,3 +158,18 @@ func TestLogsGetALineNowAndThen(t *testing.T) {
 		}
 	})
 }
+
+// What a program does is worth more than a look at how far it is.
+func TestAPanicOfWhoLooksEndsTheProgressAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, out := live(80)
+		end := s.Show(func() Progress { panic("nothing there") })
+		time.Sleep(showAfter + time.Millisecond)
+		end()
+		synctest.Wait()
+		if got := out.String(); !strings.HasPrefix(got, "progress is no longer shown: ") || !strings.Contains(got, "nothing there") {
+			t.Errorf("got %q", got)
+		}
+	})
+}

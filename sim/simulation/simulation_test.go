@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/cmd/terminal"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/simulation"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/memory"
