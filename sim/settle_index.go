@@ -222,8 +222,11 @@ func (s *State) wakeRelated(before, after *Settlement) {
 	}
 	if before == nil && after.Terms != nil {
 		for _, l := range after.Terms.Links {
-			if id, open := s.index.byExternal[l.ExternalID]; open && l.Type == LinkBefore {
-				s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time) // it waits for one more
+			// One more settles before it, or with it and is not worked on yet, so that it has
+			// not looked at what settles with it.
+			awaited := l.Type == LinkBefore || l.Type == LinkWith && after.Processing.Status == ProcessingPending
+			if id, open := s.index.byExternal[l.ExternalID]; open && awaited {
+				s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time)
 			}
 		}
 	}

@@ -244,3 +244,25 @@ func TestAHeldInstructionThatFailsForWantOfAMatchKeepsSayingSo(t *testing.T) {
 	b.wait(0)
 	b.wantState(id, failing)
 }
+
+// What is received after the cut-off is worked on from the next day on, and what
+// settles with it says until then that it waits for that.
+func TestAnInstructionSaysAtOnceThatAnotherThatIsNotProcessedYetSettlesWithIt(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "AAPL", "100")
+	lacks := b.instruct(today(sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "AAPL", Quantity: amount("500"), ExternalID: "lacks"}))
+	b.now = at(23, 14, 55)
+	reserved := b.instruct(today(sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "AAPL", Quantity: amount("5"), ExternalID: "reserved"}))
+	b.wantState(lacks, "PENDING ACKNOWLEDGED PENDING:LACK RELEASED")
+	b.wantReserved("a", "AAPL", "95", "5")
+	b.now = at(23, 15, 5)
+	for _, with := range []string{"lacks", "reserved"} {
+		b.instruct(sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "AAPL", Quantity: amount("400"),
+			Links: []sim.Link{{Type: sim.LinkWith, ExternalID: with}}})
+	}
+	b.wait(0)
+	b.wantState(lacks, "PENDING ACKNOWLEDGED FAILING:LINK RELEASED")
+	b.wantState(reserved, "PENDING ACKNOWLEDGED FAILING:LINK RELEASED")
+	b.wantReserved("a", "AAPL", "100", "0")
+}
