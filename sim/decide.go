@@ -231,6 +231,19 @@ func (b book) holding(accountID, symbol string, cash bool) *Holding {
 	return h
 }
 
+// available returns what is available of a holding, with what the event has moved.
+func (b book) available(key HoldingKey) money.Amount {
+	for _, h := range b.e.Holdings {
+		if h.Key() == key {
+			return h.Available
+		}
+	}
+	if h := b.d.holdings[key]; h != nil {
+		return h.Available
+	}
+	return money.Zero
+}
+
 func (b book) mirror(symbol string, cash bool) *Mirror {
 	for _, m := range b.e.Mirrors {
 		if m.Symbol == symbol {

@@ -241,9 +241,11 @@ func (c *change) schedule(s *Settlement) {
 		if !t.instant {
 			consider(t.StartOf(valueDate(s)))
 		}
-		ready := s.Settlement.ReasonCode == "" || s.Settlement.ReasonCode == ReasonHeldDepository
-		if s.Processing.Status != ProcessingPending && s.matched() && ready && !t.open(now) {
-			consider(t.nextOpening(now)) // nothing but the hour keeps it
+		if s.Processing.Status != ProcessingPending && s.matched() && !t.open(now) {
+			switch s.Settlement.ReasonCode {
+			case "", ReasonLate, ReasonHeldDepository:
+				consider(t.nextOpening(now)) // nothing but the hour keeps it
+			}
 		}
 	}
 	s.DueAt = due.UTC()

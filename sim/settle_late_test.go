@@ -340,3 +340,36 @@ func TestTransition11OnlyWhoseAccountIsFrozenPays(t *testing.T) {
 	wantAmount(t, "the penalty of the other side", b.settlement(d).Penalty, "0")
 	wantAmount(t, "the penalty of who is frozen", b.settlement(r).Penalty, "1.9")
 }
+
+// What only the hour keeps when its cut-off passes is tried when the market opens,
+// and not left until the next cut-off.
+func TestTransition11WhatOnlyTheHourKeepsIsTriedOnTheNextDay(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "AAPL", "60")
+	b.give("b", "USD", "20000")
+	b.until(at(23, 14, 50))
+	d, r := b.trade(parts(today(dvp()), sim.PartialAllowed, ""), parts(today(rvp()), sim.PartialAllowed, ""))
+	b.arrive("a", "AAPL", "100") // the rest has come, while the part is under way until after the cut-off
+	b.wantReserved("a", "AAPL", "40", "60")
+	b.until(at(23, 16, 0))
+	b.wantState(d, "IN_PROGRESS ACKNOWLEDGED MATCHED FAILING:LATE RELEASED")
+	b.until(at(24, 0, 15))
+	for _, id := range []uuid.UUID{d, r} {
+		b.wantState(id, "COMPLETED ACKNOWLEDGED MATCHED SETTLED RELEASED")
+	}
+}
+
+// Where nothing waits, what settles in parts waits all the same, as its owner
+// allowed: no event says that it has failed.
+func TestTransition9WhatLacksForTheRestHasNotFailed(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	b.give("a", "AAPL", "60")
+	b.give("b", "USD", "20000")
+	d, _ := b.trade(parts(today(dvp()), sim.PartialAllowed, ""), parts(today(rvp()), sim.PartialAllowed, ""))
+	b.wantState(d, "IN_PROGRESS ACKNOWLEDGED MATCHED PARTIALLY_SETTLED:PAIN RELEASED")
+	b.wait(time.Hour)
+	b.wantState(d, "IN_PROGRESS ACKNOWLEDGED MATCHED PARTIALLY_SETTLED:LACK RELEASED")
+	b.wantEvent(sim.EventSettlementPending)
+}

@@ -96,11 +96,7 @@ func (c *change) needsOf(legs []leg) []need {
 				return &needs[i]
 			}
 		}
-		n := need{key: key, cash: l.cash}
-		if h := c.d.holdings[key]; h != nil {
-			n.available = h.Available
-		}
-		needs = append(needs, n)
+		needs = append(needs, need{key: key, cash: l.cash, available: c.book.available(key)})
 		return &needs[len(needs)-1]
 	}
 	for i := range legs {
@@ -210,8 +206,8 @@ func (c *change) lack(g *group) {
 		}
 		m.Settlement = Dimension{Status: SettlementPending}
 		c.reject(m, g.codes[i].code, g.codes[i].text)
+		c.happened(EventSettlementFailed)
 	}
-	c.happened(EventSettlementFailed)
 }
 
 // part returns the quantity of which a group can settle a part now, or zero. A
