@@ -72,6 +72,9 @@ func (s *State) apply(e *Event) error {
 	if err := s.checkReserved(e); err != nil {
 		return err
 	}
+	for _, st := range before {
+		s.looked(st)
+	}
 	for _, key := range grown {
 		s.wakeWaiting(key)
 	}

@@ -44,6 +44,9 @@ func (s *State) FireDue(until time.Time) (events []*Event, fired bool, err error
 	if err := d.applyAll(); err != nil {
 		return nil, true, err
 	}
+	if due.key.kind == timerSettlement {
+		s.looked(s.open[due.key.id])
+	}
 	// Events have set the timers of what they changed. A record that was looked
 	// at without effect goes back to its own time, which must be ahead; one that
 	// has made progress may have more to do at the same instant.

@@ -10,8 +10,8 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/money"
 )
 
-// Bounds of what one arrival of holdings looks at and wakes. What it passes over
-// is tried again at the next cut-off.
+// Bounds of what one pass along those that wait for a holding sees and wakes. What
+// is behind is tried again when more arrives, and at the next cut-off.
 const (
 	maxWaitingSeen = 1024
 	maxWoken       = 64
@@ -46,6 +46,8 @@ type settlementIndex struct {
 	exact     map[matchKey][]uuid.UUID
 	// waiting are those that would settle if the holding had more.
 	waiting map[HoldingKey][]uuid.UUID
+	// passes are those under way along the waiting.
+	passes map[HoldingKey]pass
 	// reserved is the sum of the open reservations of a holding.
 	reserved map[HoldingKey]money.Amount
 }
@@ -54,7 +56,7 @@ func newSettlementIndex() settlementIndex {
 	return settlementIndex{
 		byExternal: make(map[string]uuid.UUID), dependents: make(map[string][]uuid.UUID),
 		unmatched: make(map[string][]uuid.UUID), exact: make(map[matchKey][]uuid.UUID),
-		waiting: make(map[HoldingKey][]uuid.UUID), reserved: make(map[HoldingKey]money.Amount),
+		waiting: make(map[HoldingKey][]uuid.UUID), passes: make(map[HoldingKey]pass), reserved: make(map[HoldingKey]money.Amount),
 	}
 }
 
@@ -169,37 +171,71 @@ func (s *Settlement) waitsFor() (HoldingKey, bool) {
 	}
 }
 
-// wakeWaiting wakes those that wait for a holding, the oldest first, as far as
-// what is available goes.
-func (s *State) wakeWaiting(key HoldingKey) {
-	h := s.holdings[key]
-	if h == nil {
+// pass goes along those that wait for a holding which has grown, the oldest first.
+// One is looked at after the other, because whether it takes what has come, or
+// something else keeps it, decides what is left for the next.
+type pass struct {
+	at    uuid.UUID // which is to be looked at
+	seen  int
+	woken int
+}
+
+// wakeWaiting begins a pass along those that wait for a holding.
+func (s *State) wakeWaiting(key HoldingKey) { s.passOn(key, pass{}) }
+
+// passOn wakes the next of a pass for which what is available may do, and ends the
+// pass where there is none.
+func (s *State) passOn(key HoldingKey, p pass) {
+	delete(s.index.passes, key)
+	h, waiting := s.holdings[key], s.index.waiting[key]
+	next, known := slices.BinarySearchFunc(waiting, p.at, compareIDs)
+	if known {
+		next++
+	}
+	if h == nil || h.Available.Sign() <= 0 || p.woken == maxWoken {
 		return
 	}
-	rest, woken := h.Available, 0
-	for seen, id := range s.index.waiting[key] {
-		if seen == maxWaitingSeen || woken == maxWoken || rest.Sign() <= 0 {
+	for _, id := range waiting[next:] {
+		if p.seen++; p.seen > maxWaitingSeen {
 			return
 		}
-		st := s.open[id]
-		need := st.Open()
-		if !st.Delivers() {
-			need = st.Terms.Payment.Amount.Sub(st.SettledPayment)
+		if s.mayTake(s.open[id], h.Available) {
+			p.at = id
+			p.woken++
+			s.index.passes[key] = p
+			s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time)
+			return
 		}
-		switch {
-		case !rest.Less(need):
-			rest = rest.Sub(need)
-		case st.Terms == nil:
-			continue
-		case s.linked(st): // others may bring a part of what it needs
-		case st.mayBePartial():
-			rest = money.Zero
-		case !st.Delivers(): // its payment may differ within the tolerance
-		default:
-			continue
-		}
-		woken++
-		s.timers.wake(timerKey{kind: timerSettlement, id: id}, s.time)
+	}
+}
+
+// looked takes the passes on that were at a settlement which has been looked at.
+func (s *State) looked(st *Settlement) {
+	if len(s.index.passes) == 0 || st == nil {
+		return
+	}
+	key := st.needs()
+	if p, passing := s.index.passes[key]; passing && p.at == st.ID {
+		s.passOn(key, p)
+	}
+}
+
+// mayTake reports whether an instruction that waits for a holding may settle with
+// what is available of it.
+func (s *State) mayTake(st *Settlement, available money.Amount) bool {
+	need := st.Open()
+	if !st.Delivers() {
+		need = st.Terms.Payment.Amount.Sub(st.SettledPayment)
+	}
+	switch {
+	case !available.Less(need):
+		return true
+	case st.Terms == nil:
+		return false
+	default:
+		// Others may bring a part of what it needs, a part may settle, or its payment
+		// may differ from the counterparty's within the tolerance.
+		return s.linked(st) || st.mayBePartial() || !st.Delivers()
 	}
 }
 

@@ -266,3 +266,39 @@ func TestAnInstructionSaysAtOnceThatAnotherThatIsNotProcessedYetSettlesWithIt(t 
 	b.wantState(reserved, "PENDING ACKNOWLEDGED FAILING:LINK RELEASED")
 	b.wantReserved("a", "AAPL", "100", "0")
 }
+
+// What is released for an instruction that settles with what had reserved it is
+// there for the whole group at once.
+func TestWhatAGroupHadReservedCountsForTheLargerGroup(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "AAPL", "100")
+	b.give("b", "USD", "10")
+	first := b.instruct(named(today(sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "AAPL", Quantity: amount("60")}), "first"))
+	b.wantReserved("a", "AAPL", "40", "60")
+	second := b.instruct(named(pay("b", "c", "10"), "second", linkTo(sim.LinkWith, "first")))
+	for _, id := range []uuid.UUID{first, second} {
+		b.wantState(id, "IN_PROGRESS ACKNOWLEDGED PENDING RELEASED")
+	}
+	b.wantReserved("a", "AAPL", "40", "60")
+	b.wantReserved("b", "USD", "0", "10")
+}
+
+// Whether the oldest of those that wait takes what comes is known when it has been
+// looked at: what it leaves is for the next.
+func TestWhatOneThatWaitsDoesNotTakeIsForTheNext(t *testing.T) {
+	t.Parallel()
+	b := custodian(t, nil)
+	b.give("a", "AAPL", "1")
+	oldest, _ := b.trade(today(dvp()), today(rvp())) // whose receiver has no cash either
+	var next []uuid.UUID
+	for _, quantity := range []string{"70", "80", "30"} {
+		next = append(next, b.instruct(today(sim.Instruct{Type: sim.Withdrawal, AccountID: "a", Symbol: "AAPL", Quantity: amount(quantity)})))
+	}
+	b.arrive("a", "AAPL", "100")
+	b.wantState(oldest, "PENDING ACKNOWLEDGED MATCHED PENDING:CMON RELEASED")
+	b.wantState(next[0], "IN_PROGRESS ACKNOWLEDGED PENDING RELEASED")
+	b.wantState(next[1], "PENDING ACKNOWLEDGED PENDING:LACK RELEASED")
+	b.wantState(next[2], "IN_PROGRESS ACKNOWLEDGED PENDING RELEASED")
+	b.wantReserved("a", "AAPL", "0", "100")
+}
