@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -373,21 +374,37 @@ func (b *Books) restart(crash bool) error {
 	return nil
 }
 
-// onlyText reports whether an event does no more than bring the texts of reasons up
-// to date, as any look may.
+// onlyText reports whether an event does no more than bring reasons up to date, as
+// any look may: their texts, or which holdings are lacking, since nothing is looked
+// at when holdings become fewer.
 func (b *Books) onlyText(e *sim.Event) bool {
 	if len(e.Settlements) == 0 || len(e.Postings)+len(e.Transfers)+len(e.Documents) > 0 {
 		return false
 	}
 	for _, st := range e.Settlements {
 		before := b.audit.Settlement(st.ID)
-		if before == nil || before.Status != st.Status || len(before.History) != len(st.History) || !before.DueAt.Equal(st.DueAt) ||
-			before.Settlement.ReasonCode != st.Settlement.ReasonCode || before.Processing != st.Processing || before.Matching != st.Matching ||
-			before.Course != st.Course {
+		if before == nil || before.Status != st.Status || before.Settlement.Status != st.Settlement.Status || !before.DueAt.Equal(st.DueAt) ||
+			before.Processing != st.Processing || before.Matching != st.Matching || before.Course != st.Course {
+			return false
+		}
+		was, is := before.Settlement, st.Settlement
+		if is.ReasonCode != was.ReasonCode && !(lacks(was) && lacks(is)) || is.ReasonCode == was.ReasonCode && len(before.History) != len(st.History) {
 			return false
 		}
 	}
 	return true
+}
+
+// lacks reports whether a reason is that holdings are lacking.
+func lacks(d sim.Dimension) bool {
+	switch d.ReasonCode {
+	case sim.ReasonLack, sim.ReasonMoney, sim.ReasonCounterpartyLack, sim.ReasonCounterpartyMoney:
+		return true
+	case sim.ReasonLinked:
+		return strings.HasSuffix(d.Reason, "lacks holdings")
+	default:
+		return false
+	}
 }
 
 // difference says what an event changes of settlements and transfers.

@@ -83,7 +83,7 @@ func report(t *testing.T, err error, open func(*simulation.World) (simulation.Ta
 
 func TestHistoriesOfAStateKeepEveryPromise(t *testing.T) {
 	t.Parallel()
-	n, length := amount(40, 400)
+	n, length := amount(16, 2000)
 	began := time.Now()
 	did, events := 0, uint64(0)
 	happened := make(map[sim.EventType]int)
