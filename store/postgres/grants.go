@@ -29,6 +29,15 @@ var rightsOn = map[string]string{
 // allRights are those on every other table.
 const allRights = "DELETE, INSERT, SELECT, UPDATE"
 
+// findRights lists what a role $2 may do with the tables of a schema $1.
+const findRights = `
+	SELECT t.relname::text, coalesce((SELECT string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) FROM aclexplode(t.relacl) a
+		WHERE a.grantee = (SELECT oid FROM pg_roles WHERE rolname = $2::text)), '')
+	FROM pg_namespace n
+		JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass
+		JOIN pg_class t ON t.oid = d.objid
+	WHERE n.nspname = $1::text AND t.relkind IN ('r', 'p')`
+
 // grantTables gives a role just the rights on a schema that an instance needs.
 // Where it has them already nothing is written.
 func grantTables(ctx context.Context, c *pgx.Conn, schema, role string) error {
@@ -39,11 +48,7 @@ func grantTables(ctx context.Context, c *pgx.Conn, schema, role string) error {
 	if err != nil {
 		return fmt.Errorf("looking at the rights of role %q: %w", role, err)
 	}
-	rows, err := c.Query(ctx, `
-		SELECT t.relname::text, coalesce((SELECT string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) FROM aclexplode(t.relacl) a
-			WHERE a.grantee = (SELECT oid FROM pg_roles WHERE rolname = $2::text)), '')
-		FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
-		WHERE n.nspname = $1::text AND t.relkind IN ('r', 'p')`, schema, role)
+	rows, err := c.Query(ctx, findRights, schema, role)
 	if err != nil {
 		return fmt.Errorf("looking at the rights of role %q: %w", role, err)
 	}

@@ -86,7 +86,14 @@ var manyRemoved = regexp.MustCompile(`Rows Removed by Filter: \d{5,}`)
 
 func checkPlan(t *testing.T, c *pgx.Conn, sql string, args []any) {
 	t.Helper()
-	rows, err := c.Query(t.Context(), "EXPLAIN (ANALYZE, TIMING off) "+sql, append([]any{pgx.QueryExecModeDescribeExec}, args...)...)
+	if plan := explain(t, c, "EXPLAIN (ANALYZE, TIMING off) ", sql, args); strings.Contains(plan, "Seq Scan") || manyRemoved.MatchString(plan) {
+		t.Errorf("%s\n%v\n%s", sql, args, plan)
+	}
+}
+
+func explain(t *testing.T, c *pgx.Conn, how, sql string, args []any) string {
+	t.Helper()
+	rows, err := c.Query(t.Context(), how+sql, append([]any{pgx.QueryExecModeDescribeExec}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +101,24 @@ func checkPlan(t *testing.T, c *pgx.Conn, sql string, args []any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Seq Scan") || manyRemoved.MatchString(plan) {
-		t.Errorf("%s\n%v\n%s", sql, args, plan)
+	return strings.Join(lines, "\n")
+}
+
+// catalogueScanned finds that all that the catalogue knows was read.
+var catalogueScanned = regexp.MustCompile(`Seq Scan on pg_(class|attribute|depend)`)
+
+// Where each of many starting instances reads the whole catalogue, which all of
+// them make larger, a start takes the square of their number.
+func TestAStartDoesNotReadTheWholeCatalogue(t *testing.T) {
+	t.Parallel()
+	c := session(t, testURL(t, "TEST_POSTGRES_URL"))
+	for sql, args := range map[string][]any{
+		findJournal: {"some_schema"},
+		findTables:  {"some_schema"},
+		findRights:  {"some_schema", "some_role"},
+	} {
+		if plan := explain(t, c, "EXPLAIN ", sql, args); catalogueScanned.MatchString(plan) {
+			t.Errorf("%s\n%s", sql, plan)
+		}
 	}
 }
