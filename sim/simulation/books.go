@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -311,112 +310,6 @@ func (b *Books) project(through int) error {
 		}
 	}
 	return nil
-}
-
-// Restart throws the state away and loads it again: what the tables have, and the
-// journal behind it. In good order the open group commits before.
-func (b *Books) Restart(crash bool, luck uint64) error {
-	b.dice = newDice(luck, 0)
-	return b.restart(crash)
-}
-
-func (b *Books) restart(crash bool) error {
-	if crash {
-		b.unsure(b.waiting)
-		b.open, b.waiting = nil, nil
-	} else if err := b.commit(NoTrouble); err != nil {
-		return err
-	}
-	before, lines := b.state, b.state.Books()
-	snap := b.tables.Snapshot()
-	snap.Keyed = len(b.keys) > 0
-	var err error
-	if b.state, err = sim.LoadState(b.world.Rules, sim.NewGenerator(Instance, b.world.Seed), snap); err != nil {
-		return fmt.Errorf("loading: %w", err)
-	}
-	if d := b.state.Snapshot().Digest(); d != b.tables.Snapshot().Digest() {
-		return errors.New("a state that was loaded from a snapshot has another digest")
-	}
-	for _, stored := range b.journal[b.projected:] {
-		batch := *stored
-		if err := batch.Decode(); err != nil {
-			return err
-		}
-		if err := b.state.ApplyBatch(&batch); err != nil {
-			return fmt.Errorf("replaying the tail: %w", err)
-		}
-	}
-	if snap.Keyed && !b.dice.in(3) { // else every key costs a lookup
-		var filter sim.KeyFilter
-		for key := range b.keys {
-			filter.Add(key)
-		}
-		b.state.SetHistory(&filter)
-	}
-	if err := b.fire(b.now()); err != nil || crash {
-		return err
-	}
-	// In good order nothing was left to do, and nothing else is to be done next.
-	was, _ := before.NextDue()
-	for _, e := range b.open {
-		if !b.onlyText(e) {
-			return fmt.Errorf("a restart does what was not to be done: %s", b.difference(e))
-		}
-	}
-	switch is, _ := b.state.NextDue(); {
-	case !is.Equal(was):
-		return fmt.Errorf("after a restart work is due at %s, and before at %s", is, was)
-	case !slices.EqualFunc(lines, b.state.Books(), func(x, y sim.BookLine) bool {
-		return x.Symbol == y.Symbol && x.Ours.Equal(y.Ours.Amount) && x.Theirs.Equal(y.Theirs.Amount)
-	}):
-		return fmt.Errorf("after a restart the books outside are %+v, and before %+v", b.state.Books(), lines)
-	}
-	return nil
-}
-
-// onlyText reports whether an event does no more than bring reasons up to date, as
-// any look may: their texts, or which holdings are lacking, since nothing is looked
-// at when holdings become fewer.
-func (b *Books) onlyText(e *sim.Event) bool {
-	if len(e.Settlements) == 0 || len(e.Postings)+len(e.Transfers)+len(e.Documents) > 0 {
-		return false
-	}
-	for _, st := range e.Settlements {
-		before := b.audit.Settlement(st.ID)
-		if before == nil || before.Status != st.Status || before.Settlement.Status != st.Settlement.Status || !before.DueAt.Equal(st.DueAt) ||
-			before.Processing != st.Processing || before.Matching != st.Matching || before.Course != st.Course {
-			return false
-		}
-		was, is := before.Settlement, st.Settlement
-		if is.ReasonCode != was.ReasonCode && !(lacks(was) && lacks(is)) || is.ReasonCode == was.ReasonCode && len(before.History) != len(st.History) {
-			return false
-		}
-	}
-	return true
-}
-
-// lacks reports whether a reason is that holdings are lacking.
-func lacks(d sim.Dimension) bool {
-	switch d.ReasonCode {
-	case sim.ReasonLack, sim.ReasonMoney, sim.ReasonCounterpartyLack, sim.ReasonCounterpartyMoney:
-		return true
-	case sim.ReasonLinked:
-		return strings.HasSuffix(d.Reason, "lacks holdings")
-	default:
-		return false
-	}
-}
-
-// difference says what an event changes of settlements and transfers.
-func (b *Books) difference(e *sim.Event) string {
-	out := string(e.Type)
-	for _, st := range e.Settlements {
-		out += fmt.Sprintf("\n\t\tbefore: %+v\n\t\tafter:  %+v", b.audit.Settlement(st.ID), st)
-	}
-	for _, t := range e.Transfers {
-		out += fmt.Sprintf("\n\t\tbefore: %+v\n\t\tafter:  %+v", b.audit.Transfer(t.ID), t)
-	}
-	return out
 }
 
 // Finish commits what is open and replays all of it.
