@@ -103,8 +103,10 @@ test-all: services $(TEST_SERVERS) ## Run every test, with the race detector, on
 	mkdir -p test-results
 	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test -race -tags integration -count=1 -timeout 15m -p 2 -artifacts -outputdir '$(CURDIR)/test-results' $(ARGS) $(PKGS)
 
-# Histories: make simulate SEEDS=1000 FROM=5000 STEPS=2000. Without the name of a
-# package a test has the terminal, for its progress.
+# In the directory of its package, not by its name, a test has the terminal, for its
+# progress.
+
+# Histories: make simulate SEEDS=1000 FROM=5000 STEPS=2000
 SEEDS ?= 200
 FROM  ?= 1
 STEPS ?= 1000
@@ -120,7 +122,7 @@ SEED   ?= 0
 
 .PHONY: torture
 torture: services $(TEST_SERVERS) ## Kill the supervisor under load again and again and check the books (ROUNDS=n, SEED=s)
-	CGO_ENABLED=1 $(TEST_SERVERS) -durable -- $(GO) test ./cmd/custodian -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
+	CGO_ENABLED=1 $(TEST_SERVERS) -durable -- $(GO) -C cmd/custodian test -tags integration -v -run 'BooksSurviveKills' -count=1 -timeout 0 $(ARGS) \
 		-args -torture.rounds=$(ROUNDS) -torture.seed=$(SEED)
 
 # Processes that are stopped, lose their instances and go on: make takeovers ROUNDS=50.
@@ -128,7 +130,7 @@ torture: services $(TEST_SERVERS) ## Kill the supervisor under load again and ag
 
 .PHONY: takeovers
 takeovers: services $(TEST_SERVERS) ## Stop the owner of instances again and again, and check that it writes nothing after (ROUNDS=n)
-	CGO_ENABLED=1 $(TEST_SERVERS) -durable -- $(GO) test ./cmd/custodian -tags integration -v -run 'StoppedProcessThatLost' -count=1 -timeout 0 \
+	CGO_ENABLED=1 $(TEST_SERVERS) -durable -- $(GO) -C cmd/custodian test -tags integration -v -run 'StoppedProcessThatLost' -count=1 -timeout 0 \
 		-args -ownership.rounds=$(ROUNDS) $(ARGS)
 
 # Histories of many clients: make linearizable ROUNDS=50 SEED=17. A history that is
@@ -145,7 +147,7 @@ REQUESTS ?= 100000
 
 .PHONY: fuzz-api
 fuzz-api: services $(TEST_SERVERS) ## Send generated requests, right and wrong, to all faces (REQUESTS=n to each store, SEED=s)
-	$(TEST_SERVERS) -- $(GO) test ./supervisor/badinput -tags integration -v -run 'BadInput' -count=1 -timeout 0 $(ARGS) \
+	$(TEST_SERVERS) -- $(GO) -C supervisor/badinput test -tags integration -v -run 'BadInput' -count=1 -timeout 0 $(ARGS) \
 		-args -badinput.requests=$(REQUESTS) -badinput.seed=$(SEED)
 
 # Instances that come and go: make leaks CYCLES=1000
@@ -153,7 +155,7 @@ CYCLES ?= 1000
 
 .PHONY: leaks
 leaks: services $(TEST_SERVERS) ## Add, use and remove instances on each store and look for what they leave behind (CYCLES=n)
-	$(TEST_SERVERS) -- $(GO) test ./supervisor -tags integration -v -run 'LeaveNothingBehind' -count=1 -timeout 0 $(ARGS) \
+	$(TEST_SERVERS) -- $(GO) -C supervisor test -tags integration -v -run 'LeaveNothingBehind' -count=1 -timeout 0 $(ARGS) \
 		-args -leaks.cycles=$(CYCLES)
 
 .PHONY: bench

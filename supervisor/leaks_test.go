@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net"
@@ -25,6 +26,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodianpb"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -275,19 +277,26 @@ const heapSlack = 4 << 20
 // wantNothingLeft runs cycles and compares what is held after with before.
 func (v *visits) wantNothingLeft(cycles int) {
 	v.t.Helper()
+	show := terminal.NewScreen(io.Discard, os.Getenv)
 	if *leakCycles > 0 {
-		cycles = *leakCycles
+		cycles, show = *leakCycles, terminal.NewScreen(os.Stderr, os.Getenv)
 	}
 	warmUp := min(30, max(15, cycles/10)) // caches and pools fill; one of each kind of cycle
-	for n := range warmUp {
-		v.cycle(n)
+	run := func(what string, first, cycles int) { // its progress has ended when it returns: it is not counted
+		var at atomic.Uint64
+		defer show.ShowLive(func() terminal.Progress {
+			return terminal.Progress{What: what, Done: at.Load(), Total: uint64(cycles), Unit: "instances", Detail: v.t.Name()}
+		})()
+		for n := range cycles {
+			v.cycle(first + n)
+			at.Add(1)
+		}
 	}
+	run("warming up", 0, warmUp)
 	v.settleDown()
 	before := v.take()
 	start := time.Now()
-	for n := range cycles {
-		v.cycle(warmUp + n)
-	}
+	run("adding and removing", warmUp, cycles)
 	took := time.Since(start)
 	v.settleDown()
 	var after footprint

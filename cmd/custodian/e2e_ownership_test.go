@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,11 +21,12 @@ import (
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/storetest/servers"
 )
 
 var (
-	ownershipRounds = flag.Int("ownership.rounds", 2, "how often an owner is stopped and its instances are taken over")
+	ownershipRounds = flag.Int("ownership.rounds", 0, "how often an owner is stopped and its instances are taken over; 0 is the number of a test run")
 	ownershipSilent = flag.Bool("ownership.silent", false, "leave it to PostgreSQL to end the session of a stopped owner")
 )
 
@@ -185,7 +187,12 @@ func TestStoppedProcessThatLostItsInstancesWritesNothing(t *testing.T) {
 	other.start()
 	other.wantOwner(names, "pending", owner)
 	var acked []string
-	for round := range *ownershipRounds {
+	rounds, show := roundsAsked(*ownershipRounds, 2)
+	var at atomic.Uint64
+	defer show.ShowLive(func() terminal.Progress {
+		return terminal.Progress{What: "taking over", Done: at.Load(), Total: uint64(rounds), Unit: "rounds"}
+	})()
+	for round := range rounds {
 		before := owner.flow("a", fmt.Sprintf("%d-before", round))
 		owner.eventually("deposits", enough(before, 50))
 		<-time.After(time.Duration(rand.IntN(100)) * time.Millisecond) // another moment each time
@@ -229,8 +236,11 @@ func TestStoppedProcessThatLostItsInstancesWritesNothing(t *testing.T) {
 		})
 		before.stop()
 		before.workers.Wait()
-		t.Logf("round %d: taken over %v after the stop; the stopped one knew %v after it went on, and refused %d requests",
-			round, took.Round(time.Millisecond), noticed.Round(time.Millisecond), before.refused.Load())
+		at.Store(uint64(round) + 1)
+		show.Apart(func() {
+			t.Logf("round %d: taken over %v after the stop; the stopped one knew %v after it went on, and refused %d requests",
+				round, took.Round(time.Millisecond), noticed.Round(time.Millisecond), before.refused.Load())
+		})
 		for n, name := range names {
 			if now := other.contents(name); strings.Join(now, "\n") != strings.Join(have[n], "\n") {
 				t.Errorf("%s has changed from\n%s\nto\n%s", name, strings.Join(have[n], "\n"), strings.Join(now, "\n"))

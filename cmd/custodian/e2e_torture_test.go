@@ -4,15 +4,20 @@ package main_test
 
 import (
 	"flag"
+	"io"
 	"math/rand/v2"
+	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 )
 
 var (
-	tortureRounds = flag.Int("torture.rounds", 10, "how often the supervisor is killed")
+	tortureRounds = flag.Int("torture.rounds", 0, "how often the supervisor is killed; 0 is the number of a test run")
 	tortureSeed   = flag.Uint64("torture.seed", 0, "seed of the load and of the moments at which the supervisor is killed; 0 for a new one")
 )
 
@@ -25,6 +30,15 @@ const (
 	// openingEvents is how many events the opening of the spares has.
 	openingEvents = 2
 )
+
+// roundsAsked returns how many rounds a test has, and where it shows how far it is: nowhere
+// unless somebody asked for a number, for tests of a test run go on beside each other.
+func roundsAsked(flag, standard int) (rounds int, show *terminal.Screen) {
+	if flag == 0 {
+		return standard, terminal.NewScreen(io.Discard, os.Getenv)
+	}
+	return flag, terminal.NewScreen(os.Stderr, os.Getenv)
+}
 
 // torturedBy are the custodians under torture, both kinds of durable books, each
 // with a profile that settles at once and with one that takes days; and the
@@ -60,10 +74,15 @@ func TestBooksSurviveKillsAtRandomMoments(t *testing.T) {
 	}
 
 	// Verification reads all of history, which grows: it has ten turns at most.
-	verifyEvery := max(5, *tortureRounds/10)
+	rounds, show := roundsAsked(*tortureRounds, 10)
+	verifyEvery := max(5, rounds/10)
 	var slowest time.Duration
 	requests := 0
-	for round := 1; round <= *tortureRounds; round++ {
+	var at atomic.Uint64
+	defer show.ShowLive(func() terminal.Progress {
+		return terminal.Progress{What: "killing the supervisor", Done: at.Load(), Total: uint64(rounds), Unit: "rounds"}
+	})()
+	for round := 1; round <= rounds; round++ {
 		now := m.choose(round)
 		if now.prepare != nil {
 			now.prepare()
@@ -105,8 +124,11 @@ func TestBooksSurviveKillsAtRandomMoments(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("round %d failed, killed while %s; seed %d", round, now.name, seed)
 		}
-		t.Logf("round %d/%d: killed while %s after %v, %d requests acknowledged, %d without an answer of which %d were carried out; serving after %v%s",
-			round, *tortureRounds, now.name, after.Round(time.Millisecond), acked, unknown, present, took.Round(time.Millisecond), verified)
+		at.Store(uint64(round))
+		show.Apart(func() {
+			t.Logf("round %d/%d: killed while %s after %v, %d requests acknowledged, %d without an answer of which %d were carried out; serving after %v%s",
+				round, rounds, now.name, after.Round(time.Millisecond), acked, unknown, present, took.Round(time.Millisecond), verified)
+		})
 	}
 
 	for _, v := range m.victims {

@@ -40,7 +40,7 @@ const settlePause = 20 * time.Millisecond
 // announce prints what runs and where, once the first round of starts is over. It
 // reports whether that came before the end.
 func (r *reporter) announce(ctx context.Context) bool {
-	end := r.show(r.starting)
+	end := r.screen.ShowLive(r.starting)
 	defer end()
 	ticker := time.NewTicker(settlePause)
 	defer ticker.Stop()
@@ -95,16 +95,8 @@ func (r *reporter) drains() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.draining = true
-	r.hide = r.show(r.ending)
+	r.hide = r.screen.ShowLive(r.ending)
 	r.print("draining " + count(running, "instance") + "; interrupt again to cut them off")
-}
-
-// show shows progress where a person looks on: elsewhere the log tells of it.
-func (r *reporter) show(look func() terminal.Progress) (end func()) {
-	if !r.screen.Live() {
-		return func() {}
-	}
-	return r.screen.Show(look)
 }
 
 // starting is how far the first round of starts is.

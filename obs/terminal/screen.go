@@ -82,6 +82,25 @@ func (s *Screen) Show(look func() Progress) (end func()) {
 	})
 }
 
+// ShowLive is [Screen.Show] on a terminal and nothing elsewhere: for programs that log
+// how far they are by themselves.
+func (s *Screen) ShowLive(look func() Progress) (end func()) {
+	if !s.Live() {
+		return func() {}
+	}
+	return s.Show(look)
+}
+
+// Apart takes the progress that is shown away while write writes to the same terminal
+// by means of its own, such as [testing.T.Logf]. It is to write whole lines.
+func (s *Screen) Apart(write func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aside()
+	defer s.again()
+	write()
+}
+
 // failed tells of a panic of who looks: what is being done goes on without its
 // progress.
 func (s *Screen) failed(p *guard.Panic) {
@@ -144,17 +163,26 @@ func (a *around) Write(p []byte) (int, error) {
 	s := a.screen
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.line != "" && !s.midLine {
-		_, _ = io.WriteString(s.err, erase) // of no consequence, here and below
-	}
+	s.aside()
 	n, err := a.stream.Write(p)
 	if n > 0 {
 		s.midLine = p[n-1] != '\n'
 	}
+	s.again()
+	return n, err
+}
+
+// aside takes the line away for text, and again shows it below.
+func (s *Screen) aside() {
+	if s.line != "" && !s.midLine {
+		_, _ = io.WriteString(s.err, erase) // of no consequence, here and below
+	}
+}
+
+func (s *Screen) again() {
 	if s.line != "" && !s.midLine {
 		_, _ = io.WriteString(s.err, fit(s.line, s.width()-1))
 	}
-	return n, err
 }
 
 // Sync has the file below written to its disk, if it is one.

@@ -138,6 +138,35 @@ func TestOutputIsNeverMixedWithTheLine(t *testing.T) {
 	})
 }
 
+func TestWhatIsWrittenByOtherMeansIsNotMixedEither(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, out := live(80)
+		s.Apart(func() { out.WriteString("before\n") })
+		end := s.ShowLive(func() Progress { return Progress{What: "working"} })
+		time.Sleep(showAfter + time.Millisecond)
+		s.Apart(func() { out.WriteString("a log line\n") })
+		end()
+		const line = "working (1s)"
+		if got, want := out.String(), "before\n"+erase+line+erase+"a log line\n"+line+erase; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestLogsThatSayItThemselvesGetNoLines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		end := NewScreen(&out, environment()).ShowLive(func() Progress { t.Error("looked at"); return Progress{} })
+		time.Sleep(linePause + time.Second)
+		end()
+		if out.Len() > 0 {
+			t.Errorf("got %q", out.String())
+		}
+	})
+}
+
 func TestLogsGetALineNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -2,8 +2,12 @@ package badinput
 
 import (
 	"flag"
+	"fmt"
+	"os"
+	"sync/atomic"
 	"testing"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -35,13 +39,19 @@ func memoryOnly(t *testing.T) config.Config {
 func rounds(t *testing.T, configured func(t *testing.T) config.Config) {
 	sent, accepted := 0, map[string]int{}
 	var all []string
+	var at, of atomic.Uint64
+	end := terminal.NewScreen(os.Stderr, os.Getenv).ShowLive(func() terminal.Progress {
+		return terminal.Progress{What: "sending", Done: at.Load(), Total: uint64(*requests), Unit: "requests", Detail: fmt.Sprintf("%s, seed %d", t.Name(), of.Load())}
+	})
+	defer end()
 	for s := *seed; sent < *requests && !t.Failed(); s++ {
 		c := configured(t)
 		schema := func(name string) string { return `,"schema":"` + schemaOf(c, name) + `"` }
 		p := start(t, c, entry(t, instanceNames[0], schema(instanceNames[0])+bank), entry(t, instanceNames[1], schema(instanceNames[1])+opening))
 		administered := start(t, memoryOnly(t), entry(t, "one", ""))
+		of.Store(s)
 		r := newRound(t, s, p, administered)
-		r.run(min(*perRound, *requests-sent))
+		r.run(min(*perRound, *requests-sent), &at)
 		r.serves()
 		if bad := administered.log.bad(); bad != "" {
 			t.Errorf("seed %d: the log of the administered process has\n%s", s, bad)
@@ -55,6 +65,7 @@ func rounds(t *testing.T, configured func(t *testing.T) config.Config) {
 			accepted[name] += n
 		}
 	}
+	end()
 	t.Logf("%d requests from seed %d on", sent, *seed)
 	// Requests that are never accepted show little.
 	refused := 0

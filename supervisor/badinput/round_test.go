@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -84,10 +85,12 @@ func (r *round) find(format string, args ...any) {
 	r.Errorf("seed %d, request %d: %s", r.seed, r.sent, fmt.Sprintf(format, args...))
 }
 
-// run sends a number of requests over all faces.
-func (r *round) run(requests int) {
+// run sends a number of requests over all faces, which it counts.
+func (r *round) run(requests int, counted *atomic.Uint64) {
 	r.Helper()
-	for end := r.sent + requests; r.sent < end && r.findings < findingsMax; {
+	before := counted.Load()
+	for r.sent < requests && r.findings < findingsMax {
+		counted.Store(before + uint64(r.sent))
 		t := r.instance[0]
 		if r.dice.in(3) {
 			t = r.instance[1]
