@@ -281,7 +281,7 @@ func (v *visits) wantNothingLeft(cycles int) {
 	if *leakCycles > 0 {
 		cycles, show = *leakCycles, terminal.NewScreen(os.Stderr, os.Getenv)
 	}
-	warmUp := min(30, max(15, cycles/10)) // caches and pools fill; one of each kind of cycle
+	warmUp := min(30, max(15, cycles/10))         // caches and pools fill; one of each kind of cycle
 	run := func(what string, first, cycles int) { // its progress has ended when it returns: it is not counted
 		var at atomic.Uint64
 		defer show.ShowLive(func() terminal.Progress {

@@ -28,6 +28,15 @@ type Verification struct {
 	Missing bool `json:"missing,omitempty"`
 }
 
+// Verifying is how far [Verify] is.
+type Verifying struct {
+	// Done of Total instances are verified.
+	Done, Total int
+	// Instance is the one that is being verified, Books how far that is.
+	Instance string
+	Books    verify.Progress
+}
+
 // errNoBooks reports an instance that never started.
 var errNoBooks = errors.New("no books yet: the instance never started")
 
@@ -36,15 +45,14 @@ var errNoBooks = errors.New("no books yet: the instance never started")
 // because it is verified under its ownership. Names selects instances, of the
 // configuration or added by the admin API; empty means all. The error says that
 // nothing could be verified; single instances' troubles are in the list. Progress,
-// unless it is nil, is told how many of how many instances are verified, and which is
-// next.
-func Verify(ctx context.Context, cfg config.Config, names []string, logger *slog.Logger, progress func(done, total int, next string)) ([]Verification, error) {
+// unless it is nil, is told how far it is.
+func Verify(ctx context.Context, cfg config.Config, names []string, logger *slog.Logger, progress func(Verifying)) ([]Verification, error) {
 	stores := newStorages(cfg, obs.NewRegistry(), logger)
 	list, err := verifyAll(ctx, stores, cfg, names, progress)
 	return list, errors.Join(err, stores.close(context.WithoutCancel(ctx)))
 }
 
-func verifyAll(ctx context.Context, stores *storages, cfg config.Config, names []string, progress func(done, total int, next string)) ([]Verification, error) {
+func verifyAll(ctx context.Context, stores *storages, cfg config.Config, names []string, progress func(Verifying)) ([]Verification, error) {
 	entries := slices.Clone(cfg.Instances)
 	added, err := stores.added(ctx, cfg)
 	if err != nil {
@@ -65,12 +73,15 @@ func verifyAll(ctx context.Context, stores *storages, cfg config.Config, names [
 	}
 	var list []Verification
 	for n, entry := range entries {
-		if progress != nil {
-			progress(n, len(entries), entry.Name)
+		tell := func(books verify.Progress) {
+			if progress != nil {
+				progress(Verifying{Done: n, Total: len(entries), Instance: entry.Name, Books: books})
+			}
 		}
+		tell(verify.Progress{Doing: "opening"})
 		spec := newSpec(cfg.Resolve(entry), cfg.Ports)
 		v := Verification{Instance: spec.Name, Schema: spec.Schema, Storage: spec.Storage.Driver}
-		report, err := stores.verify(ctx, spec)
+		report, err := stores.verify(ctx, spec, tell)
 		switch {
 		case errors.Is(err, errNoBooks):
 			v.Missing, v.Problem = true, err.Error()
@@ -103,7 +114,7 @@ func (s *storages) added(ctx context.Context, cfg config.Config) ([]config.Insta
 	return d.entries, err
 }
 
-func (s *storages) verify(ctx context.Context, spec Spec) (report *verify.Report, err error) {
+func (s *storages) verify(ctx context.Context, spec Spec, progress func(verify.Progress)) (report *verify.Report, err error) {
 	journal, owned, err := s.existing(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -118,7 +129,7 @@ func (s *storages) verify(ctx context.Context, spec Spec) (report *verify.Report
 	if err != nil {
 		return nil, err
 	}
-	return verify.Run(ctx, journal, verify.Options{Instance: spec.Name, Seed: spec.Seed, Rules: rules})
+	return verify.Run(ctx, journal, verify.Options{Instance: spec.Name, Seed: spec.Seed, Rules: rules, Progress: progress})
 }
 
 // existing opens books that exist, and never makes any.

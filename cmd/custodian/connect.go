@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -89,15 +90,29 @@ func (c *connection) readToken() (string, error) {
 // call makes the function of a command from one that uses the API. An interrupt
 // ends the wait, not what was asked for.
 func (c *connection) call(fn func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
+	return interruptible(func(cmd *cobra.Command, args []string) error {
 		api, err := c.open()
 		if err != nil {
 			return err
 		}
 		defer api.Close()
+		err = fn(cmd.Context(), api, args)
+		if errors.Is(err, context.Canceled) {
+			err = advise(err, "custodian instance list; the supervisor may go on with what it was asked for")
+		}
+		return err
+	})
+}
+
+// interruptible lets a signal end the context of a command, which ends in good order
+// then. The next signal ends the process, as it would any other.
+func interruptible(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		return fn(ctx, api, args)
+		defer context.AfterFunc(ctx, stop)()
+		cmd.SetContext(ctx)
+		return run(cmd, args)
 	}
 }
 

@@ -23,7 +23,7 @@ code is 0 if everything would start, and 1 if not.`,
 	}
 	_, load := a.sources(cmd)
 	output := addFormat(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = interruptible(func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
 		if err != nil {
 			return err
@@ -43,7 +43,7 @@ code is 0 if everything would start, and 1 if not.`,
 			}
 		}
 		return nil
-	}
+	})
 	return cmd
 }
 

@@ -99,7 +99,7 @@ func explain(err error) []string {
 		return strings.Split(p.Error(), "\n")
 	}
 	if errors.Is(err, context.Canceled) {
-		return []string{"custodian: interrupted; what was asked for may still go on at the supervisor"}
+		return []string{"custodian: interrupted"}
 	}
 	lines := []string{"custodian: " + oneLine(err.Error())}
 	e, ok := errors.AsType[*client.Error](err)

@@ -56,22 +56,29 @@ func (a *app) operate(c *connection, use, doing, short string, do operation) *co
 func (a *app) results(output *format, results []wire.Instance, errs []error) error {
 	var failed []error
 	var done []wire.Instance
+	var interrupted error
 	for n := range results {
-		if errs[n] != nil {
-			failed = append(failed, errs[n])
-		} else {
+		switch {
+		case errs[n] == nil:
 			done = append(done, results[n])
+		case errors.Is(errs[n], context.Canceled):
+			interrupted = errs[n] // as all that were under way
+		default:
+			failed = append(failed, errs[n])
 		}
 	}
 	if err := a.printInstances(output, done, len(results) > 1); err != nil {
 		return err
 	}
-	if len(failed) <= 1 {
-		return errors.Join(failed...)
+	if len(failed) == 1 && interrupted == nil {
+		return failed[0]
 	}
 	code := codeOK
 	for _, err := range failed {
 		code = max(code, a.report(nil, err))
+	}
+	if interrupted != nil || code == codeOK {
+		return interrupted
 	}
 	return &failure{code: code}
 }
@@ -152,10 +159,13 @@ Instances of a configuration file are removed there.`,
 		if !options.Wait {
 			done, watched = "removing ", unwatched
 		}
-		var failed error // writing
+		var failed error // writing, or interrupted
 		watched(ctx, api, "removing", names, func(one func()) {
 			for _, name := range names {
-				if err := api.Remove(ctx, name, options); err != nil {
+				if err := api.Remove(ctx, name, options); ctx.Err() != nil {
+					failed = ctx.Err()
+					return
+				} else if err != nil {
 					code = max(code, a.report(nil, err))
 				} else if _, failed = fmt.Fprintln(a.out, done+name); failed != nil {
 					return

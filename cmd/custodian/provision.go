@@ -59,7 +59,7 @@ what it needs to check that password, and not the password.`,
 	for _, file := range []string{"postgres-admin-url-file", "redis-admin-url-file"} {
 		_ = cmd.MarkFlagFilename(file) // the flag is there
 	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = interruptible(func(cmd *cobra.Command, _ []string) error {
 		if !slices.Contains([]string{"", "postgres", "redis"}, p.only) {
 			return usageError(cmd, fmt.Errorf("--only is %q, must be postgres or redis", p.only))
 		}
@@ -87,7 +87,7 @@ what it needs to check that password, and not the password.`,
 			return p.do(cmd.Context(), all)
 		}
 		return p.print(all)
-	}
+	})
 	return cmd
 }
 

@@ -53,7 +53,7 @@ not, and 2 if a script cannot be read or its custodian cannot be started.`,
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(scenarioFormats, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	over := cmd.Flags().String("over", overHTTP, "face to play them over: http or grpc")
 	_ = cmd.RegisterFlagCompletionFunc("over", cobra.FixedCompletions([]string{overHTTP, overGRPC}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = interruptible(func(cmd *cobra.Command, args []string) error {
 		if *over != overHTTP && *over != overGRPC {
 			return usageError(cmd, fmt.Errorf("--over: must be %s or %s", overHTTP, overGRPC))
 		}
@@ -75,7 +75,7 @@ not, and 2 if a script cannot be read or its custodian cannot be started.`,
 			return err
 		}
 		return report.verdict()
-	}
+	})
 	return cmd
 }
 

@@ -28,7 +28,7 @@ does, and 2 if books could not be verified.`,
 	_, load := a.sources(cmd)
 	names := cmd.Flags().StringArrayP("instance", "i", nil, "instance to verify; repeatable (none: all)")
 	output := addFormat(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = interruptible(func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
 		if err != nil {
 			return err
@@ -46,20 +46,35 @@ does, and 2 if books could not be verified.`,
 			return err
 		}
 		return verdict(list)
-	}
+	})
 	return cmd
 }
 
 // verify shows how far it is, meanwhile.
 func (a *app) verify(ctx context.Context, cfg config.Config, names []string) ([]supervisor.Verification, error) {
-	var now atomic.Pointer[terminal.Progress]
-	now.Store(&terminal.Progress{What: "verifying"})
-	defer a.screen.Show(func() terminal.Progress { return *now.Load() })()
-	return supervisor.Verify(ctx, cfg, names, slog.New(slog.DiscardHandler), func(done, total int, next string) {
-		now.Store(&terminal.Progress{
-			What: "verifying", Done: uint64(done), Total: uint64(total), Unit: "instances", Uneven: true, Detail: next,
-		})
-	})
+	var now atomic.Pointer[supervisor.Verifying]
+	now.Store(&supervisor.Verifying{})
+	defer a.screen.Show(func() terminal.Progress { return verifying(*now.Load()) })()
+	return supervisor.Verify(ctx, cfg, names, slog.New(slog.DiscardHandler), func(v supervisor.Verifying) { now.Store(&v) })
+}
+
+// verifying words how far a verification is. No time is estimated: the journal is
+// replayed first, and how long its rows take then is another matter.
+func verifying(v supervisor.Verifying) terminal.Progress {
+	if v.Total == 1 {
+		return terminal.Progress{
+			What: "verifying " + v.Instance + ", " + v.Books.Doing, Done: v.Books.Done, Total: v.Books.Total, Unit: v.Books.Unit, Uneven: true,
+		}
+	}
+	p := terminal.Progress{What: "verifying", Done: uint64(v.Done), Total: uint64(v.Total), Unit: "instances", Uneven: true}
+	if v.Instance == "" {
+		return p
+	}
+	p.Detail = v.Instance + ", " + v.Books.Doing
+	if v.Books.Total > 0 {
+		p.Detail += fmt.Sprintf(": %d of %d %s", v.Books.Done, v.Books.Total, v.Books.Unit)
+	}
+	return p
 }
 
 // verdict turns results into an exit code. A difference that was found outweighs

@@ -44,6 +44,7 @@ func bucketOf(key string) int {
 type table[R record] struct {
 	name    string
 	keyOf   func(R) string
+	count   uint64
 	tallies [buckets]tally
 	// wanted are the buckets that are looked into, whose rows are kept; nil while
 	// only digests are taken.
@@ -58,6 +59,7 @@ func newTable[R record](name string, keyOf func(R) string) table[R] {
 func (t *table[R]) add(r R) {
 	key := t.keyOf(r)
 	bucket := bucketOf(key)
+	t.count++
 	t.tallies[bucket].add(r)
 	if t.wanted[bucket] {
 		t.rows[key] = r
@@ -66,6 +68,7 @@ func (t *table[R]) add(r R) {
 
 func (t *table[R]) remove(r R) {
 	key := t.keyOf(r)
+	t.count--
 	t.tallies[bucketOf(key)].remove(r)
 	delete(t.rows, key)
 }
@@ -111,6 +114,11 @@ func newHistory() *history {
 		keys:        newTable("idempotency_keys", func(k *sim.KeyRecord) string { return k.Value }),
 		open:        make(map[uuid.UUID]*sim.Settlement), openTransfers: make(map[uuid.UUID]*sim.Transfer),
 	}
+}
+
+// count is how many rows there are.
+func (h *history) count() uint64 {
+	return h.settlements.count + h.transfers.count + h.approvals.count + h.entries.count + h.keys.count
 }
 
 // transferRow is a transfer without its approvals, which are in another table.
@@ -214,6 +222,7 @@ func (h *history) addTransfer(t *sim.Transfer) {
 // row by row where buckets differ.
 func (v *verifier) compareHistory(ctx context.Context, projected uint64, expected *history) error {
 	found := newHistory()
+	v.begin("comparing", expected.count(), "rows")
 	err := v.scan(ctx, visitor{
 		settlement: func(s *sim.Settlement) error {
 			v.report.Settlements++
@@ -254,13 +263,15 @@ func (v *verifier) compareHistory(ctx context.Context, projected uint64, expecte
 	if !differ {
 		return nil
 	}
-	return v.compareBuckets(ctx, projected, rows)
+	return v.compareBuckets(ctx, projected, expected.count(), rows)
 }
 
 // compareBuckets reads journal and tables once more and compares the rows of
 // the buckets that are looked into.
-func (v *verifier) compareBuckets(ctx context.Context, projected uint64, rows *history) error {
+func (v *verifier) compareBuckets(ctx context.Context, projected, count uint64, rows *history) error {
+	v.begin("replaying what differs", projected, "events")
 	err := v.source.Read(ctx, 0, func(b *sim.Batch) error {
+		v.tell(b.Last)
 		if err := b.Decode(); err != nil {
 			return err
 		}
@@ -272,6 +283,7 @@ func (v *verifier) compareBuckets(ctx context.Context, projected uint64, rows *h
 	if err != nil {
 		return err
 	}
+	v.begin("comparing what differs", count, "rows")
 	err = v.scan(ctx, visitor{
 		settlement: func(s *sim.Settlement) error { return rows.settlements.compare(v, s) },
 		transfer:   func(t transferRow) error { return rows.transfers.compare(v, t) },

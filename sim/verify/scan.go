@@ -19,6 +19,7 @@ type visitor struct {
 
 // scan reads every row of the tables that grow with history.
 func (v *verifier) scan(ctx context.Context, visit visitor) error {
+	visit = v.counted(visit)
 	err := pages(func(p sim.Page) ([]*sim.Settlement, error) {
 		return v.source.ListSettlements(ctx, sim.SettlementFilter{}, p)
 	}, func(s *sim.Settlement) string { return s.ID.String() }, func(rows []*sim.Settlement) error {
@@ -57,6 +58,24 @@ func (v *verifier) scan(ctx context.Context, visit visitor) error {
 		}
 		return visit.key(&k)
 	})
+}
+
+// counted makes a visitor tell of the progress.
+func (v *verifier) counted(visit visitor) visitor {
+	var rows uint64
+	return visitor{
+		settlement: counting(v, &rows, visit.settlement), transfer: counting(v, &rows, visit.transfer),
+		approval: counting(v, &rows, visit.approval), entry: counting(v, &rows, visit.entry), key: counting(v, &rows, visit.key),
+	}
+}
+
+func counting[R any](v *verifier, rows *uint64, visit func(R) error) func(R) error {
+	return func(r R) error {
+		if *rows++; *rows%pageSize == 0 {
+			v.tell(*rows)
+		}
+		return visit(r)
+	}
 }
 
 func each[R any](rows []R, fn func(R) error) error {

@@ -34,6 +34,19 @@ type Options struct {
 	Rules sim.Rules
 	// MaxDifferences bounds the report; 0 means 100.
 	MaxDifferences int
+	// Progress, unless it is nil, is told how far the verification is, after each
+	// batch and some rows.
+	Progress func(Progress)
+}
+
+// Progress is how far a verification is. It replays the journal, and then compares
+// the tables; where they differ it does both once more for the rows that do.
+type Progress struct {
+	// Doing is what it does, such as "replaying".
+	Doing string
+	// Done of Total are counted in Unit, "events" or "rows".
+	Done, Total uint64
+	Unit        string
 }
 
 // Difference is one thing that is not as the journal says.
@@ -77,6 +90,22 @@ type verifier struct {
 	source Source
 	opts   Options
 	report *Report
+	at     Progress
+}
+
+// begin begins a part of the verification.
+func (v *verifier) begin(doing string, total uint64, unit string) {
+	v.at = Progress{Doing: doing, Total: total, Unit: unit}
+	v.tell(0)
+}
+
+// tell tells how much of the part is done. There may be more than was thought:
+// events that are not projected, rows that should not be there.
+func (v *verifier) tell(done uint64) {
+	v.at.Done, v.at.Total = done, max(v.at.Total, done)
+	if v.opts.Progress != nil {
+		v.opts.Progress(v.at)
+	}
 }
 
 // Run verifies a source. Its error says that the verification could not be
@@ -154,6 +183,7 @@ func (v *verifier) replay(ctx context.Context, projected sim.Progress, expected 
 		atProjected = state.Snapshot()
 	}
 	var broken error
+	v.begin("replaying", projected.Sequence, "events")
 	err := v.source.Read(ctx, 0, func(b *sim.Batch) error {
 		if broken = b.Decode(); broken != nil {
 			return broken
@@ -167,6 +197,7 @@ func (v *verifier) replay(ctx context.Context, projected sim.Progress, expected 
 		state.ForgetKeys(b.Last, 0)
 		v.report.Batches++
 		v.report.Events += uint64(len(b.Events))
+		v.tell(v.report.Events)
 		if b.Last == projected.Sequence {
 			broken = v.comparePlace(b.End(), projected)
 			atProjected = state.Snapshot()

@@ -105,6 +105,47 @@ func TestALongHistoryIsReadInPages(t *testing.T) {
 	}
 }
 
+func TestItIsToldHowFarAVerificationIs(t *testing.T) {
+	t.Parallel()
+	w := newWriter(t)
+	write(w)
+	for i := range 2 * 1000 {
+		w.do(fmt.Sprint("key-", i), sim.Instruct{Type: sim.Deposit, AccountID: "a", Symbol: "BTC", Quantity: amount("1")})
+	}
+	w.seal()
+	w.project()
+	projected := w.state.Progress().Sequence
+	write2(w) // which the tables do not have yet
+	end := w.state.Progress().Sequence
+	told := map[string][]verify.Progress{}
+	opts := options()
+	opts.Progress = func(p verify.Progress) {
+		if p.Done > p.Total {
+			t.Errorf("%+v", p)
+		}
+		told[p.Doing] = append(told[p.Doing], p)
+	}
+	// The first page of settlements lacks one, so that it ends the list: 999 of 2005.
+	lost := &doctored{Journal: w.journal, settlements: drop[*sim.Settlement]}
+	if report := run(t, lost, opts); report.OK() {
+		t.Error("the settlements that were taken away are not missed")
+	}
+	for doing, want := range map[string]struct {
+		total, last uint64 // at first, and what was done in the end
+		unit        string
+	}{
+		"replaying":              {projected, end, "events"},
+		"comparing":              {6018, 5000, "rows"},
+		"replaying what differs": {projected, end, "events"},
+		"comparing what differs": {6018, 5000, "rows"},
+	} {
+		all := told[doing]
+		if len(all) < 2 || all[0].Done != 0 || all[0].Total != want.total || all[len(all)-1].Done != want.last || all[0].Unit != want.unit {
+			t.Errorf("%s: %+v", doing, all)
+		}
+	}
+}
+
 // fraud is a change to tables or journal, and what the report must blame for it.
 type fraud struct {
 	name   string
