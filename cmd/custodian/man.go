@@ -42,7 +42,7 @@ func manual(out io.Writer, root *cobra.Command, version string) error {
 			text = cmd.Short + "."
 		}
 		prose(&b, text)
-		cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) { option(&b, f) })
+		optionsOf(cmd, func(f *pflag.Flag) { option(&b, f) })
 		if cmd.Example != "" {
 			b.WriteString(".PP\nExamples:\n")
 			verbatim(&b, cmd.Example)
@@ -69,10 +69,28 @@ func commandsOf(cmd *cobra.Command, fn func(*cobra.Command)) {
 	}
 }
 
-func option(b *strings.Builder, f *pflag.Flag) {
-	if f.Hidden || f.Name == "help" {
-		return
+// optionsOf calls fn with each option of a command: its own, and those of the groups
+// that it is in.
+func optionsOf(cmd *cobra.Command, fn func(*pflag.Flag)) {
+	for _, flags := range []*pflag.FlagSet{cmd.NonInheritedFlags(), cmd.InheritedFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden && f.Name != "help" {
+				fn(f)
+			}
+		})
 	}
+}
+
+// standard is the default of an option, "" where it is the type's zero value.
+func standard(f *pflag.Flag) string {
+	switch f.DefValue {
+	case "false", "0", "0s", "[]":
+		return ""
+	}
+	return f.DefValue
+}
+
+func option(b *strings.Builder, f *pflag.Flag) {
 	name := "--" + f.Name
 	if f.Shorthand != "" {
 		name = "-" + f.Shorthand + ", " + name
@@ -81,6 +99,9 @@ func option(b *strings.Builder, f *pflag.Flag) {
 	fmt.Fprintf(b, ".TP\n\\fB%s\\fR", roff(name))
 	if value != "" {
 		fmt.Fprintf(b, " \\fI%s\\fR", roff(value))
+	}
+	if value := standard(f); value != "" {
+		usage += " (default " + value + ")"
 	}
 	fmt.Fprintf(b, "\n%s\n", roff(usage))
 }

@@ -20,20 +20,31 @@ func TestTheManualHasEveryCommandAndOption(t *testing.T) {
 	if !strings.HasPrefix(got.out, ".TH CUSTODIAN 1") {
 		t.Errorf("it begins with %.60q", got.out)
 	}
-	count := 0
+	count, options := 0, 0
 	commandsOf((&app{}).root(), func(cmd *cobra.Command) {
 		count++
 		if !strings.Contains(got.out, "\n.SS "+roff(usageOf(cmd))+"\n") {
 			t.Errorf("%s is missing", cmd.CommandPath())
 		}
-		cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
-			if !f.Hidden && f.Name != "help" && !strings.Contains(got.out, roff("--"+f.Name)+`\fR`) {
+		_, section, _ := strings.Cut(got.out, "\n.SS "+roff(usageOf(cmd))+"\n")
+		section, _, _ = strings.Cut(section, "\n.SS ")
+		help := command(t, "", nil, append(strings.Fields(cmd.CommandPath())[1:], "--help")...)
+		optionsOf(cmd, func(f *pflag.Flag) {
+			if !strings.Contains(section, roff("--"+f.Name)+`\fR`) {
 				t.Errorf("%s: --%s is missing", cmd.CommandPath(), f.Name)
 			}
+			if !strings.Contains(help.out, " --"+f.Name) {
+				t.Errorf("%s --help lacks --%s:\n%s", cmd.CommandPath(), f.Name, help.out)
+			}
+			options++
 		})
 	})
-	if count < 20 {
-		t.Errorf("only %d commands were looked for", count)
+	if count < 20 || options < 100 {
+		t.Errorf("only %d commands and %d options were looked for", count, options)
+	}
+	// The group's own, at one of its commands.
+	if _, section, _ := strings.Cut(got.out, "\n.SS custodian instance list\n"); !strings.Contains(strings.Split(section, "\n.SS ")[0], "token\\-file") {
+		t.Errorf("instance list lacks the options of its group:\n%.2000s", section)
 	}
 	for line := range strings.SplitSeq(got.out, "\n") {
 		if strings.HasPrefix(line, ".") && !strings.HasPrefix(line, ".TH ") && !strings.HasPrefix(line, ".SH ") && !strings.HasPrefix(line, ".SS ") &&

@@ -25,8 +25,7 @@ func reference(out io.Writer, root *cobra.Command) error {
 		}
 		markdownProse(&b, text)
 		var options strings.Builder
-		cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) { markdownOption(&options, f) })
-		cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { markdownOption(&options, f) })
+		optionsOf(cmd, func(f *pflag.Flag) { markdownOption(&options, f) })
 		if options.Len() > 0 {
 			b.WriteString("\n| option | | default |\n| --- | --- | --- |\n" + options.String())
 		}
@@ -39,11 +38,8 @@ func reference(out io.Writer, root *cobra.Command) error {
 	return err
 }
 
-// markdownOption writes the row of an option. A default that is the type's zero value is left out.
+// markdownOption writes the row of an option.
 func markdownOption(b *strings.Builder, f *pflag.Flag) {
-	if f.Hidden || f.Name == "help" {
-		return
-	}
 	name := "--" + f.Name
 	if f.Shorthand != "" {
 		name = "-" + f.Shorthand + ", " + name
@@ -52,13 +48,11 @@ func markdownOption(b *strings.Builder, f *pflag.Flag) {
 	if value != "" {
 		name += " " + value
 	}
-	standard := ""
-	switch f.DefValue {
-	case "", "false", "0", "0s", "[]":
-	default:
-		standard = "`" + f.DefValue + "`"
+	value = standard(f)
+	if value != "" {
+		value = "`" + value + "`"
 	}
-	fmt.Fprintf(b, "| `%s` | %s | %s |\n", name, strings.ReplaceAll(markdown(usage), "|", `\|`), strings.ReplaceAll(standard, "|", `\|`))
+	fmt.Fprintf(b, "| `%s` | %s | %s |\n", name, strings.ReplaceAll(markdown(usage), "|", `\|`), strings.ReplaceAll(value, "|", `\|`))
 }
 
 // markdownProse writes paragraphs: those that are indented as they are, the others filled by who shows them.
