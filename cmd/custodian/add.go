@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/profile"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
@@ -18,7 +18,7 @@ import (
 
 func (a *app) addCommand(c *connection) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "add [NAME]", Short: "Add an instance and start it", Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Use: "add [NAME]", Short: "Add an instance and start it", Args: atMost(1), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: `Add an instance and start it. It is kept over restarts of the supervisor until
 it is removed. The entry is one of "instances:" in the configuration file, as
 YAML or JSON; flags win over it.`,
@@ -39,6 +39,9 @@ YAML or JSON; flags win over it.`,
 	wait := flags.Bool("wait", true, "return only when it runs; if it does not start it is forgotten again")
 	output := addFormat(cmd)
 	_ = cmd.MarkFlagFilename("file", "yaml", "yml", "json") // the flag is there
+	completeFrom(cmd, "profile", profile.Names()...)
+	completeFrom(cmd, "storage", storageDrivers...)
+	completeFrom(cmd, "redis", redisDrivers...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		entry, name, err := a.entry(cmd, *file, args)
 		if err != nil {
@@ -107,7 +110,9 @@ func (a *app) entry(cmd *cobra.Command, file string, args []string) (document []
 		}
 		entry["name"] = args[0]
 	}
-	if _, named := entry["name"]; !named {
+	if _, named := entry["name"]; !named && file != "" {
+		return nil, "", usageError(cmd, fmt.Errorf("the entry in %s has no name; give it as NAME", file))
+	} else if !named {
 		return nil, "", usageError(cmd, errors.New("a name or --file is needed"))
 	}
 	name, _ = entry["name"].(string) // else the supervisor says what is wrong
@@ -141,9 +146,9 @@ const maxDocument = 16 << 20
 func (a *app) document(file string) ([]byte, error) {
 	in, name := a.in, "standard input"
 	if file != "-" {
-		opened, err := os.Open(file)
+		opened, err := openFile(file)
 		if err != nil {
-			return nil, inputError(err)
+			return nil, err
 		}
 		defer func() { _ = opened.Close() }() // only read from
 		in, name = opened, file

@@ -47,25 +47,31 @@ func adviceOn(err error) string {
 		return "use a token whose role in admin.tokens allows it"
 	case e.Status == http.StatusNotFound && strings.HasPrefix(e.Detail, "there is no instance"):
 		return "custodian instance list shows those that there are"
+	case e.Status == http.StatusNotFound && strings.HasPrefix(e.Detail, "there is nothing at this path"):
+		return correctAddress + ": something else answers there, such as an instance"
+	case e.Code == "":
+		return correctAddress
 	case e.RetryAfter > 0:
 		return "do it again in " + e.RetryAfter.String()
 	}
 	return ""
 }
 
+// correctAddress is the next step where something else answers, or nothing.
+const correctAddress = "correct its address in --admin or " + envAdminURL
+
 func adviceOnReaching(e *client.UnreachableError) string {
-	const address = "correct its address in --admin or " + envAdminURL
 	_, untrusted := errors.AsType[x509.UnknownAuthorityError](e.Err)
 	_, unnamed := errors.AsType[*net.DNSError](e.Err)
 	switch {
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
-		return "start it with: custodian serve --config FILE; or " + address
+		return "start it with: custodian serve --config FILE; or " + correctAddress
 	case untrusted:
 		return "give the authority that signed its certificate as --ca"
 	case strings.Contains(e.Err.Error(), http.ErrSchemeMismatch.Error()):
-		return address + ": it begins with http:// there"
+		return correctAddress + ": it begins with http:// there"
 	case unnamed:
-		return address
+		return correctAddress
 	}
-	return ""
+	return "see whether a supervisor serves there, or " + correctAddress
 }

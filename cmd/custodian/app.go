@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -53,53 +52,27 @@ store or port that cannot be used). A supervisor that was told to end exits with
 where requests were cut off when the grace period ended, with 4 where a second
 signal cut the drain short.`
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetFlagErrorFunc(flagError)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			refuseUnknownHelp(cmd)
+		case "completion":
+			refuseUnknown(cmd)
+		}
+	}
 	return root
 }
 
 // group makes a command that only holds others. Unlike cobra's own it refuses a
 // subcommand that it does not know, naming the nearest.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: use, Short: short, Args: cobra.ArbitraryArgs,
-		SuggestionsMinimumDistance: 2,
-	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return cmd.Help()
-		}
-		text := fmt.Sprintf("unknown command %q", args[0])
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			text += fmt.Sprintf("; did you mean %s?", near[0])
-		}
-		return usageError(cmd, fmt.Errorf("%s", text))
-	}
+	cmd := &cobra.Command{Use: use, Short: short}
+	refuseUnknown(cmd)
 	cmd.AddCommand(commands...)
 	return cmd
-}
-
-// exactly is [cobra.ExactArgs] with messages that name the arguments.
-func exactly(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < len(names) {
-			return usageError(cmd, fmt.Errorf("%s is missing", names[len(args)]))
-		}
-		if len(args) > len(names) {
-			return usageError(cmd, fmt.Errorf("argument %q is one too many", args[len(names)]))
-		}
-		return nil
-	}
-}
-
-// atLeastOne wants one argument or more.
-func atLeastOne(name string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usageError(cmd, fmt.Errorf("%s is missing", name))
-		}
-		return nil
-	}
 }
 
 // getenv returns the value of a variable, "" if it is not set.

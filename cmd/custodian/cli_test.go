@@ -6,6 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -54,6 +57,22 @@ func TestMistakesInTheCommandLineEndWithTwoAndAWord(t *testing.T) {
 		"key without its pair":  {"instance list --cert a.pem", "needs both"},
 		"unnamed interface":     {"openapi", "instance or admin is missing"},
 		"unknown interface":     {"openapi both", "must be instance or admin"},
+		"unknown flag nearly":   {"serve --confg x", "did you mean --config?"},
+		"unknown completion":    {"completion tcsh", `unknown command "tcsh"`},
+		"unknown help":          {"help nothing", `unknown command "nothing"`},
+		"help of a misspelling": {"help instance lst", "did you mean list?"},
+		"no whole number":       {"events --after x", `--after: must be a whole number that is not negative, not "x"`},
+		"no duration":           {"health --timeout soon", `must be a duration such as 30s or 5m, not "soon"`},
+		"neither true nor not":  {"instance drain a --wait=maybe", `must be true or false, not "maybe"`},
+		"two levels":            {"log-level info warn", `"warn" is one too many`},
+		"two entries":           {"instance add a b", `"b" is one too many`},
+		"directory of entry":    {"instance add --file testdata", "testdata cannot be read: is a directory"},
+		"directory of token":    {"instance list --token-file testdata", "testdata cannot be read: is a directory"},
+		"directory of books":    {"instance restore a testdata", "testdata cannot be read: is a directory"},
+		"directory to write":    {"instance snapshot a --to testdata", "give a file as --to, such as testdata/a.custodian"},
+		"directory of settings": {"validate --config testdata", "testdata: cannot be read: is a directory"},
+		"entry without a name":  {"instance add --file -", "the entry in - has no name"},
+		"nobody to provision":   {"provision", "try: set storage.driver"},
 		"absent document":       {"config put /does/not/exist", "/does/not/exist"},
 	}
 	for name, c := range cases {
@@ -75,6 +94,76 @@ func TestAnUnreachableSupervisorEndsWithOneAndTwoLines(t *testing.T) {
 	got := command(t, "", nil, "instance", "list", "--admin", fmt.Sprintf("http://127.0.0.1:%d", freeAdminPort(t)))
 	if got.code != codeFailed || strings.Count(got.err, "\n") != 2 || !strings.Contains(got.err, "is the supervisor running there?") {
 		t.Errorf("exit code %d: %q", got.code, got.err)
+	}
+}
+
+func TestAServerThatIsNoSupervisorIsToldFromOne(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/admin/") {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	t.Cleanup(other.Close)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // never accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	hangs := "http://" + silent.Addr().String()
+	for line, says := range map[string]string{
+		"instance list --admin " + other.URL:     "418",
+		"health --timeout 20ms --admin " + hangs: "has not answered within 20ms",
+	} {
+		got := command(t, "", nil, strings.Fields(line)...)
+		if got.code == codeOK || !strings.Contains(got.err, says) || got.out != "" {
+			t.Errorf("%s: exit code %d, want %q:\n%s%s", line, got.code, says, got.out, got.err)
+		}
+	}
+	// A shell does not wait for who hangs.
+	if got := command(t, "", nil, "__complete", "instance", "drain", "--admin", hangs, ""); got.code != codeOK || got.out != ":4\n" {
+		t.Errorf("completion: exit code %d, %q", got.code, got.out)
+	}
+}
+
+func TestValuesOfOptionsAreCompleted(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/books.yaml"
+	write(t, file, "instances: [{name: alpine-bank}, {name: lake-bank}]\n")
+	for line, want := range map[string]string{
+		"serve --storage-driver":              "sqlite\nmemory\npostgres\n:4\n",
+		"serve --redis-driver":                "embedded\nserver\noff\n:4\n",
+		"instance add --profile":              "crypto-custodian\nglobal-custodian\ninstant\nprime-broker\n:4\n",
+		"instance restore alpine-bank":        ":0\n", // a file
+		"provision --only":                    "postgres\nredis\n:4\n",
+		"verify --config " + file + " -i":     "alpine-bank\nlake-bank\n:4\n",
+		"verify --config " + file + ".not -i": ":4\n",
+	} {
+		got := command(t, "", nil, append(append([]string{"__complete"}, strings.Fields(line)...), "")...)
+		if got.code != codeOK || got.out != want {
+			t.Errorf("%s: exit code %d, %q, want %q", line, got.code, got.out, want)
+		}
+	}
+}
+
+func TestAnInterruptedCommandSaysNoMoreThanThat(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/books.yaml"
+	write(t, file, fmt.Sprintf("data_dir: %q\nredis: {driver: 'off'}\ninstances: [{name: alpine-bank}]\n", t.TempDir()))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for line, want := range map[string]outcome{
+		"verify --config " + file:                {codeInput, "", "custodian: interrupted\n"},
+		"scenario run ../../testdata/scenarios":  {codeFailed, "", "custodian: interrupted\n"},
+		"instance list --admin http://127.0.0.1": {codeFailed, "", "custodian: interrupted\n"},
+		"instance drain a b --admin http://127.0.0.1": {codeFailed, "",
+			"custodian: interrupted\ntry: custodian instance list; the supervisor may go on with what it was asked for\n"},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, strings.Fields(line), strings.NewReader(""), &stdout, &stderr, nil)
+		if got := (outcome{code, stdout.String(), stderr.String()}); got != want {
+			t.Errorf("%s: %+v, want %+v", line, got, want)
+		}
 	}
 }
 
@@ -170,7 +259,9 @@ instances: [{name: one}]
 		{line: "instance start none neither", code: codeFailed, says: `no instance "neither"`},
 		{line: "events", says: "removed"},
 		{line: "events --instance one -o json", says: `"instance":"one"`},
-		{line: "__complete instance drain o", says: "one"},
+		{line: "events --instance nobody", code: codeFailed, says: `no instance "nobody"`},
+		{line: "__complete instance drain o", says: "one\trunning"},
+		{line: "__complete log-level --instance o", says: "one\trunning"},
 	}
 	for _, step := range steps {
 		got := command(t, step.in, env, strings.Fields(step.line)...)

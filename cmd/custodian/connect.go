@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
 )
 
@@ -69,7 +70,7 @@ func (c *connection) open() (*client.Client, error) {
 func (c *connection) readToken() (string, error) {
 	in := c.app.in
 	if c.tokenFile != "-" {
-		file, err := os.Open(c.tokenFile)
+		file, err := openFile(c.tokenFile)
 		if err != nil {
 			return "", fmt.Errorf("reading the token: %w", err)
 		}
@@ -90,17 +91,23 @@ func (c *connection) readToken() (string, error) {
 // call makes the function of a command from one that uses the API. An interrupt
 // ends the wait, not what was asked for.
 func (c *connection) call(fn func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return c.connected(func(ctx context.Context, api *client.Client, args []string) error {
+		err := fn(ctx, api, args)
+		if errors.Is(err, context.Canceled) {
+			err = advise(err, "custodian instance list; the supervisor may go on with what it was asked for")
+		}
+		return err
+	})
+}
+
+func (c *connection) connected(fn func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return interruptible(func(cmd *cobra.Command, args []string) error {
 		api, err := c.open()
 		if err != nil {
 			return err
 		}
 		defer api.Close()
-		err = fn(cmd.Context(), api, args)
-		if errors.Is(err, context.Canceled) {
-			err = advise(err, "custodian instance list; the supervisor may go on with what it was asked for")
-		}
-		return err
+		return fn(cmd.Context(), api, args)
 	})
 }
 
@@ -116,36 +123,26 @@ func interruptible(run func(*cobra.Command, []string) error) func(*cobra.Command
 	}
 }
 
-// completionTimeout bounds how long a shell waits for the names of instances.
-const completionTimeout = 2 * time.Second
+// answerTimeout bounds the wait for an answer that the supervisor has at once.
+const answerTimeout = 30 * time.Second
 
-// names completes the names of instances from what the supervisor runs.
-func (c *connection) names(several bool) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 && !several {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		api, err := c.open()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		defer api.Close()
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
-		defer cancel()
-		list, err := api.Instances(ctx)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var out []cobra.Completion
-		given := make(map[string]bool, len(args))
-		for _, name := range args {
-			given[name] = true
-		}
-		for _, i := range list {
-			if strings.HasPrefix(i.Name, begun) && !given[i.Name] {
-				out = append(out, cobra.CompletionWithDesc(i.Name, i.State))
-			}
-		}
-		return out, cobra.ShellCompDirectiveNoFileComp
+// ask is call for a question: nothing goes on, and a supervisor that hangs is given up.
+func (c *connection) ask(fn func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return c.connected(func(ctx context.Context, api *client.Client, args []string) error {
+		defer c.app.screen.Show(func() terminal.Progress {
+			return terminal.Progress{What: "waiting for an answer from " + api.URL()}
+		})()
+		return within(ctx, api, answerTimeout, func(ctx context.Context) error { return fn(ctx, api, args) })
+	})
+}
+
+// within bounds the wait for an answer.
+func within(ctx context.Context, api *client.Client, most time.Duration, fn func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	err := fn(limited)
+	if errors.Is(limited.Err(), context.DeadlineExceeded) && err != nil {
+		return advise(fmt.Errorf("%s has not answered within %s", api.URL(), most), "see whether a supervisor serves there and what its log says, or "+correctAddress)
 	}
+	return err
 }

@@ -34,7 +34,7 @@ func (a *app) getConfigCommand(c *connection) *cobra.Command {
 to standard error, or alone to standard output with --tag.`,
 	}
 	tagOnly := cmd.Flags().Bool("tag", false, "print the entity tag alone")
-	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, _ []string) error {
+	cmd.RunE = c.ask(func(ctx context.Context, api *client.Client, _ []string) error {
 		document, tag, err := api.Config(ctx)
 		if err != nil {
 			return err
@@ -95,17 +95,17 @@ func (a *app) printPlan(output *format, plan wire.Plan) error {
 }
 
 func (a *app) logLevelCommand() *cobra.Command {
-	levels := []string{"debug", "info", "warn", "error"}
 	cmd := &cobra.Command{
-		Use: "log-level [LEVEL]", Short: "Show or change the log level of a running supervisor", Args: cobra.MaximumNArgs(1),
+		Use: "log-level [LEVEL]", Short: "Show or change the log level of a running supervisor", Args: atMost(1),
 		Long: `Show or change the log level of a running supervisor, or of one of its instances.
 The level "default" gives an instance that of the supervisor again.`,
-		ValidArgs: levels, Example: "  custodian log-level debug\n  custodian log-level debug --instance custodian-sim-001\n  custodian log-level default --instance custodian-sim-001",
+		ValidArgs: append(logLevels[:len(logLevels):len(logLevels)], "default"), Example: "  custodian log-level debug\n  custodian log-level debug --instance custodian-sim-001\n  custodian log-level default --instance custodian-sim-001",
 	}
 	c := a.connect(cmd)
 	output := addFormat(cmd)
 	instance := cmd.Flags().String("instance", "", "name of the instance whose level it is, instead of the supervisor's")
-	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, args []string) error {
+	_ = cmd.RegisterFlagCompletionFunc("instance", c.name) // the option is there
+	cmd.RunE = c.ask(func(ctx context.Context, api *client.Client, args []string) error {
 		if *instance != "" {
 			return a.instanceLogLevel(ctx, api, *instance, args, output)
 		}

@@ -26,18 +26,22 @@ them; with --follow go on with each as it happens. As JSON each event is a line.
 	after := flags.Uint64("after", 0, "only events with a greater id")
 	instance := flags.StringP("instance", "i", "", "only those of one instance")
 	output := addFormat(cmd)
-	_ = cmd.RegisterFlagCompletionFunc("instance", c.names(false)) // the flag is there
-	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, _ []string) error {
-		show := func(e wire.Event) error { return a.printEvent(output, e) }
-		if *follow {
-			err := api.Follow(ctx, *after, *instance, show)
-			if errors.Is(err, context.Canceled) {
-				return nil // which is how it is meant to end
-			}
-			return err
+	_ = cmd.RegisterFlagCompletionFunc("instance", c.name) // the flag is there
+	show := func(e wire.Event) error { return a.printEvent(output, e) }
+	following := c.call(func(ctx context.Context, api *client.Client, _ []string) error {
+		err := api.Follow(ctx, *after, *instance, show)
+		if errors.Is(err, context.Canceled) {
+			return nil // which is how it is meant to end
 		}
+		return err
+	})
+	once := c.ask(func(ctx context.Context, api *client.Client, _ []string) error {
 		page, err := api.Events(ctx, *after, *instance)
 		if err != nil {
+			return err
+		}
+		if len(page.Events) == 0 && *instance != "" {
+			_, err := api.Instance(ctx, *instance) // it may be misspelt
 			return err
 		}
 		for _, e := range page.Events {
@@ -47,6 +51,12 @@ them; with --follow go on with each as it happens. As JSON each event is a line.
 		}
 		return nil
 	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *follow {
+			return following(cmd, args)
+		}
+		return once(cmd, args)
+	}
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -35,13 +34,7 @@ It is for the health checks of containers, which have no other program to ask wi
 			return usageError(cmd, fmt.Errorf("--timeout: must be longer than 0s, not %s", *timeout))
 		}
 		return c.call(func(ctx context.Context, api *client.Client, _ []string) error {
-			limited, cancel := context.WithTimeout(ctx, *timeout)
-			defer cancel()
-			err := a.health(limited, api, output, *ready)
-			if errors.Is(limited.Err(), context.DeadlineExceeded) && err != nil {
-				return fmt.Errorf("%s has not answered within %s", api.URL(), *timeout)
-			}
-			return err
+			return within(ctx, api, *timeout, func(ctx context.Context) error { return a.health(ctx, api, output, *ready) })
 		})(cmd, args)
 	}
 	return cmd

@@ -31,7 +31,7 @@ func (a *app) instanceCommand() *cobra.Command {
 func (a *app) listCommand(c *connection) *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List all instances", Args: exactly()}
 	output := addFormat(cmd)
-	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, _ []string) error {
+	cmd.RunE = c.ask(func(ctx context.Context, api *client.Client, _ []string) error {
 		list, err := api.Instances(ctx)
 		if err != nil {
 			return err
@@ -82,7 +82,7 @@ func age(t time.Time) string {
 func (a *app) showCommand(c *connection) *cobra.Command {
 	cmd := &cobra.Command{Use: "show NAME", Short: "Show all there is to know of an instance", Args: exactly("NAME"), ValidArgsFunction: c.names(false)}
 	output := addFormat(cmd)
-	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, args []string) error {
+	cmd.RunE = c.ask(func(ctx context.Context, api *client.Client, args []string) error {
 		i, err := api.Instance(ctx, args[0])
 		if err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -59,6 +58,7 @@ what it needs to check that password, and not the password.`,
 	for _, file := range []string{"postgres-admin-url-file", "redis-admin-url-file"} {
 		_ = cmd.MarkFlagFilename(file) // the flag is there
 	}
+	completeFrom(cmd, "only", "postgres", "redis")
 	cmd.RunE = interruptible(func(cmd *cobra.Command, _ []string) error {
 		if !slices.Contains([]string{"", "postgres", "redis"}, p.only) {
 			return usageError(cmd, fmt.Errorf("--only is %q, must be postgres or redis", p.only))
@@ -81,7 +81,8 @@ what it needs to check that password, and not the password.`,
 			one.Close = p.closed
 		}
 		if len(all.Postgres)+len(all.Redis) == 0 {
-			return inputError(errors.New("there is nothing to do: the configuration names no PostgreSQL or Redis server"))
+			return advise(inputError(errors.New("there is nothing to do: the configuration names no PostgreSQL or Redis server")),
+				"set storage.driver to postgres with storage.postgres.url, or redis.driver to server with redis.url")
 		}
 		if p.apply {
 			return p.do(cmd.Context(), all)
@@ -160,9 +161,9 @@ func (p *provision) url(file, variable string) (string, error) {
 	}
 	in := p.app.in
 	if file != "-" {
-		opened, err := os.Open(file)
+		opened, err := openFile(file)
 		if err != nil {
-			return "", inputError(err)
+			return "", fmt.Errorf("reading the URL of an administrator: %w", err)
 		}
 		defer func() { _ = opened.Close() }() // only read from
 		in = opened

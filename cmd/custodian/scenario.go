@@ -66,7 +66,12 @@ not, and 2 if a script cannot be read or its custodian cannot be started.`,
 		shown := a.screen.Show(func() terminal.Progress {
 			return terminal.Progress{What: "running scripts", Done: done.Load(), Total: uint64(len(files)), Unit: "scripts", Uneven: true}
 		})
-		playAll(cmd.Context(), files, *over, func(p played) { report.add(p); done.Add(1) })
+		playAll(cmd.Context(), files, *over, func(p played) {
+			if cmd.Context().Err() == nil { // nothing is said of those that were cut short
+				report.add(p)
+			}
+			done.Add(1)
+		})
 		shown()
 		if err := cmd.Context().Err(); err != nil {
 			return err
@@ -148,14 +153,6 @@ func scenarioFiles(args []string) ([]string, error) {
 		}
 	}
 	return files, nil
-}
-
-// reasonOf leaves out the path of an error about one, which is said already.
-func reasonOf(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // readScenario reads a script and the entry of its custodian, as JSON.

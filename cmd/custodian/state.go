@@ -57,6 +57,10 @@ It holds the secrets of webhook endpoints that requests added: keep it safe.`,
 		if *file != "" {
 			name = *file
 		}
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			return advise(inputError(fmt.Errorf("%s is a directory, no file", name)),
+				"give a file as --to, such as "+filepath.Join(name, args[0]+".custodian"))
+		}
 		body, err := api.Snapshot(ctx, args[0])
 		if err != nil {
 			return err
@@ -110,7 +114,7 @@ func (a *app) receive(name string, from io.Reader, to io.Writer) (snapshot.Heade
 
 func (a *app) restoreCommand(c *connection) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "restore NAME FILE", Short: "Take over the books of a snapshot", Args: exactly("NAME", "FILE"), ValidArgsFunction: c.names(false),
+		Use: "restore NAME FILE", Short: "Take over the books of a snapshot", Args: exactly("NAME", "FILE"), ValidArgsFunction: c.nameThenFile,
 		Long: `Take over the books of a snapshot, in place of those that an instance has. The
 instance must be drained first, or with --restart is drained, and started again.
 The file is proved by replaying it before anything is replaced.`,
@@ -121,9 +125,9 @@ The file is proved by replaying it before anything is replaced.`,
 	cmd.RunE = c.call(func(ctx context.Context, api *client.Client, args []string) error {
 		in := a.in
 		if args[1] != "-" {
-			file, err := os.Open(args[1])
+			file, err := openFile(args[1])
 			if err != nil {
-				return inputError(err)
+				return advise(err, "give a file that custodian instance snapshot has written")
 			}
 			defer func() { _ = file.Close() }() // only read from
 			in = file

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +28,7 @@ does, and 2 if books could not be verified.`,
 	}
 	_, load := a.sources(cmd)
 	names := cmd.Flags().StringArrayP("instance", "i", nil, "instance to verify; repeatable (none: all)")
+	_ = cmd.RegisterFlagCompletionFunc("instance", configured(load)) // the option is there
 	output := addFormat(cmd)
 	cmd.RunE = interruptible(func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
@@ -34,6 +36,9 @@ does, and 2 if books could not be verified.`,
 			return err
 		}
 		list, err := a.verify(cmd.Context(), cfg, *names)
+		if refusal, ok := errors.AsType[*supervisor.Error](err); ok && refusal.Kind == supervisor.KindNotFound {
+			return advise(inputError(err), "custodian validate with the same --config lists those of the configuration")
+		}
 		if err != nil {
 			return inputError(err)
 		}
