@@ -50,6 +50,7 @@ type Finding struct {
 const (
 	clockTolerance = time.Second
 	certNotice     = 30 * 24 * time.Hour
+	spaceNotice    = 1 << 30 // bytes
 	// spareFiles are those of the process itself and of a few clients.
 	spareFiles = 200
 	// diagnoseTimeout bounds the look at one server.
@@ -57,8 +58,8 @@ const (
 )
 
 // Diagnose looks at all that a supervisor with a configuration needs of its
-// environment: ports, the data directory, open files, certificates, PostgreSQL with
-// its rights, settings and clock, and Redis with its rights. It starts nothing and
+// environment: ports, the data directory and its disk, open files, certificates, PostgreSQL with
+// its rights, settings and clock, and Redis with its rights and clock. It starts nothing and
 // changes nothing, but for a file and a key of its own that it takes away again.
 // Ports of a supervisor that runs are in use.
 func Diagnose(ctx context.Context, cfg config.Config) []Finding {
@@ -155,7 +156,35 @@ func (d *diagnosis) dataDir() {
 		d.add(SeverityError, subject, "a file in "+dir+" cannot be written: "+err.Error(), "make room on its disk, or set data_dir elsewhere")
 		return
 	}
-	d.add(SeverityOK, subject, "can be written to", "")
+	free, known := freeSpace(dir)
+	d.space(subject, free, known)
+}
+
+// space judges the room that a directory has left: books in SQLite only grow.
+func (d *diagnosis) space(subject string, free uint64, known bool) {
+	switch {
+	case !known:
+		d.add(SeverityOK, subject, "can be written to", "")
+	case free < spaceNotice:
+		d.add(SeverityWarning, subject, fmt.Sprintf("can be written to, but only %d MiB are free", free>>20),
+			"make room on its disk, or set data_dir elsewhere: an instance whose books find none stops until there is")
+	default:
+		d.add(SeverityOK, subject, fmt.Sprintf("can be written to, %d GiB are free", free>>30), "")
+	}
+}
+
+// clock compares the clock of a server with this machine's, by what it said and when.
+func (d *diagnosis) clock(subject string, there, asked, answered time.Time) {
+	ahead := there.Sub(asked.Add(answered.Sub(asked) / 2))
+	if ahead.Abs() <= clockTolerance+answered.Sub(asked)/2 {
+		return
+	}
+	where := "ahead of"
+	if ahead < 0 {
+		where = "behind"
+	}
+	d.add(SeverityWarning, subject, fmt.Sprintf("its clock is %s %s this machine's", ahead.Abs().Round(time.Millisecond), where),
+		"synchronise both clocks (NTP): times of settlements come from this one, those of backups and logs from the other")
 }
 
 // files compares how many files may be open with how many will be.
@@ -240,19 +269,17 @@ func (d *diagnosis) postgres(ctx context.Context, url config.Secret, roles bool)
 		d.add(SeverityError, subject, err.Error(), adviceOn(err))
 		return
 	}
-	before := time.Now()
+	asked := time.Now()
 	there, err := server.Now(ctx)
 	if err != nil {
 		d.add(SeverityError, subject, err.Error(), adviceOn(err))
 		return
 	}
-	here := before.Add(time.Since(before) / 2)
+	answered := time.Now()
 	for _, text := range warnings.all() {
 		d.add(SeverityWarning, subject, text, "change the setting of the server or the key of the configuration")
 	}
-	if ahead := there.Sub(here); ahead.Abs() > clockTolerance {
-		d.add(SeverityWarning, subject, fmt.Sprintf("its clock is %s ahead of this machine's", ahead.Round(time.Millisecond)), "synchronise both clocks (NTP): times of settlements come from this one, those of backups and logs from the other")
-	}
+	d.clock(subject, there, asked, answered)
 	d.add(SeverityOK, subject, "can be used: version, rights and place for schemas", "")
 }
 
@@ -265,11 +292,18 @@ func (d *diagnosis) redis(ctx context.Context, url config.Secret) {
 		return
 	}
 	defer func() { _ = server.Close() }() // nothing is under way
+	subject := "Redis at " + server.Addr()
 	if err := server.Check(ctx); err != nil {
-		d.add(SeverityError, "Redis at "+server.Addr(), err.Error(), cmp.Or(adviceOn(err), "settlement goes on without it; the event stream and discovery wait"))
+		d.add(SeverityError, subject, err.Error(), cmp.Or(adviceOn(err), "start the server, or correct host and port of redis.url; meanwhile settlement goes on, the event stream and discovery wait"))
 		return
 	}
-	d.add(SeverityOK, "Redis at "+server.Addr(), "can be used: every command that is needed is allowed", "")
+	asked := time.Now()
+	if there, err := server.Now(ctx); err != nil {
+		d.add(SeverityWarning, subject, "its clock cannot be read: "+err.Error(), "use Redis 7 or later")
+	} else {
+		d.clock(subject, there, asked, time.Now())
+	}
+	d.add(SeverityOK, subject, "can be used: every command that is needed is allowed", "")
 }
 
 // adviceOn is what to do about an error of a server.

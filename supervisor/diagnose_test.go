@@ -70,6 +70,51 @@ func TestWhatIsWrongWithAnEnvironmentComesWithAdvice(t *testing.T) {
 	}
 }
 
+func TestADiskThatIsNearlyFullIsFound(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		free  uint64
+		known bool
+		want  Severity
+		says  string
+	}{
+		"room":       {3 << 30, true, SeverityOK, "3 GiB are free"},
+		"little":     {spaceNotice - 1, true, SeverityWarning, "only 1023 MiB are free"},
+		"none":       {0, true, SeverityWarning, "only 0 MiB are free"},
+		"who knows?": {0, false, SeverityOK, "can be written to"},
+	} {
+		d := &diagnosis{}
+		d.space("directory x", c.free, c.known)
+		if f := d.findings[0]; f.Severity != c.want || !strings.Contains(f.Detail, c.says) || (f.Advice == "") != (c.want == SeverityOK) {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	if free, known := freeSpace(t.TempDir()); known && free == 0 {
+		t.Error("there is no room for tests")
+	}
+}
+
+func TestClocksThatDifferAreFound(t *testing.T) {
+	t.Parallel()
+	asked := time.Unix(1000, 0)
+	for name, c := range map[string]struct {
+		ahead, took time.Duration // of the middle of what it took
+		want        string
+	}{
+		"alike":                 {clockTolerance, 0, ""},
+		"ahead":                 {90 * time.Second, time.Second, "1m30s ahead of"},
+		"behind":                {-90 * time.Second, time.Second, "1m30s behind"},
+		"as far as can be told": {2 * time.Second, 4 * time.Second, ""},
+	} {
+		d := &diagnosis{}
+		d.clock("PostgreSQL", asked.Add(c.took/2+c.ahead), asked, asked.Add(c.took))
+		text := fmt.Sprint(d.findings)
+		if (len(d.findings) > 0) != (c.want != "") || !strings.Contains(text, c.want) || (c.want != "" && !strings.Contains(text, "NTP")) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
 func TestCertificatesThatEndAreFound(t *testing.T) {
 	t.Parallel()
 	cert := filepath.Join(t.TempDir(), "cert.pem")

@@ -62,6 +62,16 @@ func TestRealAdapterInitialisesWithTheContractsRights(t *testing.T) {
 	}
 }
 
+func TestRealClockIsReadWithTheContractsRights(t *testing.T) {
+	t.Parallel()
+	s, _ := openReal(t)
+	before := time.Now().Truncate(time.Millisecond)
+	now, err := s.Now(t.Context())
+	if err != nil || now.Before(before) || now.After(time.Now()) {
+		t.Errorf("%s is not between %s and now: %v", now, before, err)
+	}
+}
+
 func TestRealUserIsTheContractsOne(t *testing.T) {
 	t.Parallel()
 	s, p := openReal(t)

@@ -193,6 +193,26 @@ func (s *Server) Check(ctx context.Context) error {
 
 func (e *PermissionError) empty() bool { return len(e.Commands) == 0 && e.Keys == "" }
 
+// Now returns the time by the server's clock. The command TIME is none that users of
+// this package have, so it is read off a key that expires.
+func (s *Server) Now(ctx context.Context) (time.Time, error) {
+	if errors.Is(s.State().Err, ErrClosed) {
+		return time.Time{}, ErrClosed
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	const lasts = 10 * time.Second
+	key := s.root + "check:" + rand.Text()
+	pipe := s.client.Pipeline()
+	pipe.Set(bounded, key, "1", lasts)
+	expires := pipe.PExpireTime(bounded, key)
+	pipe.Unlink(bounded, key)
+	if _, err := pipe.Exec(bounded); err != nil {
+		return time.Time{}, s.classify(ctx, err)
+	}
+	return time.UnixMilli(expires.Val().Milliseconds()).Add(-lasts), nil
+}
+
 // checkCommands is every command of this package, in an order in which each
 // finds what it needs, and that leaves nothing behind.
 func checkCommands(key string) [][]any {
