@@ -15,10 +15,13 @@ const (
 	boundBooks = "books"
 )
 
-var refusingBounds = []string{
-	string(bounds.Requests), string(bounds.Rate), string(bounds.Streams), string(bounds.Bytes),
-	string(bounds.HTTPConnections), string(bounds.GRPCConnections), boundQueue, boundBooks,
-}
+// shownBounds are those of what is taken on at one time, refusingBounds all.
+var (
+	shownBounds = []string{
+		string(bounds.Requests), string(bounds.Streams), string(bounds.Bytes), string(bounds.HTTPConnections), string(bounds.GRPCConnections),
+	}
+	refusingBounds = append([]string{string(bounds.Rate), boundQueue, boundBooks}, shownBounds...)
+)
 
 // RecordBoundRefused counts what was refused because a bound was reached.
 func (in *Instance) RecordBoundRefused(b bounds.Bound) { in.boundsRefused.inc(string(b)) }
@@ -45,13 +48,16 @@ type boundsGauge struct {
 	source      atomic.Pointer[func() []bounds.Usage]
 }
 
-func newBoundsGauge(labels prometheus.Labels) *boundsGauge {
-	return &boundsGauge{
-		used: prometheus.NewDesc("custodian_bounds_used",
-			"What the instance has taken on, by what bounds it.", []string{"bound"}, labels),
-		limit: prometheus.NewDesc("custodian_bounds_limit",
-			"How much of it the instance takes on at one time.", []string{"bound"}, labels),
+func newBoundsGauge(set *collectorSet) *boundsGauge {
+	describe := func(name, help string) *prometheus.Desc {
+		labels := []string{"bound"}
+		set.define(Metric{Name: name, Type: "gauge", Help: help, Labels: labels, Values: shownBounds})
+		return prometheus.NewDesc(name, help, labels, set.labels)
 	}
+	return add(set, &boundsGauge{
+		used:  describe("custodian_bounds_used", "What the instance has taken on, by what bounds it."),
+		limit: describe("custodian_bounds_limit", "How much of it the instance takes on at one time."),
+	})
 }
 
 // Describe implements prometheus.Collector.

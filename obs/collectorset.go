@@ -21,6 +21,16 @@ type collectorSet struct {
 	labels     prometheus.Labels
 	collectors []prometheus.Collector
 	onPanic    guard.Report
+	// defined takes what the collectors are of, where somebody wants to know: a
+	// thousand instances have no need to.
+	defined *[]Metric
+}
+
+// define notes what a collector is of.
+func (s *collectorSet) define(m Metric) {
+	if s.defined != nil {
+		*s.defined = append(*s.defined, m)
+	}
 }
 
 // Describe implements prometheus.Collector.
@@ -53,24 +63,41 @@ func add[C prometheus.Collector](s *collectorSet, c C) C {
 }
 
 func (s *collectorSet) counter(name, help string) prometheus.Counter {
+	s.define(Metric{Name: name, Type: "counter", Help: help})
 	return add(s, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: s.labels}))
 }
 
 func (s *collectorSet) gauge(name, help string) prometheus.Gauge {
+	s.define(Metric{Name: name, Type: "gauge", Help: help})
 	return add(s, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: s.labels}))
 }
 
 func (s *collectorSet) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	s.define(Metric{Name: name, Type: "counter", Help: help, Labels: labels})
 	return add(s, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: s.labels}, labels))
 }
 
+// enumCounter is a counter with one label, whose values are known but for other.
+func (s *collectorSet) enumCounter(name, help, label string, known ...string) *enumCounter {
+	s.define(Metric{Name: name, Type: "counter", Help: help, Labels: []string{label}, Values: known})
+	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: s.labels}, []string{label})
+	return &enumCounter{vec: add(s, vec), known: known}
+}
+
 func (s *collectorSet) gaugeVec(name, help string, labels ...string) *prometheus.GaugeVec {
+	s.define(Metric{Name: name, Type: "gauge", Help: help, Labels: labels})
 	return add(s, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: s.labels}, labels))
 }
 
 func (s *collectorSet) histogramVec(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	s.define(Metric{Name: name, Type: "histogram", Help: help, Labels: labels, Buckets: buckets})
 	return add(s, prometheus.NewHistogramVec(
 		prometheus.HistogramOpts{Name: name, Help: help, ConstLabels: s.labels, Buckets: buckets}, labels))
+}
+
+func (s *collectorSet) histogram(name, help string, buckets []float64) prometheus.Histogram {
+	s.define(Metric{Name: name, Type: "histogram", Help: help, Buckets: buckets})
+	return add(s, prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, ConstLabels: s.labels, Buckets: buckets}))
 }
 
 // lazyHistogram is a histogram without labels whose series appear with the

@@ -90,8 +90,8 @@ type Instance struct {
 	cacheRequests      *enumCounter
 }
 
-// newInstance creates the collectors, registered nowhere yet.
-func newInstance(name string, opts InstanceOptions) *Instance {
+// newInstance creates the collectors in a set, registered nowhere yet.
+func newInstance(set *collectorSet, opts InstanceOptions) *Instance {
 	limit := opts.LabelValues
 	if limit == 0 {
 		limit = DefaultLabelValues
@@ -100,11 +100,10 @@ func newInstance(name string, opts InstanceOptions) *Instance {
 	if pairs == 0 {
 		pairs = DefaultPairs
 	}
-	in := &Instance{set: &collectorSet{labels: prometheus.Labels{instanceLabel: name}, onPanic: opts.OnPanic}}
-	set := in.set
+	in := &Instance{set: set}
 
 	in.httpRequests = set.counterVec("http_requests_total",
-		"HTTP requests answered.", "method", "endpoint", "status_code")
+		"HTTP requests answered; endpoint is the route.", "method", "endpoint", "status_code")
 	in.httpDuration = set.histogramVec("http_request_duration_seconds",
 		"Time to answer an HTTP request; a stream counts until it ends.", requestBuckets, "method", "endpoint")
 	in.httpInFlight = set.gaugeVec("http_requests_in_flight",
@@ -139,18 +138,18 @@ func newInstance(name string, opts InstanceOptions) *Instance {
 		"Time that a journal append took.", commitBuckets)
 	in.queueDepth = set.gauge("custodian_engine_queue_depth",
 		"Commands waiting for the engine.")
-	in.refused = newEnumCounter(set.counterVec("custodian_engine_refused_total",
-		"Requests refused for want of capacity or availability.", "reason"),
+	in.refused = set.enumCounter("custodian_engine_refused_total",
+		"Requests refused for want of capacity or availability.", "reason",
 		"overloaded", "unavailable", "paused", "draining", "limit_reached", "internal")
-	in.boundsRefused = newEnumCounter(set.counterVec("custodian_bounds_refused_total",
-		"Requests, streams and connections refused because a bound of the instance was reached.", "bound"), refusingBounds...)
-	in.bounds = add(set, newBoundsGauge(set.labels))
-	in.delayed = newEnumCounter(set.counterVec("custodian_connections_delayed_total",
-		"Connections that had to wait because they came too fast one after the other.", "face"), "http", "grpc")
+	in.boundsRefused = set.enumCounter("custodian_bounds_refused_total",
+		"Requests, streams and connections refused because a bound of the instance was reached.", "bound", refusingBounds...)
+	in.bounds = newBoundsGauge(set)
+	in.delayed = set.enumCounter("custodian_connections_delayed_total",
+		"Connections that had to wait because they came faster than limits.connection_rate.", "face", "http", "grpc")
 	in.requestsDelayed = set.counter("custodian_requests_delayed_total",
 		"Requests that had to wait because the instance kept the processors busy while others had a few.")
-	in.slowStreams = newEnumCounter(set.counterVec("custodian_slow_streams_ended_total",
-		"Event streams ended because their reader did not read.", "face"), "http", "grpc")
+	in.slowStreams = set.enumCounter("custodian_slow_streams_ended_total",
+		"Event streams ended because their reader did not read.", "face", "http", "grpc")
 	in.reloads = set.counter("custodian_engine_reloads_total",
 		"Times the engine threw its state away and loaded it again after a failed append.")
 	in.restarts = set.counter("custodian_instance_restarts_total",
@@ -170,8 +169,8 @@ func newInstance(name string, opts InstanceOptions) *Instance {
 		"Whether Redis answers (1) or not (0); absent where Redis is off.")
 	in.published = set.counter("custodian_stream_published_total",
 		"Events published on the Redis stream.")
-	in.cacheRequests = newEnumCounter(set.counterVec("custodian_cache_requests_total",
-		"Cache look-ups by result.", "result"), "hit", "miss", "error")
+	in.cacheRequests = set.enumCounter("custodian_cache_requests_total",
+		"Cache look-ups by result.", "result", "hit", "miss", "error")
 	return in
 }
 

@@ -145,10 +145,6 @@ type enumCounter struct {
 	known []string
 }
 
-func newEnumCounter(vec *prometheus.CounterVec, known ...string) *enumCounter {
-	return &enumCounter{vec: vec, known: known}
-}
-
 func (c *enumCounter) inc(value string) {
 	for _, known := range c.known {
 		if value == known {

@@ -34,7 +34,9 @@ func TestACollectorThatPanicsCostsOthersNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := make(chan *guard.Panic, 8)
-	faulty := newInstance("faulty", InstanceOptions{OnPanic: func(p *guard.Panic) { told <- p }})
+	faulty := newInstance(&collectorSet{
+		labels: prometheus.Labels{instanceLabel: "faulty"}, onPanic: func(p *guard.Panic) { told <- p },
+	}, InstanceOptions{})
 	add(faulty.set, panicky{prometheus.NewGauge(prometheus.GaugeOpts{Name: "custodian_panicky", Help: "Panics."})})
 	last := faulty.set.counter("custodian_behind", "Collected behind it.")
 	last.Inc()

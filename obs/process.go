@@ -49,8 +49,10 @@ type stateGauge struct {
 	source atomic.Pointer[func() map[string]int]
 }
 
-func newStateGauge(name, help string, always []string) *stateGauge {
-	return &stateGauge{desc: prometheus.NewDesc(name, help, []string{"state"}, nil), always: always}
+func newStateGauge(set *collectorSet, name, help string, always []string) *stateGauge {
+	labels := []string{"state"}
+	set.define(Metric{Name: name, Type: "gauge", Help: help, Labels: labels, Values: always})
+	return add(set, &stateGauge{desc: prometheus.NewDesc(name, help, labels, set.labels), always: always})
 }
 
 // Describe implements prometheus.Collector.

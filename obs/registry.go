@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -36,39 +35,30 @@ type Registry struct {
 // NewRegistry returns a Registry with the process-wide collectors in place and
 // no instances.
 func NewRegistry() *Registry {
-	r := &Registry{
-		shared: prometheus.NewRegistry(),
-		adminRequests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "custodian_admin_http_requests_total",
-			Help: "Requests answered by the admin port.",
-		}, []string{"method", "endpoint", "status_code"}),
-		instances: newStateGauge("custodian_instances",
-			"Configured instances by lifecycle state.", instanceStates),
-		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "custodian_process_panics_total",
-			Help: "Panics that were recovered in what instances share or in operations on them, by part.",
-		}, []string{"part"}),
-		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "custodian_postgres_connections",
-			Help: "Places of the process-wide budget of PostgreSQL connections, by state (in_use, free).",
-		}, []string{"state"}),
-		connWait: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "custodian_postgres_connection_wait_seconds",
-			Help:    "Time that a pool waited for a connection of the process-wide budget.",
-			Buckets: waitBuckets,
-		}),
-		connTimeouts: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "custodian_postgres_connection_wait_timeouts_total",
-			Help: "Waits for a connection of the process-wide budget that were given up.",
-		}),
-	}
-	r.shared.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		r.adminRequests, r.instances, r.panics, r.connections, r.connWait, r.connTimeouts,
-	)
+	set := &collectorSet{}
+	r := newProcess(set)
+	r.shared = prometheus.NewRegistry()
+	r.shared.MustRegister(append(runtimeCollectors(), set.collectors...)...)
 	r.handler = newScrapeHandler(r.shared, r.shared)
 	return r
+}
+
+// newProcess creates the collectors of the process in a set, registered nowhere yet.
+func newProcess(set *collectorSet) *Registry {
+	return &Registry{
+		adminRequests: set.counterVec("custodian_admin_http_requests_total",
+			"Requests answered by the admin port; endpoint is the route.", "method", "endpoint", "status_code"),
+		instances: newStateGauge(set, "custodian_instances",
+			"Configured instances by lifecycle state.", instanceStates),
+		panics: set.counterVec("custodian_process_panics_total",
+			"Panics that were recovered in what instances share or in operations on them, by part.", "part"),
+		connections: set.gaugeVec("custodian_postgres_connections",
+			"Places of the process-wide budget of PostgreSQL connections, by state (in_use, free).", "state"),
+		connWait: set.histogram("custodian_postgres_connection_wait_seconds",
+			"Time that a pool waited for a connection of the process-wide budget.", waitBuckets),
+		connTimeouts: set.counter("custodian_postgres_connection_wait_timeouts_total",
+			"Waits for a connection of the process-wide budget that were given up."),
+	}
 }
 
 // Handler serves the metrics of the process and of all instances: the
@@ -88,7 +78,7 @@ func (r *Registry) Instance(name string, opts InstanceOptions) (*Instance, error
 	if opts.LabelValues < 0 {
 		return nil, fmt.Errorf("metrics of instance %q: LabelValues is %d, want 0 or more", name, opts.LabelValues)
 	}
-	in := newInstance(name, opts)
+	in := newInstance(&collectorSet{labels: prometheus.Labels{instanceLabel: name}, onPanic: opts.OnPanic}, opts)
 	in.shared = r.shared
 	if err := in.shared.Register(in.set); err != nil {
 		if registered := (prometheus.AlreadyRegisteredError{}); errors.As(err, &registered) {
