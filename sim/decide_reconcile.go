@@ -10,7 +10,7 @@ import (
 func (r *ReconciliationRules) keepFor() time.Duration {
 	days := r.KeepDays
 	if days <= 0 {
-		days = 30
+		days = DefaultKeepDays
 	}
 	return time.Duration(days) * 24 * time.Hour
 }

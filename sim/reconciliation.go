@@ -30,6 +30,10 @@ const (
 	maxReportedBreaks = 100
 )
 
+// DefaultKeepDays is for how many days results of reconciliations are kept unless the
+// rules say otherwise.
+const DefaultKeepDays = 30
+
 // ReconciliationRules say when the custodian compares its mirror accounts with
 // the books of the depository and the correspondent banks. The zero value means
 // only when asked.
@@ -40,7 +44,8 @@ type ReconciliationRules struct {
 	// Tolerance is, by kind of asset, the largest difference that is accepted as
 	// it stands; a kind without an entry accepts none.
 	Tolerance map[asset.Kind]money.Amount
-	// KeepDays is how long results and resolved breaks are kept; zero means 30.
+	// KeepDays is how long results and resolved breaks are kept; zero means
+	// [DefaultKeepDays].
 	KeepDays int
 }
 

@@ -30,11 +30,15 @@ const (
 type Config struct {
 	// Name tells policies apart, in messages and histories.
 	Name string `koanf:"name" json:"name" len:"100"`
-	// When is a condition, see the package documentation. Empty is always.
+	// When is an expression of CEL that is true of the transfers that are meant; empty
+	// is all.
 	When string `koanf:"when" json:"when,omitempty" len:"2000"`
-	// At most one of these limits is set. They are on transfers OUT.
-	Whitelist     *Whitelist     `koanf:"whitelist" json:"whitelist,omitempty"`
-	Velocity      *Velocity      `koanf:"velocity" json:"velocity,omitempty"`
+	// Whitelist is met by transfers out to others than it names. At most one of
+	// Whitelist, Velocity and Concentration is given.
+	Whitelist *Whitelist `koanf:"whitelist" json:"whitelist,omitempty"`
+	// Velocity is met by transfers out with which more leaves than may.
+	Velocity *Velocity `koanf:"velocity" json:"velocity,omitempty"`
+	// Concentration is met by transfers out of too large a part of a holding.
 	Concentration *Concentration `koanf:"concentration" json:"concentration,omitempty"`
 	// Then is what becomes of a transfer that meets the policy.
 	Then string `koanf:"then" json:"then" oneof:"reject hold require"`
@@ -46,7 +50,9 @@ type Config struct {
 
 // Whitelist is met by transfers to beneficiaries that it does not name.
 type Whitelist struct {
-	Accounts  []string `koanf:"accounts" json:"accounts,omitempty" len:"10000"`
+	// Accounts are those that transfers may go to.
+	Accounts []string `koanf:"accounts" json:"accounts,omitempty" len:"10000"`
+	// Addresses are those on chains that transfers may go to.
 	Addresses []string `koanf:"addresses" json:"addresses,omitempty" len:"10000"`
 }
 
@@ -55,9 +61,11 @@ type Whitelist struct {
 type Velocity struct {
 	// Window is a number of whole hours, up to a week.
 	Window profile.Duration `koanf:"window" json:"window" range:"1h..168h"`
-	// MaxAmount is in units of the asset; zero is no limit. MaxCount likewise.
+	// MaxAmount bounds what leaves in a window, in units of the asset; zero is no
+	// limit.
 	MaxAmount money.Amount `koanf:"max_amount" json:"max_amount,omitzero"`
-	MaxCount  int64        `koanf:"max_count" json:"max_count,omitempty" range:"0..1000000"`
+	// MaxCount bounds the transfers in a window; zero is no limit.
+	MaxCount int64 `koanf:"max_count" json:"max_count,omitempty" range:"0..1000000"`
 }
 
 // Concentration is met by transfers that take too large a part of what an account

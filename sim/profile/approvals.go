@@ -7,14 +7,15 @@ import (
 
 // Approvals say how many people have to approve a transfer.
 type Approvals struct {
-	// RequiredOut and RequiredIn say whether transfers out of, and into, the
-	// custodian need approvals at all.
+	// RequiredOut says whether transfers out of the custodian need approvals at all.
 	RequiredOut bool `koanf:"required_out" json:"required_out"`
-	RequiredIn  bool `koanf:"required_in" json:"required_in"`
+	// RequiredIn says whether transfers into the custodian do.
+	RequiredIn bool `koanf:"required_in" json:"required_in"`
 	// Tiers give the number by amount, in rising order. The last has no bound.
 	Tiers []Tier `koanf:"tiers" json:"tiers,omitempty" len:"20"`
 	// Timeout is after how long a transfer that still lacks approvals expires.
-	Timeout   Duration           `koanf:"timeout" json:"timeout" range:"1s..8760h"`
+	Timeout Duration `koanf:"timeout" json:"timeout" range:"1s..8760h"`
+	// Simulated approve on their own, as people would.
 	Simulated SimulatedApprovers `koanf:"simulated" json:"simulated"`
 }
 
@@ -30,15 +31,19 @@ type Tier struct {
 // SimulatedApprovers approve on their own, as people would: after a while, slower
 // at night and on weekends, and not always.
 type SimulatedApprovers struct {
+	// Enabled has them answer; otherwise callers do.
 	Enabled bool `koanf:"enabled" json:"enabled"`
 	// Delay is what one approval takes in working hours.
 	Delay Duration `koanf:"delay" json:"delay,omitzero" range:"0s..168h"`
-	// NightFactor and WeekendFactor multiply Delay for requests that come in then;
-	// on a weekend's night both do. Zero is 1.
-	NightFactor   int `koanf:"night_factor" json:"night_factor,omitempty" range:"1..100"`
+	// NightFactor multiplies Delay for requests that come in at night; on a weekend's
+	// night WeekendFactor does so, too. Zero is 1.
+	NightFactor int `koanf:"night_factor" json:"night_factor,omitempty" range:"1..100"`
+	// WeekendFactor multiplies Delay for requests that come in on a weekend. Zero is
+	// 1.
 	WeekendFactor int `koanf:"weekend_factor" json:"weekend_factor,omitempty" range:"1..100"`
-	// NightFrom and NightUntil bound the night in TimeZone; equal, there is none.
-	NightFrom  calendar.TimeOfDay `koanf:"night_from" json:"night_from"`
+	// NightFrom is when the night begins in TimeZone.
+	NightFrom calendar.TimeOfDay `koanf:"night_from" json:"night_from"`
+	// NightUntil is when the night ends; if it is NightFrom, there is none.
 	NightUntil calendar.TimeOfDay `koanf:"night_until" json:"night_until"`
 	// TimeZone is where the approvers live, a name of the IANA database.
 	TimeZone string `koanf:"time_zone" json:"time_zone,omitempty" len:"100"`

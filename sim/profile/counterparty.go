@@ -22,9 +22,9 @@ type CounterpartyRule struct {
 	Symbol string `koanf:"symbol" json:"symbol,omitempty" len:"50"`
 	// BIC is the counterparty's ISO 9362 identifier; empty fits all.
 	BIC string `koanf:"bic" json:"bic,omitempty" len:"11"`
-	// MinQuantity and MaxQuantity bound the quantities that the rule is for,
-	// both included. A zero MaxQuantity is no bound.
+	// MinQuantity is the smallest quantity that the rule is for.
 	MinQuantity money.Amount `koanf:"min_quantity" json:"min_quantity,omitzero"`
+	// MaxQuantity is the largest quantity that the rule is for; zero is no bound.
 	MaxQuantity money.Amount `koanf:"max_quantity" json:"max_quantity,omitzero"`
 	// Reason is the ISO 20022 unmatched reason with which the instruction stays
 	// unmatched; empty where it matches.

@@ -15,11 +15,13 @@ import (
 // A Profile holds maps and lists, so a copy shares them: see [Profile.Clone].
 type Profile struct {
 	// Name tells profiles apart, in messages and views.
-	Name       string     `koanf:"name" json:"name" len:"100"`
+	Name string `koanf:"name" json:"name" len:"100"`
+	// Settlement describes how instructions settle.
 	Settlement Settlement `koanf:"settlement" json:"settlement"`
 	// Rails are the ways in which transfers leave and arrive, by the names of
 	// [RailNames]. A rail that is missing is not on offer.
-	Rails     Rails     `koanf:"rails" json:"rails"`
+	Rails Rails `koanf:"rails" json:"rails"`
+	// Approvals say how many people have to approve a transfer.
 	Approvals Approvals `koanf:"approvals" json:"approvals"`
 }
 
@@ -34,8 +36,10 @@ type Settlement struct {
 	CutOff calendar.TimeOfDay `koanf:"cut_off" json:"cut_off"`
 	// Cycle is n in T+n, in business days: the value date of instructions that
 	// name none.
-	Cycle        int          `koanf:"cycle" json:"cycle" range:"0..30"`
-	Matching     Matching     `koanf:"matching" json:"matching"`
+	Cycle int `koanf:"cycle" json:"cycle" range:"0..30"`
+	// Matching says by how much the cash of two instructions may differ.
+	Matching Matching `koanf:"matching" json:"matching"`
+	// Counterparty is the simulated outside world.
 	Counterparty Counterparty `koanf:"counterparty" json:"counterparty"`
 	// ProcessingTime passes between reservation and settlement.
 	ProcessingTime Duration `koanf:"processing_time" json:"processing_time" range:"0s..720h"`
@@ -56,6 +60,7 @@ type Settlement struct {
 // match. As in T2S there are two tiers by size; the amounts count in the
 // payment's own currency.
 type Matching struct {
+	// Small is the tier of payments up to a limit.
 	Small SmallPayments `koanf:"small" json:"small"`
 	// Tolerance is the largest difference between payments above Small.Limit.
 	Tolerance money.Amount `koanf:"tolerance" json:"tolerance"`

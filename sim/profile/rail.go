@@ -42,17 +42,22 @@ type Rail struct {
 	ProcessingTime Duration `koanf:"processing_time" json:"processing_time" range:"0s..720h"`
 	// Confirmations are the blocks that make a transfer final, one each
 	// BlockInterval. Rails without a chain have none.
-	Confirmations int      `koanf:"confirmations" json:"confirmations,omitempty" range:"0..10000"`
+	Confirmations int `koanf:"confirmations" json:"confirmations,omitempty" range:"0..10000"`
+	// BlockInterval is the time between two blocks.
 	BlockInterval Duration `koanf:"block_interval" json:"block_interval,omitzero" range:"0s..24h"`
-	Fee           Fee      `koanf:"fee" json:"fee,omitzero"`
+	// Fee is what the network takes, in the asset that is transferred.
+	Fee Fee `koanf:"fee" json:"fee,omitzero"`
 	// DropRate is the probability that the network loses a transfer after it was
-	// sent, and ReorgRate that a chain takes back one with confirmations.
-	DropRate  money.Amount `koanf:"drop_rate" json:"drop_rate,omitzero" range:"0..1"`
+	// sent.
+	DropRate money.Amount `koanf:"drop_rate" json:"drop_rate,omitzero" range:"0..1"`
+	// ReorgRate is the probability that a chain takes back a transfer that has
+	// confirmations.
 	ReorgRate money.Amount `koanf:"reorg_rate" json:"reorg_rate,omitzero" range:"0..1"`
 	// ReturnRate is the probability that the receiving bank returns a transfer
 	// within ReturnWindow business days after it was credited.
-	ReturnRate   money.Amount `koanf:"return_rate" json:"return_rate,omitzero" range:"0..1"`
-	ReturnWindow int          `koanf:"return_window" json:"return_window,omitempty" range:"0..60"`
+	ReturnRate money.Amount `koanf:"return_rate" json:"return_rate,omitzero" range:"0..1"`
+	// ReturnWindow is how many business days it has for that.
+	ReturnWindow int `koanf:"return_window" json:"return_window,omitempty" range:"0..60"`
 }
 
 // Allows reports whether assets of a kind travel on the rail.
@@ -61,8 +66,10 @@ func (r *Rail) Allows(kind asset.Kind) bool { return slices.Contains(r.Kinds, ki
 // Fee is what the network takes for a transfer, in the asset that is
 // transferred: Fixed plus Rate times the amount, but no more than Max.
 type Fee struct {
+	// Fixed is taken whatever the amount.
 	Fixed money.Amount `koanf:"fixed" json:"fixed,omitzero"`
-	Rate  money.Amount `koanf:"rate" json:"rate,omitzero" range:"0..1"`
+	// Rate is taken of the amount beside: 0.001 is a tenth of a percent.
+	Rate money.Amount `koanf:"rate" json:"rate,omitzero" range:"0..1"`
 	// Max is the largest fee; zero is no bound.
 	Max money.Amount `koanf:"max" json:"max,omitzero"`
 }

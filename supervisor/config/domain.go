@@ -14,18 +14,23 @@ import (
 // Reconciliation says when the books are compared with those of the depository
 // and the correspondent banks, and what difference is accepted.
 type Reconciliation struct {
-	// Interval is in instance time; zero is never, unless asked.
-	Interval  Duration  `koanf:"interval" json:"interval,omitempty" range:"1m..8760h"`
+	// Interval is the instance time between two reconciliations. If it is not given,
+	// there is one only when it is asked for.
+	Interval Duration `koanf:"interval" json:"interval,omitempty" range:"1m..8760h"`
+	// Tolerance is the largest difference that is accepted.
 	Tolerance Tolerance `koanf:"tolerance" json:"tolerance,omitzero"`
-	// KeepDays is how long results are kept; zero is 30.
+	// KeepDays is for how many days results are kept.
 	KeepDays int `koanf:"keep_days" json:"keep_days,omitempty" range:"1..3650"`
 }
 
 // Tolerance is the largest difference that is accepted, by kind of asset.
 type Tolerance struct {
-	Cash     Decimal `koanf:"cash" json:"cash,omitempty"`
+	// Cash is for currencies, in their own units.
+	Cash Decimal `koanf:"cash" json:"cash,omitempty"`
+	// Security is for securities, in their own units.
 	Security Decimal `koanf:"security" json:"security,omitempty"`
-	Crypto   Decimal `koanf:"crypto" json:"crypto,omitempty"`
+	// Crypto is for crypto-assets, in their own units.
+	Crypto Decimal `koanf:"crypto" json:"crypto,omitempty"`
 }
 
 func (t Tolerance) byKind() map[asset.Kind]Decimal {

@@ -9,26 +9,35 @@ import (
 // Settings are what an instance can leave to the defaults. Zero means "not
 // given": none of them has zero as a useful value.
 type Settings struct {
-	// Profile is the kind of custodian that is simulated, see package profile.
+	// Profile is the kind of custodian that is simulated.
 	Profile string `koanf:"profile" json:"profile,omitempty" oneof:"instant crypto-custodian global-custodian prime-broker"`
-	// Settlement, Rails and Approvals are laid over what the profile says, key by
-	// key. A rail that is null is taken off.
+	// Settlement is laid over what the profile says, key by key.
 	Settlement SettlementOverride `koanf:"settlement" json:"settlement,omitempty"`
-	Rails      RailsOverride      `koanf:"rails" json:"rails,omitempty"`
-	Approvals  ApprovalsOverride  `koanf:"approvals" json:"approvals,omitempty"`
+	// Rails are laid over those of the profile, key by key. One that is null is taken
+	// off.
+	Rails RailsOverride `koanf:"rails" json:"rails,omitempty"`
+	// Approvals are laid over those of the profile, key by key.
+	Approvals ApprovalsOverride `koanf:"approvals" json:"approvals,omitempty"`
 	// Policies decide on transfers when they are submitted, in their order.
-	Policies       []policy.Config `koanf:"policies" json:"policies,omitempty" len:"100"`
-	Reconciliation Reconciliation  `koanf:"reconciliation" json:"reconciliation,omitzero"`
-	Webhooks       Webhooks        `koanf:"webhooks" json:"webhooks,omitzero"`
+	Policies []policy.Config `koanf:"policies" json:"policies,omitempty" len:"100"`
+	// Reconciliation compares the books with those of the depository and the
+	// correspondent banks.
+	Reconciliation Reconciliation `koanf:"reconciliation" json:"reconciliation,omitzero"`
+	// Webhooks says where events are posted to.
+	Webhooks Webhooks `koanf:"webhooks" json:"webhooks,omitzero"`
 	// APIKeys let in at both faces. With none, everybody who can reach them is let
-	// in.
+	// in; with any, nobody else is, but for health and readiness.
 	APIKeys []Token `koanf:"api_keys" json:"api_keys,omitempty" len:"1000"`
 	// Seed makes identifiers and chances repeatable.
-	Seed     uint64   `koanf:"seed" json:"seed,omitempty" range:"1..18446744073709551615"`
-	Clock    Clock    `koanf:"clock" json:"clock,omitzero"`
+	Seed uint64 `koanf:"seed" json:"seed,omitempty" range:"1..18446744073709551615"`
+	// Clock is how the time of new books begins.
+	Clock Clock `koanf:"clock" json:"clock,omitzero"`
+	// Accounts says how accounts come to be.
 	Accounts Accounts `koanf:"accounts" json:"accounts,omitzero"`
-	Limits   Limits   `koanf:"limits" json:"limits,omitzero"`
-	Restart  Restart  `koanf:"restart" json:"restart,omitzero"`
+	// Limits bound what the instance takes on.
+	Limits Limits `koanf:"limits" json:"limits,omitzero"`
+	// Restart says how the instance comes back after a failure.
+	Restart Restart `koanf:"restart" json:"restart,omitzero"`
 	// DrainGrace is how long a drain waits for work in flight.
 	DrainGrace Duration `koanf:"drain_grace" json:"drain_grace,omitempty" range:"1ms..24h"`
 }
@@ -37,6 +46,8 @@ type Settings struct {
 // time of books that exist goes on as it stands in them. A clock that names its
 // mode takes nothing from the defaults.
 type Clock struct {
+	// Mode is real for the time that it is, scaled for one that runs faster, manual
+	// for one that stands still until it is advanced.
 	Mode string `koanf:"mode" json:"mode,omitempty" oneof:"real scaled manual"`
 	// Factor is how many times faster than real a scaled clock runs.
 	Factor int64 `koanf:"factor" json:"factor,omitempty" range:"1..100000"`
@@ -45,10 +56,10 @@ type Clock struct {
 	Now Instant `koanf:"now" json:"now,omitempty"`
 }
 
-// Accounts says how accounts come to be.
+// Accounts says how accounts come to be. Nil means not given; after
+// [Config.Resolve] nothing is nil.
 type Accounts struct {
-	// AutoOpen opens accounts that are named for the first time. Nil means not
-	// given; after [Config.Resolve] it is never nil.
+	// AutoOpen opens accounts that are named for the first time.
 	AutoOpen *bool `koanf:"auto_open" json:"auto_open,omitempty"`
 }
 
@@ -58,13 +69,14 @@ type Limits struct {
 	MaxBodyBytes int `koanf:"max_body_bytes" json:"max_body_bytes,omitempty" range:"1024..67108864"`
 	// MaxInFlight bounds the requests that are served at one time.
 	MaxInFlight int `koanf:"max_in_flight" json:"max_in_flight,omitempty" range:"1..1000000"`
-	// Rate bounds the requests per second, of which Burst may come at once. There
-	// is no bound where none is given; a burst that is not given is a second's.
-	Rate  int `koanf:"rate" json:"rate,omitempty" range:"1..10000000"`
+	// Rate bounds the requests per second. There is no bound where none is given.
+	Rate int `koanf:"rate" json:"rate,omitempty" range:"1..10000000"`
+	// Burst is how many of them may come at once. If it is not given, it is those of
+	// a second.
 	Burst int `koanf:"burst" json:"burst,omitempty" range:"1..10000000"`
-	// MaxClientConnections bounds the open connections of HTTP, and those of gRPC;
-	// MaxCallsPerConnection the calls under way on one of the latter.
-	MaxClientConnections  int `koanf:"max_client_connections" json:"max_client_connections,omitempty" range:"1..1000000"`
+	// MaxClientConnections bounds the open connections of HTTP, and those of gRPC.
+	MaxClientConnections int `koanf:"max_client_connections" json:"max_client_connections,omitempty" range:"1..1000000"`
+	// MaxCallsPerConnection bounds the calls under way on one connection of gRPC.
 	MaxCallsPerConnection int `koanf:"max_calls_per_connection" json:"max_calls_per_connection,omitempty" range:"1..100000"`
 	// ConnectionRate is how many connections of HTTP, and of gRPC, are let in per
 	// second.
@@ -81,11 +93,13 @@ type Limits struct {
 	PageMax int `koanf:"page_max" json:"page_max,omitempty" range:"1..10000"`
 	// LabelValues bounds the values of each metric label that callers choose.
 	LabelValues int `koanf:"label_values" json:"label_values,omitempty" range:"1..10000"`
-	// MaxAccounts, MaxHoldings and MaxOpenSettlements bound the books in memory.
-	MaxAccounts        int `koanf:"max_accounts" json:"max_accounts,omitempty" range:"1..100000000"`
-	MaxHoldings        int `koanf:"max_holdings" json:"max_holdings,omitempty" range:"1..100000000"`
+	// MaxAccounts bounds the accounts in the books.
+	MaxAccounts int `koanf:"max_accounts" json:"max_accounts,omitempty" range:"1..100000000"`
+	// MaxHoldings bounds the positions and balances in the books.
+	MaxHoldings int `koanf:"max_holdings" json:"max_holdings,omitempty" range:"1..100000000"`
+	// MaxOpenSettlements bounds the settlements that are not final.
 	MaxOpenSettlements int `koanf:"max_open_settlements" json:"max_open_settlements,omitempty" range:"1..100000000"`
-	// MaxOpenTransfers bounds them likewise.
+	// MaxOpenTransfers bounds the transfers that are not done.
 	MaxOpenTransfers int `koanf:"max_open_transfers" json:"max_open_transfers,omitempty" range:"1..100000000"`
 	// RequestTimeout is the longest that a caller waits for an answer.
 	RequestTimeout Duration `koanf:"request_timeout" json:"request_timeout,omitempty" range:"10ms..1h"`
@@ -94,8 +108,11 @@ type Limits struct {
 // Restart says how an instance that failed comes back: after Initial, twice as
 // long each time, up to Max.
 type Restart struct {
+	// Initial is the pause before the first restart; each further one is twice as
+	// long, up to Max.
 	Initial Duration `koanf:"initial" json:"initial,omitempty" range:"1ms..1h"`
-	Max     Duration `koanf:"max" json:"max,omitempty" range:"1ms..24h"`
+	// Max is the longest pause.
+	Max Duration `koanf:"max" json:"max,omitempty" range:"1ms..24h"`
 	// ForgiveAfter is the time of health after which failures are forgotten.
 	ForgiveAfter Duration `koanf:"forgive_after" json:"forgive_after,omitempty" range:"1ms..24h"`
 	// MaxAttempts is after how many failures in a row the instance is given up.

@@ -1,64 +1,69 @@
 package config
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
-// singleVariables are the variables of older deployments, which run one
-// custodian and have no file, with the keys that they set. Those that are not
-// just copied are handled in singleLayer.
-var singleVariables = []struct {
-	name string
-	path []string
-}{
-	{"SERVICE_NAME", []string{"service", "name"}},
-	{"SERVICE_VERSION", []string{"service", "version"}},
-	{"ENVIRONMENT", []string{"service", "environment"}},
-	{"POSTGRES_URL", []string{"storage", "postgres", "url"}},
-	{"MAX_CONNECTIONS", []string{"storage", "postgres", "max_connections"}},
-	{"REDIS_URL", []string{"redis", "url"}},
-	{"CACHE_TTL", []string{"redis", "cache_ttl"}},
-	{"HEARTBEAT_INTERVAL", []string{"redis", "heartbeat_interval"}},
-	{"REQUEST_TIMEOUT", []string{"defaults", "limits", "request_timeout"}},
+// SingleVariable is a variable of older deployments, which run one custodian and
+// have no file.
+type SingleVariable struct {
+	Name string
+	// Path is the key that it sets.
+	Path string
+	// Default is what holds if it is not set; empty for the key's own default.
+	Default string
+	// Implies is what another key then holds, such as a driver for a URL.
+	Implies, ImpliedPath string
+	// If is the only value that implies it; empty is any.
+	If string
 }
+
+const singleInstance = "instances[]."
+
+var singleVariables = []SingleVariable{
+	{Name: "SERVICE_INSTANCE_NAME", Path: singleInstance + "name", Default: UnnamedInstance},
+	{Name: "HTTP_PORT", Path: singleInstance + "http_port", Default: "8080"},
+	{Name: "GRPC_PORT", Path: singleInstance + "grpc_port", Default: "50051"},
+	{Name: "SERVICE_NAME", Path: "service.name"},
+	{Name: "SERVICE_VERSION", Path: "service.version"},
+	{Name: "ENVIRONMENT", Path: "service.environment", Implies: "console", ImpliedPath: "log.format", If: "development"},
+	{Name: "LOG_LEVEL", Path: "log.level"},
+	{Name: "POSTGRES_URL", Path: "storage.postgres.url", Implies: StoragePostgres, ImpliedPath: "storage.driver"},
+	{Name: "MAX_CONNECTIONS", Path: "storage.postgres.max_connections"},
+	{Name: "REDIS_URL", Path: "redis.url", Implies: RedisServer, ImpliedPath: "redis.driver"},
+	{Name: "CACHE_TTL", Path: "redis.cache_ttl"},
+	{Name: "HEARTBEAT_INTERVAL", Path: "redis.heartbeat_interval"},
+	{Name: "REQUEST_TIMEOUT", Path: "defaults.limits.request_timeout"},
+}
+
+// SingleVariables returns the variables that describe one custodian where there is
+// no file.
+func SingleVariables() []SingleVariable { return slices.Clone(singleVariables) }
 
 // singleLayer describes one custodian from the environment.
 func singleLayer(env map[string]string) *node {
-	out := &node{kind: mapNode}
-	set := func(variable, value string, path ...string) {
-		out.put(path, &node{kind: looseNode, text: value, name: variable})
-	}
+	out, instance := &node{kind: mapNode}, &node{kind: mapNode}
 	for _, v := range singleVariables {
-		if value := env[v.name]; value != "" {
-			set(v.name, value, v.path...)
+		given := env[v.Name]
+		value := &node{kind: looseNode, text: cmp.Or(given, v.Default), name: v.Name}
+		if v.Name == "LOG_LEVEL" {
+			value.text = strings.ToLower(value.text)
+		}
+		if key, ours := strings.CutPrefix(v.Path, singleInstance); ours {
+			instance.put([]string{key}, value)
+		} else if given != "" {
+			out.put(strings.Split(v.Path, "."), value)
+		}
+		if v.Implies != "" && given != "" && (v.If == "" || v.If == given) {
+			out.put(strings.Split(v.ImpliedPath, "."), &node{kind: looseNode, text: v.Implies, name: v.Name})
 		}
 	}
-	if env["POSTGRES_URL"] != "" {
-		set("POSTGRES_URL", StoragePostgres, "storage", "driver")
-	}
-	if env["REDIS_URL"] != "" {
-		set("REDIS_URL", RedisServer, "redis", "driver")
-	}
-	if level := env["LOG_LEVEL"]; level != "" {
-		set("LOG_LEVEL", strings.ToLower(level), "log", "level")
-	}
-	if env["ENVIRONMENT"] == "development" {
-		set("ENVIRONMENT", "console", "log", "format")
-	}
-
-	instance := &node{kind: mapNode}
-	put := func(key, variable, fallback string) {
-		value := &node{kind: looseNode, text: fallback, name: variable}
-		if given := env[variable]; given != "" {
-			value.text = given
-		}
-		instance.put([]string{key}, value)
-	}
-	put("name", "SERVICE_INSTANCE_NAME", UnnamedInstance)
 	// An instance that is called like the kind of service has no name of its own.
 	if kind := env["SERVICE_NAME"]; instance.items[0].text == kind || instance.items[0].text == serviceName {
 		instance.items[0].text = UnnamedInstance
 	}
-	put("http_port", "HTTP_PORT", "8080")
-	put("grpc_port", "GRPC_PORT", "50051")
 	out.put([]string{"instances"}, &node{kind: listNode, items: []*node{instance}})
 	return out
 }

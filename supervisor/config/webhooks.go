@@ -12,18 +12,18 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/webhook"
 )
 
-// Webhooks says where an instance's events are posted to.
+// Webhooks says where an instance's events are posted to. Nil means not given.
 type Webhooks struct {
 	// AllowTargets lists host names, addresses and networks that may be posted to
 	// beside public addresses, such as localhost or 10.0.0.0/8.
 	AllowTargets []string `koanf:"allow_targets" json:"allow_targets,omitempty" len:"1000"`
-	// AllowHTTP allows plain http to all, not just to hosts of AllowTargets. Nil
-	// is false.
-	AllowHTTP *bool        `koanf:"allow_http" json:"allow_http,omitempty"`
-	Retry     WebhookRetry `koanf:"retry" json:"retry,omitzero"`
-	// Timeout bounds one attempt; zero is 15 s.
+	// AllowHTTP allows plain http to all, not just to hosts of AllowTargets.
+	AllowHTTP *bool `koanf:"allow_http" json:"allow_http,omitempty"`
+	// Retry says when an event is posted again that was not taken.
+	Retry WebhookRetry `koanf:"retry" json:"retry,omitzero"`
+	// Timeout bounds one attempt.
 	Timeout Duration `koanf:"timeout" json:"timeout,omitempty" range:"100ms..5m"`
-	// MaxEndpoints bounds the endpoints, those added later included; zero is 32.
+	// MaxEndpoints bounds the endpoints, those added later included.
 	MaxEndpoints int `koanf:"max_endpoints" json:"max_endpoints,omitempty" range:"1..1000"`
 	// Endpoints are there from the start.
 	Endpoints []WebhookEndpoint `koanf:"endpoints" json:"endpoints,omitempty" len:"1000"`
@@ -33,26 +33,43 @@ type Webhooks struct {
 // the default of package webhook.
 type WebhookRetry struct {
 	// Base is the first pause; each further one is twice as long, up to Max.
-	Base     Duration `koanf:"base" json:"base,omitempty" range:"1ms..168h"`
-	Max      Duration `koanf:"max" json:"max,omitempty" range:"1ms..168h"`
-	Attempts int      `koanf:"attempts" json:"attempts,omitempty" range:"1..1000"`
-	// Schedule has the pauses in place of Base and Max.
+	Base Duration `koanf:"base" json:"base,omitempty" range:"1ms..168h"`
+	// Max is the longest pause.
+	Max Duration `koanf:"max" json:"max,omitempty" range:"1ms..168h"`
+	// Attempts is after how many failures an event is given up, or after what
+	// Schedule has room for.
+	Attempts int `koanf:"attempts" json:"attempts,omitempty" range:"1..1000"`
+	// Schedule has the pauses in place of Base and Max; the last is repeated if there
+	// are more attempts.
 	Schedule []Duration `koanf:"schedule" json:"schedule,omitempty" len:"999"`
-	// JitterPercent spreads pauses at random; nil is 20.
+	// JitterPercent is by how many percent a pause is lengthened or shortened at
+	// random at most.
 	JitterPercent *int `koanf:"jitter_percent" json:"jitter_percent,omitempty" range:"0..100"`
-	// MaxRetryAfter bounds the pause that a receiver may ask for.
+	// MaxRetryAfter bounds the pause that a receiver may ask for in Retry-After.
 	MaxRetryAfter Duration `koanf:"max_retry_after" json:"max_retry_after,omitempty" range:"1s..168h"`
 }
 
 // WebhookEndpoint is a receiver, see [webhook.Endpoint].
 type WebhookEndpoint struct {
-	ID             string        `koanf:"id" json:"id" len:"64"`
-	URL            WebhookURL    `koanf:"url" json:"url" len:"2048"`
-	Secret         WebhookSecret `koanf:"secret" json:"secret" len:"200"`
+	// ID names the endpoint within the instance: letters, digits, dots, underscores
+	// and hyphens. It is required.
+	ID string `koanf:"id" json:"id" len:"64"`
+	// URL is where events are posted to. It is required.
+	URL WebhookURL `koanf:"url" json:"url" len:"2048"`
+	// Secret signs the deliveries: whsec_ and 24 to 64 bytes in base64. It is required.
+	Secret WebhookSecret `koanf:"secret" json:"secret" len:"200"`
+	// PreviousSecret signs them as well while receivers change over from it to
+	// Secret.
 	PreviousSecret WebhookSecret `koanf:"previous_secret" json:"previous_secret,omitempty" len:"200"`
-	Events         []string      `koanf:"events" json:"events,omitempty" len:"50"`
-	Disabled       bool          `koanf:"disabled" json:"disabled,omitempty"`
-	From           uint64        `koanf:"from" json:"from,omitempty" range:"0..18446744073709551615"`
+	// Events selects by type: settlement.completed, settlement.* or *. Empty selects
+	// all.
+	Events []string `koanf:"events" json:"events,omitempty" len:"50"`
+	// Disabled stops deliveries. When the endpoint is enabled again they go on where
+	// they stopped.
+	Disabled bool `koanf:"disabled" json:"disabled,omitempty"`
+	// From is the number of the first event to deliver to a new endpoint; 0 begins
+	// with those that come after it is there.
+	From uint64 `koanf:"from" json:"from,omitempty" range:"0..18446744073709551615"`
 }
 
 // WebhookURL is a URL whose query may be a secret. However it is shown, the query
