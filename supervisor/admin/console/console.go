@@ -6,7 +6,8 @@
 // There is no build step and nothing is loaded from elsewhere: the page works where
 // there is no network but that to the supervisor. lit-html (static/lit-html.js,
 // BSD-3-Clause, see static/lit-html.LICENSE) draws it. The pages of the documentation
-// are made of the repository's Markdown files by go generate.
+// are made of the repository's Markdown files by go generate, and what these say of
+// keys, metrics, errors and packages is made of the code.
 package console
 
 import (
@@ -20,6 +21,7 @@ import (
 	"time"
 )
 
+//go:generate go run ./reference
 //go:generate go run ./render
 
 //go:embed static docs

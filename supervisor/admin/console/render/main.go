@@ -30,7 +30,8 @@ type document struct{ source, page, title string }
 // documents are all there are, in the order of the list on each page.
 var documents = []document{
 	{"README.md", "index", "How to"},
-	{"configs/README.md", "configs", "Configuration"},
+	{"configs/README.md", "configs", "Files"},
+	{"supervisor/config/README.md", "configuration", "Configuration"},
 	{"cmd/custodian/README.md", "commands", "Commands"},
 	{"sim/README.md", "sim", "The custodian"},
 	{"supervisor/README.md", "supervisor", "What goes wrong"},
