@@ -1,17 +1,21 @@
 package supervisor
 
-import "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
+import (
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
+)
 
 // Kind classifies an [Error].
 type Kind string
 
-// The kinds of refusals, with the HTTP status of the admin API.
+// The kinds of refusals: codes of the admin API's problems, see [problem.Kinds].
 const (
-	KindInvalid     Kind = "invalid_request"     // 422
-	KindNotFound    Kind = "not_found"           // 404
-	KindConflict    Kind = "conflict"            // 409
-	KindStale       Kind = "precondition_failed" // 412
-	KindUnavailable Kind = "unavailable"         // 503
+	KindInvalid     = Kind(sim.CodeInvalid)
+	KindNotFound    = Kind(sim.CodeNotFound)
+	KindConflict    = Kind(problem.CodeConflict)
+	KindStale       = Kind(problem.CodePreconditionFailed)
+	KindUnavailable = Kind(sim.CodeUnavailable)
 )
 
 // Error is a refusal of the supervisor.

@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -48,6 +49,33 @@ var fieldNames = map[string]string{
 	"Idempotency-Key": idempotencyHeader,
 	"cursor":          "page_token",
 }
+
+// StatusCode returns gRPC's code for one of the custodian's, and whether there is one:
+// some arise in HTTP alone.
+func StatusCode(code sim.Code) (codes.Code, bool) {
+	status, ok := statusCodes[code]
+	return status, ok
+}
+
+// BareStatus is a status that comes without the details of a refusal.
+type BareStatus struct {
+	Code codes.Code
+	// Meaning says what went wrong, and Next what to do about it.
+	Meaning, Next string
+}
+
+// bareStatuses are all there are.
+var bareStatuses = []BareStatus{
+	{codes.Canceled, "the caller ended the call; whether it was carried out is not known", "repeat it, with the same idempotency key if it had one"},
+	{codes.DeadlineExceeded, "the caller's deadline has passed, or the request did not arrive in time; whether it was carried out is not known",
+		"repeat it, with the same idempotency key if it had one, and give it more time"},
+	{codes.Unimplemented, "there is no such method, or this custodian has no webhooks", "look at the protos or ask by reflection for what there is"},
+	{codes.Internal, "something went wrong inside, which is a defect", "look into the log"},
+}
+
+// BareStatuses returns the statuses that come without the details of a refusal, beside
+// those of gRPC's own and those that a fault rule names.
+func BareStatuses() []BareStatus { return slices.Clone(bareStatuses) }
 
 func fieldName(field string) string {
 	if name, ok := fieldNames[field]; ok {

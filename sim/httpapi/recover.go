@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/requestid"
@@ -51,7 +52,7 @@ func (a *api) recoverPanics(next http.Handler) http.Handler {
 }
 
 // errPanic is answered after a panic; what it was is in the log.
-var errPanic = problem.New(http.StatusInternalServerError, "internal",
+var errPanic = problem.New(http.StatusInternalServerError, string(sim.CodeInternal),
 	"something went wrong inside; the log has more under the request id")
 
 // trackingWriter knows whether the answer has begun.

@@ -18,15 +18,6 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
-// statuses maps the kinds of refusals to HTTP: the one place that does.
-var statuses = map[supervisor.Kind]int{
-	supervisor.KindInvalid:     http.StatusUnprocessableEntity,
-	supervisor.KindNotFound:    http.StatusNotFound,
-	supervisor.KindConflict:    http.StatusConflict,
-	supervisor.KindStale:       http.StatusPreconditionFailed,
-	supervisor.KindUnavailable: http.StatusServiceUnavailable,
-}
-
 // retryAfter is what callers are asked to wait where something is away.
 const retryAfter = time.Second
 
@@ -38,10 +29,7 @@ var errEnded = problem.New(http.StatusServiceUnavailable, string(sim.CodeUnavail
 // foresaw stays inside.
 func problemOf(err error) wire.Problem {
 	if e, ok := errors.AsType[*supervisor.Error](err); ok {
-		status, known := statuses[e.Kind]
-		if !known {
-			status = http.StatusInternalServerError
-		}
+		status := problem.Status(sim.Code(e.Kind))
 		detail := e.Message
 		if len(e.Problems) > 0 {
 			detail = summary(&config.Problems{List: e.Problems})

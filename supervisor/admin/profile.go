@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 )
 
@@ -54,7 +55,7 @@ func getProfile(c *call) error {
 		c.record(c.r.WithContext(ctx), asked)
 		return nil
 	}
-	return problem.New(http.StatusNotFound, "not_found", "there is no profile of that name; there are "+strings.Join(names, ", "))
+	return problem.New(http.StatusNotFound, string(sim.CodeNotFound), "there is no profile of that name; there are "+strings.Join(names, ", "))
 }
 
 // record has the library write a profile. It ends with the request's context.

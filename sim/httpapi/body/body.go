@@ -110,7 +110,7 @@ func tooLarge(w http.ResponseWriter, limit int) error {
 
 func unreadable(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return problem.New(http.StatusRequestTimeout, "request_timeout", "the body did not arrive in time")
+		return problem.New(http.StatusRequestTimeout, problem.CodeRequestTimeout, "the body did not arrive in time")
 	}
 	return problem.New(http.StatusBadRequest, string(sim.CodeMalformed), "the body could not be read to its end")
 }

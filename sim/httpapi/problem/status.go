@@ -10,43 +10,6 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
 )
 
-// Codes of problems that arise in HTTP itself, beside those of package sim.
-const (
-	CodeMethodNotAllowed     = "method_not_allowed"
-	CodeUnsupportedMediaType = "unsupported_media_type"
-)
-
-// statuses maps the custodian's codes to HTTP: the one place that does.
-var statuses = map[sim.Code]int{
-	sim.CodeInvalid:              http.StatusUnprocessableEntity,
-	sim.CodeMalformed:            http.StatusBadRequest,
-	sim.CodeNotFound:             http.StatusNotFound,
-	sim.CodeAlreadyExists:        http.StatusConflict,
-	sim.CodeInsufficientHoldings: http.StatusConflict,
-	sim.CodeWrongState:           http.StatusConflict,
-	sim.CodeKeyReused:            http.StatusUnprocessableEntity,
-	sim.CodeLimitReached:         http.StatusTooManyRequests,
-	sim.CodeOverloaded:           http.StatusTooManyRequests,
-	sim.CodePaused:               http.StatusServiceUnavailable,
-	sim.CodeOffline:              http.StatusServiceUnavailable,
-	sim.CodeFault:                http.StatusServiceUnavailable,
-	sim.CodeUnavailable:          http.StatusServiceUnavailable,
-	sim.CodeDraining:             http.StatusServiceUnavailable,
-	sim.CodeTooLarge:             http.StatusRequestEntityTooLarge,
-	sim.CodeInternal:             http.StatusInternalServerError,
-	sim.CodeUnauthorized:         http.StatusUnauthorized,
-	sim.CodeForbidden:            http.StatusForbidden,
-	sim.CodeTooManyFailures:      http.StatusTooManyRequests,
-}
-
-// Status returns the HTTP status for a code; 500 for one that is unknown.
-func Status(code sim.Code) int {
-	if status, ok := statuses[code]; ok {
-		return status
-	}
-	return http.StatusInternalServerError
-}
-
 // choices are the right values of fields that have few. Refusals of these
 // fields list them.
 var choices = map[string][]string{

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/problem"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/strictjson"
 )
@@ -32,7 +33,7 @@ func Parse(r *http.Request, known []string) *Values {
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return &Values{err: problem.New(http.StatusBadRequest, "malformed_request", "the query is malformed: "+err.Error())}
+		return &Values{err: problem.New(http.StatusBadRequest, string(sim.CodeMalformed), "the query is malformed: "+err.Error())}
 	}
 	q := &Values{values: values}
 	names := make([]string, 0, len(values))
