@@ -37,7 +37,7 @@ func (d *document) build(keyed bool) {
 		Title: "Custodian simulator", Version: apiVersion, APIKeys: keyed,
 		Description: "Holds the assets of a trading firm and settles its trades, as a custodian does. " +
 			"Decimals are strings (numbers are accepted), times RFC 3339 in UTC, errors RFC 9457 problems with a stable code. " +
-			"While a fault rule has http_error, any operation but those of clock and faults may answer a problem with the code fault and the status that the rule names.",
+			"While a fault rule has http_error, any operation but those of clock and faults may answer a problem with the code fault_injected and the status that the rule names.",
 		Tags: []openapi.Tag{
 			{Name: "settlements", Description: "Instructions and what becomes of them."},
 			{Name: "positions", Description: "What accounts hold of assets other than cash."},

@@ -27,7 +27,7 @@ func buildDescription() ([]byte, error) {
 		table = append(table, op.Operation)
 	}
 	return openapi.Build(openapi.Info{
-		Title: "Custodian supervisor", Version: apiVersion, BearerAuth: true, Problem: wire.Problem{},
+		Title: "Custodian supervisor", Version: apiVersion, BearerAuth: true, Admin: true, Problem: wire.Problem{},
 		Description: "The admin API of a process that hosts custodian simulators: which instances there are, how they are, and what is to become of them. " +
 			"Errors are RFC 9457 problem details with a stable code.",
 		Tags: []openapi.Tag{

@@ -34,6 +34,8 @@ type Info struct {
 	BearerAuth bool
 	// APIKeys documents that operations that are not open demand an API key.
 	APIKeys bool
+	// Admin documents the admin API, whose error answers have some codes of their own.
+	Admin bool
 	// Problem is a value of the type of error answers; nil means
 	// [problem.Problem].
 	Problem any
@@ -152,7 +154,7 @@ func Build(info Info, operations []Operation) ([]byte, error) {
 		registry.RegisterTypeAlias(decimal, reflect.TypeFor[Decimal]())
 	}
 	for i := range operations {
-		op := convert(registry, &operations[i], info.Problem)
+		op := convert(registry, &operations[i], info)
 		if info.APIKeys && operations[i].Open {
 			op.Security = []map[string][]string{} // none, as opposed to that of the document
 		}
@@ -199,7 +201,7 @@ func allowNull(registry huma.Registry) {
 
 var pathParameter = regexp.MustCompile(`\{([a-z_]+)\}`)
 
-func convert(registry huma.Registry, o *Operation, failure any) *huma.Operation {
+func convert(registry huma.Registry, o *Operation, info Info) *huma.Operation {
 	out := &huma.Operation{
 		Method: o.Method, Path: o.Path, OperationID: o.ID, Summary: o.Summary, Description: o.Description,
 		Responses: map[string]*huma.Response{},
@@ -229,10 +231,24 @@ func convert(registry huma.Registry, o *Operation, failure any) *huma.Operation 
 		if out.Responses[key] != nil {
 			panic(fmt.Sprintf("openapi: %s answers %d twice", o.ID, status))
 		}
-		out.Responses[key] = &huma.Response{Description: http.StatusText(status), Headers: problemHeaders(status),
-			Content: map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf(registry, failure)}}}
+		out.Responses[key] = &huma.Response{Description: failureOf(status, info.Admin), Headers: problemHeaders(status),
+			Content: map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf(registry, info.Problem)}}}
 	}
 	return out
+}
+
+// failureOf describes an error answer by the codes that it may have.
+func failureOf(status int, admin bool) string {
+	var codes []string
+	for _, k := range problem.Kinds() {
+		if k.Status == status && (k.Admin && admin || k.Custodian && !admin) {
+			codes = append(codes, string(k.Code))
+		}
+	}
+	if codes == nil {
+		return http.StatusText(status)
+	}
+	return http.StatusText(status) + ": " + strings.Join(codes, ", ")
 }
 
 // problemHeaders documents the headers of an error answer.

@@ -45,6 +45,9 @@ func TestDocumentIsValidOpenAPI(t *testing.T) {
 			t.Errorf("%d has the headers %v, want %q", status, headers, header)
 		}
 	}
+	if told := *doc.Paths.Find("/things/{thing_id}").Post.Responses.Status(422).Value.Description; told != "Unprocessable Entity: invalid_request, idempotency_key_reused" {
+		t.Errorf("422 is described as %q", told)
+	}
 	schema := doc.Components.Schemas["Thing"].Value
 	for body, ok := range map[string]bool{
 		`{"name":"a","note":null,"amount":"1.5","metadata":{"x":[1]}}`: true,
