@@ -71,7 +71,7 @@ func TestTheDocumentationHasEverySection(t *testing.T) {
 	all := pages(t)
 	for file, path := range map[string]string{
 		"README.md": "/docs/", "configs/README.md": "/docs/configs", "supervisor/config/README.md": "/docs/configuration", "sim/README.md": "/docs/sim", "supervisor/README.md": "/docs/supervisor",
-		"obs/README.md": "/docs/obs", "testdata/scenarios/README.md": "/docs/scenarios", "testdata/examples/README.md": "/docs/examples",
+		"obs/README.md": "/docs/obs", "sim/httpapi/problem/README.md": "/docs/errors", "testdata/scenarios/README.md": "/docs/scenarios", "testdata/examples/README.md": "/docs/examples",
 		"testdata/api/README.md": "/docs/api", "cmd/bench/README.md": "/docs/bench", "cmd/custodian/README.md": "/docs/commands",
 	} {
 		source, err := os.ReadFile("../../../" + file)

@@ -39,7 +39,8 @@ func (t *tree) parts() map[string]map[string]part {
 		metrics["runtime"] = runtimeMetrics
 	}
 	return map[string]map[string]part{
-		"obs/README.md": metrics,
+		"obs/README.md":                 metrics,
+		"sim/httpapi/problem/README.md": {"problems": problems, "meanings": meanings, "bare": bareStatuses},
 		"supervisor/config/README.md": {
 			"process": t.processKeys, "instance": t.instanceKeys, "settings": t.settingsKeys,
 			"expressions": t.expressions, "profiles": profileValues, "variables": variables, "single": singleVariables,

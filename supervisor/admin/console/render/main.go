@@ -36,6 +36,7 @@ var documents = []document{
 	{"sim/README.md", "sim", "The custodian"},
 	{"supervisor/README.md", "supervisor", "What goes wrong"},
 	{"obs/README.md", "obs", "Metrics"},
+	{"sim/httpapi/problem/README.md", "errors", "Errors"},
 	{"testdata/scenarios/README.md", "scenarios", "Scenarios"},
 	{"testdata/examples/README.md", "examples", "Clients"},
 	{"testdata/api/README.md", "api", "API baselines"},
