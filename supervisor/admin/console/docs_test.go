@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 )
 
 var (
-	linked   = regexp.MustCompile(`href="([^"]*)"`)
+	linked   = regexp.MustCompile(`(?:href|src)="([^"]*)"`)
 	anchored = regexp.MustCompile(` id="([^"]*)"`)
 	sections = regexp.MustCompile(`(?m)^##+ (.*)$`)
 	marks    = regexp.MustCompile("[`*]|\\]\\([^)]*\\)|\\[")
@@ -32,6 +33,27 @@ func pages(t *testing.T) map[string]string {
 		out[path] = rec.Body.String()
 	}
 	return out
+}
+
+// Drawings are shown as they are beside what they document.
+func TestTheDocumentationShowsItsDrawings(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for drawing, page := range map[string]string{
+		"testdata/architecture/packages.svg": "/docs/architecture", "testdata/figures/connections.svg": "/docs/", "testdata/figures/instances.svg": "/docs/bench",
+	} {
+		want, err := os.ReadFile("../../../" + drawing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := "/docs/" + path.Base(drawing)
+		if all[name] != string(want) {
+			t.Errorf("%s is not %s: run make generate", name, drawing)
+		}
+		if !strings.Contains(all[page], `<img src="`+name+`" alt="`) {
+			t.Errorf("%s does not show %s", page, name)
+		}
+	}
 }
 
 // Nobody who reads without a network is led to where nothing is.
@@ -71,7 +93,7 @@ func TestTheDocumentationHasEverySection(t *testing.T) {
 	all := pages(t)
 	for file, path := range map[string]string{
 		"README.md": "/docs/", "configs/README.md": "/docs/configs", "supervisor/config/README.md": "/docs/configuration", "sim/README.md": "/docs/sim", "supervisor/README.md": "/docs/supervisor",
-		"obs/README.md": "/docs/obs", "sim/httpapi/problem/README.md": "/docs/errors", "testdata/scenarios/README.md": "/docs/scenarios", "testdata/examples/README.md": "/docs/examples",
+		"obs/README.md": "/docs/obs", "sim/httpapi/problem/README.md": "/docs/errors", "testdata/architecture/README.md": "/docs/architecture", "testdata/scenarios/README.md": "/docs/scenarios", "testdata/examples/README.md": "/docs/examples",
 		"testdata/api/README.md": "/docs/api", "cmd/bench/README.md": "/docs/bench", "cmd/custodian/README.md": "/docs/commands",
 	} {
 		source, err := os.ReadFile("../../../" + file)

@@ -39,8 +39,9 @@ func (t *tree) parts() map[string]map[string]part {
 		metrics["runtime"] = runtimeMetrics
 	}
 	return map[string]map[string]part{
-		"obs/README.md":                 metrics,
-		"sim/httpapi/problem/README.md": {"problems": problems, "meanings": meanings, "bare": bareStatuses},
+		"obs/README.md":                   metrics,
+		"sim/httpapi/problem/README.md":   {"problems": problems, "meanings": meanings, "bare": bareStatuses},
+		"testdata/architecture/README.md": {"packages": t.packageTable},
 		"supervisor/config/README.md": {
 			"process": t.processKeys, "instance": t.instanceKeys, "settings": t.settingsKeys,
 			"expressions": t.expressions, "profiles": profileValues, "variables": variables, "single": singleVariables,
@@ -88,6 +89,11 @@ func (t *tree) files() (map[string]string, error) {
 		}
 		out[file] = page
 	}
+	edges, err := t.edges()
+	if err != nil {
+		return nil, err
+	}
+	out["testdata/architecture/packages.svg"] = newDiagram(edges).svg()
 	return out, nil
 }
 

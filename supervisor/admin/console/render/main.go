@@ -37,6 +37,7 @@ var documents = []document{
 	{"supervisor/README.md", "supervisor", "What goes wrong"},
 	{"obs/README.md", "obs", "Metrics"},
 	{"sim/httpapi/problem/README.md", "errors", "Errors"},
+	{"testdata/architecture/README.md", "architecture", "Architecture"},
 	{"testdata/scenarios/README.md", "scenarios", "Scenarios"},
 	{"testdata/examples/README.md", "examples", "Clients"},
 	{"testdata/api/README.md", "api", "API baselines"},
@@ -135,8 +136,9 @@ func address(d document) string {
 	return "/docs/" + d.page
 }
 
-// adapt leads the links of a document to the pages that are there. Links to other
-// files of the repository become their text, and so do pictures.
+// adapt leads the links of a document to the pages that are there, and has drawings
+// served beside them. Links to other files of the repository become their text, and so
+// do screenshots, which are large.
 func adapt(tree ast.Node, d document) error {
 	var change []func()
 	err := ast.Walk(tree, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -147,7 +149,15 @@ func adapt(tree ast.Node, d document) error {
 		case *ast.HTMLBlock: // comments
 			change = append(change, func() { n.Parent().RemoveChild(n.Parent(), n) })
 		case *ast.Image:
-			change = append(change, func() { become(n, "Picture: ") })
+			name, err := drawing(d, string(n.Destination))
+			if err != nil {
+				return ast.WalkStop, err
+			}
+			if name != "" {
+				n.Destination = []byte("/docs/" + name)
+			} else {
+				change = append(change, func() { become(n, "Picture: ") })
+			}
 		case *ast.Link:
 			target, found, err := resolve(d, string(n.Destination))
 			if err != nil {
@@ -165,6 +175,20 @@ func adapt(tree ast.Node, d document) error {
 		fn()
 	}
 	return err
+}
+
+// drawing copies one that a document shows to where the pages are, and returns its
+// name there; none for a picture that is no drawing.
+func drawing(d document, destination string) (string, error) {
+	if path.Ext(destination) != ".svg" {
+		return "", nil
+	}
+	content, err := os.ReadFile(filepath.Join(root, path.Dir(d.source), destination))
+	if err != nil {
+		return "", err
+	}
+	name := path.Base(destination)
+	return name, os.WriteFile(filepath.Join("docs", name), content, 0o644) //nolint:gosec // as all files of the repository
 }
 
 // become puts what is within a node in its place, with something before it.
