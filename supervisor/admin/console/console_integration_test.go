@@ -114,6 +114,28 @@ func TestInstancesAreShownAddedAndTakenThroughTheirLife(t *testing.T) {
 	b.quiet()
 }
 
+func TestTheReferencesAreReadInTheConsole(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	b := open(t, p.url)
+	b.visit("")
+	b.clicks("Documentation")
+	b.clicks("Architecture")
+	b.sees("The way of a request")
+	b.until(`document.querySelector("main img").naturalWidth > 0`)
+	b.looks("docs-architecture")
+	b.clicks("Configuration")
+	b.sees("Configuration keys", "storage.postgres.max_connections")
+	b.looks("docs-configuration")
+	b.clicks("Errors")
+	b.sees("insufficient_holdings")
+	b.looks("docs-errors")
+	b.clicks("Metrics")
+	b.sees("custodian_settlements_total")
+	b.looks("docs-metrics")
+	b.quiet()
+}
+
 func TestTheBooksOfAnInstanceAreShownAndWorkedOn(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)
