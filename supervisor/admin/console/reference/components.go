@@ -10,34 +10,33 @@ import (
 // component is a box of the diagram: some packages, and what they are for.
 type component struct {
 	name, about string
-	// packages are the directories of the packages, with those below them that no
-	// other component names.
+	// packages are the directories of the packages. One that ends with /... stands for
+	// all below as well, unless another component names them.
 	packages []string
 }
 
-// components are what the program consists of. The packages below a directory belong
-// to it, unless they are named somewhere themselves.
+// components are what the program consists of.
 var components = []component{
 	{"cmd/custodian", "the command line", []string{"cmd/custodian"}},
 	{"sim/custodiantest", "a custodian for a Go test", []string{"sim/custodiantest"}},
-	{"supervisor/admin", "admin API, client, console", []string{"supervisor/admin"}},
-	{"supervisor", "which instances run", []string{"supervisor"}},
+	{"supervisor/admin", "admin API, client, console", []string{"supervisor/admin/..."}},
+	{"supervisor", "which instances run", []string{"supervisor", "supervisor/snapshot"}},
 	{"supervisor/inprocess", "one without a supervisor", []string{"supervisor/inprocess"}},
 	{"supervisor/config", "files, environment, flags", []string{"supervisor/config"}},
-	{"sim/scenario", "scripts over either face", []string{"sim/scenario"}},
-	{"sim/httpapi", "the HTTP face", []string{"sim/httpapi"}},
-	{"sim/grpcapi", "the gRPC face and its protos", []string{"sim/grpcapi", "sim/custodianpb"}},
+	{"sim/scenario", "scripts over either face", []string{"sim/scenario/..."}},
+	{"sim/httpapi", "the HTTP face", []string{"sim/httpapi/..."}},
+	{"sim/grpcapi", "the gRPC face and its protos", []string{"sim/grpcapi/...", "sim/custodianpb/..."}},
 	{"sim/webhook", "deliveries", []string{"sim/webhook", "sim/request/hook"}},
 	{"sim/report", "statements and advices", []string{"sim/report"}},
-	{"sim/request, sim/view", "what goes in and out", []string{"sim/request", "sim/view", "sim/httpapi/strictjson"}},
+	{"sim/request, sim/view", "what goes in and out", []string{"sim/request", "sim/view/...", "sim/httpapi/strictjson"}},
 	{"sim/engine", "the single writer", []string{"sim/engine"}},
 	{"sim/policy", "rules on transfers", []string{"sim/policy"}},
 	{"sim/verify", "tables against journals", []string{"sim/verify"}},
 	{"sim/access, bounds, fair, guard", "nobody harms another", []string{"sim/access", "sim/bounds", "sim/fair", "sim/guard"}},
 	{"sim", "the core: commands, events, state", []string{"sim"}},
 	{"sim/money, asset, calendar, …", "what the core is built from", []string{"sim/money", "sim/asset", "sim/calendar", "sim/profile", "sim/iso20022"}},
-	{"store", "journals, tables, Redis", []string{"store"}},
-	{"obs", "metrics, logs, traces", []string{"obs"}},
+	{"store", "journals, tables, Redis", []string{"store/..."}},
+	{"obs", "metrics, logs, traces", []string{"obs/..."}},
 }
 
 // roots are the packages that others begin with: the program, and what tests of others
@@ -49,13 +48,14 @@ func componentOf(dir string) (int, error) {
 	best, length := -1, -1
 	for i, c := range components {
 		for _, p := range c.packages {
-			if (dir == p || strings.HasPrefix(dir, p+"/")) && len(p) > length {
-				best, length = i, len(p)
+			above, all := strings.CutSuffix(p, "/...")
+			if (dir == above || all && strings.HasPrefix(dir, above+"/")) && len(above) > length {
+				best, length = i, len(above)
 			}
 		}
 	}
 	if best < 0 {
-		return 0, fmt.Errorf("package %s belongs to no component", dir)
+		return 0, fmt.Errorf("package %s is part of the program and of no component: name it in components.go", dir)
 	}
 	return best, nil
 }

@@ -36,12 +36,16 @@ func TestComponentsAreMadeOfPackagesThatAreThere(t *testing.T) {
 	}
 	for i, c := range components {
 		for _, dir := range c.packages {
+			dir = strings.TrimSuffix(dir, "/...")
 			if !slices.ContainsFunc(slices.Collect(maps.Keys(all)), func(p string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }) {
 				t.Errorf("%s names %s, which is no package", c.name, dir)
 			}
 			if home, err := componentOf(dir); err != nil || home != i {
 				t.Errorf("%s belongs to %s, too", dir, components[home].name)
 			}
+		}
+		if _, err := componentOf(c.packages[0] + "/new"); (err == nil) != strings.HasSuffix(c.packages[0], "/...") {
+			t.Errorf("a new package below %s: %v", c.packages[0], err)
 		}
 		if isRoot := slices.Contains(roots, c.name); !needed[i] && !isRoot {
 			t.Errorf("nothing needs %s", c.name)
