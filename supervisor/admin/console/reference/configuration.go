@@ -220,16 +220,15 @@ func flatten(value any, path string, visit func(path, value string)) {
 			flatten(below, strings.TrimPrefix(path+"."+key, "."), visit)
 		}
 	case []any:
-		if path == "settlement.counterparty.rules" || path == "approvals.tiers" {
-			text, err := json.Marshal(value)
-			if err == nil {
-				visit(path, code(string(text)))
-			}
-			return
-		}
 		words := make([]string, len(value))
 		for i, word := range value {
 			words[i] = fmt.Sprint(word)
+			if tier, ok := word.(map[string]any); ok {
+				words[i] = fmt.Sprint(tier["required"])
+				if below, bounded := tier["below"]; bounded {
+					words[i] += fmt.Sprint(" below ", below)
+				}
+			}
 		}
 		visit(path, strings.Join(words, ", "))
 	default:
