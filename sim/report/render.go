@@ -48,8 +48,8 @@ type Shape struct {
 type TotalShape struct {
 	_       struct{} `additionalProperties:"true"`
 	Symbol  string   `json:"symbol" example:"USD"`
-	Opening string   `json:"opening" example:"0.00"`
-	Closing string   `json:"closing" example:"1000.00"`
+	Opening string   `json:"opening" format:"decimal" example:"0.00"`
+	Closing string   `json:"closing" format:"decimal" example:"1000.00"`
 }
 
 // LineShape is a movement.
@@ -58,8 +58,8 @@ type LineShape struct {
 	EntryID      string   `json:"entry_id" doc:"The ledger entry." example:"17-0"`
 	PostedAt     string   `json:"posted_at" format:"date-time"`
 	Symbol       string   `json:"symbol" example:"USD"`
-	Amount       string   `json:"amount" doc:"What came; below zero, what went." example:"1000.00"`
-	Balance      string   `json:"balance" doc:"What was held afterwards." example:"1000.00"`
+	Amount       string   `json:"amount" format:"decimal" doc:"What came; below zero, what went." example:"1000.00"`
+	Balance      string   `json:"balance" format:"decimal" doc:"What was held afterwards." example:"1000.00"`
 	OtherAccount string   `json:"other_account" doc:"The other side." example:"NOSTRO"`
 	SettlementID *string  `json:"settlement_id" format:"uuid" doc:"The settlement or transfer that caused it, or null."`
 }

@@ -36,12 +36,12 @@ type AssetBalance struct {
 	_         struct{} `additionalProperties:"true"`
 	Symbol    string   `json:"symbol" example:"USD"`
 	Cash      bool     `json:"cash" doc:"Whether it is cash."`
-	Total     string   `json:"total" doc:"Available plus locked." example:"1000.00"`
-	Available string   `json:"available" example:"900.00"`
-	Locked    string   `json:"locked" example:"100.00"`
-	Reserved  string   `json:"reserved" doc:"The part of what is locked that instructions and transfers have reserved." example:"0.00"`
-	PendingIn string   `json:"pending_in" doc:"On its way in; no part of the total." example:"0.00"`
-	InTransit string   `json:"in_transit" doc:"On its way out; no part of the total." example:"0.00"`
+	Total     string   `json:"total" format:"decimal" doc:"Available plus locked." example:"1000.00"`
+	Available string   `json:"available" format:"decimal" example:"900.00"`
+	Locked    string   `json:"locked" format:"decimal" example:"100.00"`
+	Reserved  string   `json:"reserved" format:"decimal" doc:"The part of what is locked that instructions and transfers have reserved." example:"0.00"`
+	PendingIn string   `json:"pending_in" format:"decimal" doc:"On its way in; no part of the total." example:"0.00"`
+	InTransit string   `json:"in_transit" format:"decimal" doc:"On its way out; no part of the total." example:"0.00"`
 }
 
 // MasterBalance appends a client's balance in the shape of [MasterBalance].

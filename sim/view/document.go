@@ -52,9 +52,9 @@ type BookLine struct {
 	_          struct{} `additionalProperties:"true"`
 	Symbol     string   `json:"symbol" example:"AAPL"`
 	Account    string   `json:"account" enum:"DEPOSITORY,NOSTRO" doc:"The mirror account."`
-	Ours       string   `json:"ours" doc:"What the mirror account says they hold for us." example:"100"`
-	Theirs     string   `json:"theirs" doc:"What their book says." example:"99"`
-	Difference string   `json:"difference" doc:"Theirs minus ours." example:"-1"`
+	Ours       string   `json:"ours" format:"decimal" doc:"What the mirror account says they hold for us." example:"100"`
+	Theirs     string   `json:"theirs" format:"decimal" doc:"What their book says." example:"99"`
+	Difference string   `json:"difference" format:"decimal" doc:"Theirs minus ours." example:"-1"`
 }
 
 // Break is a difference that a reconciliation found.
@@ -63,9 +63,9 @@ type Break struct {
 	ID         string   `json:"id" format:"uuid"`
 	Symbol     string   `json:"symbol" example:"AAPL"`
 	Account    string   `json:"account" enum:"DEPOSITORY,NOSTRO" doc:"The mirror account."`
-	Ours       string   `json:"ours" doc:"What the mirror account says they hold for us." example:"100"`
-	Theirs     string   `json:"theirs" doc:"What their book says." example:"99"`
-	Difference string   `json:"difference" doc:"Theirs minus ours." example:"-1"`
+	Ours       string   `json:"ours" format:"decimal" doc:"What the mirror account says they hold for us." example:"100"`
+	Theirs     string   `json:"theirs" format:"decimal" doc:"What their book says." example:"99"`
+	Difference string   `json:"difference" format:"decimal" doc:"Theirs minus ours." example:"-1"`
 	Kind       string   `json:"kind" doc:"The kind of asset." example:"security"`
 	Status     string   `json:"status" enum:"OPEN,RESOLVED"`
 	Resolution string   `json:"resolution,omitempty" enum:"TOLERANCE,AGREEMENT" doc:"How it was resolved."`
@@ -121,24 +121,24 @@ type CorporateAction struct {
 	Status        string   `json:"status" enum:"ANNOUNCED,ENTITLED,PAYING,PAID,CANCELLED"`
 	RecordDate    string   `json:"record_date" format:"date"`
 	PaymentDate   string   `json:"payment_date" format:"date"`
-	Rate          string   `json:"rate,omitempty" doc:"The cash per unit." example:"0.25"`
+	Rate          string   `json:"rate,omitempty" format:"decimal" doc:"The cash per unit." example:"0.25"`
 	Currency      string   `json:"currency,omitempty" example:"USD"`
-	NewUnits      string   `json:"new_units,omitempty" example:"2"`
-	OldUnits      string   `json:"old_units,omitempty" example:"1"`
+	NewUnits      string   `json:"new_units,omitempty" format:"decimal" example:"2"`
+	OldUnits      string   `json:"old_units,omitempty" format:"decimal" example:"1"`
 	Rounding      string   `json:"rounding,omitempty" enum:"DOWN,HALF_UP,HALF_EVEN"`
 	Fractions     string   `json:"fractions,omitempty" enum:"DROP,PAY"`
-	FractionPrice string   `json:"fraction_price,omitempty"`
+	FractionPrice string   `json:"fraction_price,omitempty" format:"decimal"`
 	AnnouncedAt   string   `json:"announced_at" format:"date-time"`
 	EntitledAt    string   `json:"entitled_at,omitempty" format:"date-time"`
 	CompletedAt   string   `json:"completed_at,omitempty" format:"date-time"`
 	Accounts      int      `json:"accounts" doc:"How many accounts are entitled."`
 	Parts         int      `json:"parts" doc:"In how many parts their entitlements are listed."`
 	PaidParts     int      `json:"paid_parts" doc:"How many of those are paid."`
-	Entitled      string   `json:"entitled,omitempty" doc:"The sum of the recorded positions."`
-	CashPaid      string   `json:"cash_paid,omitempty" doc:"The cash that was paid."`
-	UnitsChange   string   `json:"units_change,omitempty" doc:"The units that came; below zero, went."`
-	Dropped       string   `json:"dropped,omitempty" doc:"The units given up as fractions."`
-	Short         string   `json:"short,omitempty" doc:"The units that could not be taken, because they were reserved."`
+	Entitled      string   `json:"entitled,omitempty" format:"decimal" doc:"The sum of the recorded positions."`
+	CashPaid      string   `json:"cash_paid,omitempty" format:"decimal" doc:"The cash that was paid."`
+	UnitsChange   string   `json:"units_change,omitempty" format:"decimal" doc:"The units that came; below zero, went."`
+	Dropped       string   `json:"dropped,omitempty" format:"decimal" doc:"The units given up as fractions."`
+	Short         string   `json:"short,omitempty" format:"decimal" doc:"The units that could not be taken, because they were reserved."`
 }
 
 // Entitlements is a part of what accounts get from a corporate action.
@@ -154,9 +154,9 @@ type Entitlements struct {
 type Entitlement struct {
 	_         struct{} `additionalProperties:"true"`
 	AccountID string   `json:"account_id" example:"fund-a"`
-	Quantity  string   `json:"quantity" doc:"The position that entitles." example:"100"`
-	Cash      string   `json:"cash,omitempty" example:"25"`
-	Units     string   `json:"units,omitempty"`
-	Dropped   string   `json:"dropped,omitempty"`
-	Short     string   `json:"short,omitempty"`
+	Quantity  string   `json:"quantity" format:"decimal" doc:"The position that entitles." example:"100"`
+	Cash      string   `json:"cash,omitempty" format:"decimal" example:"25"`
+	Units     string   `json:"units,omitempty" format:"decimal"`
+	Dropped   string   `json:"dropped,omitempty" format:"decimal"`
+	Short     string   `json:"short,omitempty" format:"decimal"`
 }

@@ -14,14 +14,14 @@ type Position struct {
 	PositionID        string          `json:"position_id" format:"uuid"`
 	AccountID         string          `json:"account_id" example:"fund-a"`
 	Symbol            string          `json:"symbol" example:"BTC-USD"`
-	Quantity          string          `json:"quantity" doc:"Available plus locked." example:"2.5"`
-	AvailableQuantity string          `json:"available_quantity" example:"2"`
-	LockedQuantity    string          `json:"locked_quantity" doc:"Not to be used: locked by a caller, or reserved." example:"0.5"`
-	ReservedQuantity  string          `json:"reserved_quantity" doc:"The part of what is locked that instructions and transfers have reserved." example:"0"`
-	PendingInQuantity string          `json:"pending_in_quantity" doc:"On its way in and not confirmed; no part of the quantity." example:"0"`
-	InTransitQuantity string          `json:"in_transit_quantity" doc:"On its way out and not confirmed; no part of the quantity." example:"0"`
-	AverageCost       string          `json:"average_cost" doc:"Per unit, in currency, as the caller stated it." example:"50000.00"`
-	MarketValue       string          `json:"market_value" doc:"Of the whole position, in currency, as the caller stated it." example:"125000.00"`
+	Quantity          string          `json:"quantity" format:"decimal" doc:"Available plus locked." example:"2.5"`
+	AvailableQuantity string          `json:"available_quantity" format:"decimal" example:"2"`
+	LockedQuantity    string          `json:"locked_quantity" format:"decimal" doc:"Not to be used: locked by a caller, or reserved." example:"0.5"`
+	ReservedQuantity  string          `json:"reserved_quantity" format:"decimal" doc:"The part of what is locked that instructions and transfers have reserved." example:"0"`
+	PendingInQuantity string          `json:"pending_in_quantity" format:"decimal" doc:"On its way in and not confirmed; no part of the quantity." example:"0"`
+	InTransitQuantity string          `json:"in_transit_quantity" format:"decimal" doc:"On its way out and not confirmed; no part of the quantity." example:"0"`
+	AverageCost       string          `json:"average_cost" format:"decimal" doc:"Per unit, in currency, as the caller stated it." example:"50000.00"`
+	MarketValue       string          `json:"market_value" format:"decimal" doc:"Of the whole position, in currency, as the caller stated it." example:"125000.00"`
 	Currency          *string         `json:"currency" doc:"What the position is valued in; null if nobody said." example:"USD"`
 	Metadata          json.RawMessage `json:"metadata" doc:"What the caller attached."`
 	CreatedAt         string          `json:"created_at" format:"date-time"`
@@ -34,12 +34,12 @@ type Balance struct {
 	BalanceID        string          `json:"balance_id" format:"uuid"`
 	AccountID        string          `json:"account_id" example:"fund-a"`
 	Currency         string          `json:"currency" example:"USD"`
-	AvailableBalance string          `json:"available_balance" example:"900.00"`
-	LockedBalance    string          `json:"locked_balance" doc:"Not to be used: locked by a caller, or reserved." example:"100.00"`
-	ReservedBalance  string          `json:"reserved_balance" doc:"The part of what is locked that instructions and transfers have reserved." example:"0.00"`
-	PendingInBalance string          `json:"pending_in_balance" doc:"On its way in and not confirmed; no part of the total." example:"0.00"`
-	InTransitBalance string          `json:"in_transit_balance" doc:"On its way out and not confirmed; no part of the total." example:"0.00"`
-	TotalBalance     string          `json:"total_balance" doc:"Available plus locked." example:"1000.00"`
+	AvailableBalance string          `json:"available_balance" format:"decimal" example:"900.00"`
+	LockedBalance    string          `json:"locked_balance" format:"decimal" doc:"Not to be used: locked by a caller, or reserved." example:"100.00"`
+	ReservedBalance  string          `json:"reserved_balance" format:"decimal" doc:"The part of what is locked that instructions and transfers have reserved." example:"0.00"`
+	PendingInBalance string          `json:"pending_in_balance" format:"decimal" doc:"On its way in and not confirmed; no part of the total." example:"0.00"`
+	InTransitBalance string          `json:"in_transit_balance" format:"decimal" doc:"On its way out and not confirmed; no part of the total." example:"0.00"`
+	TotalBalance     string          `json:"total_balance" format:"decimal" doc:"Available plus locked." example:"1000.00"`
 	Metadata         json.RawMessage `json:"metadata" doc:"What the caller attached."`
 	CreatedAt        string          `json:"created_at" format:"date-time"`
 	LastUpdated      string          `json:"last_updated" format:"date-time"`

@@ -15,7 +15,7 @@ type Entry struct {
 	EntryID      string        `json:"entry_id" doc:"The event's sequence number and the posting's place in it." example:"17-0"`
 	Sequence     uint64        `json:"sequence" doc:"The event that carried the posting." example:"17"`
 	Symbol       string        `json:"symbol" example:"USD"`
-	Amount       string        `json:"amount" doc:"What moved from debit to credit; above zero." example:"1000.00"`
+	Amount       string        `json:"amount" format:"decimal" doc:"What moved from debit to credit; above zero." example:"1000.00"`
 	Debit        LedgerAccount `json:"debit"`
 	Credit       LedgerAccount `json:"credit"`
 	SettlementID *string       `json:"settlement_id" format:"uuid" doc:"The settlement or transfer that caused the posting, or null."`

@@ -14,7 +14,7 @@ type Settlement struct {
 	SettlementType         string          `json:"settlement_type" doc:"What the instruction moves." example:"DEPOSIT"`
 	AccountID              string          `json:"account_id" doc:"Whose instruction it is." example:"fund-a"`
 	Symbol                 string          `json:"symbol" example:"BTC-USD"`
-	Quantity               string          `json:"quantity" doc:"What was instructed." example:"1.25"`
+	Quantity               string          `json:"quantity" format:"decimal" doc:"What was instructed." example:"1.25"`
 	Payment                *Cash           `json:"payment" doc:"The cash leg; null where it is free of payment."`
 	Status                 string          `json:"status" enum:"PENDING,IN_PROGRESS,COMPLETED,FAILED,CANCELLED" doc:"How far it is."`
 	SourceAccount          *string         `json:"source_account" example:"DEPOSITORY"`
@@ -24,15 +24,15 @@ type Settlement struct {
 	TradeDate              *string         `json:"trade_date" format:"date"`
 	Rail                   *string         `json:"rail" doc:"How a deposit or withdrawal travels; null for none." example:"crypto_external"`
 	Partial                string          `json:"partial" enum:"NPAR,PART,PARC,PARQ" doc:"Whether it may settle in parts: no, any, of a least cash value, of a least quantity."`
-	MinQuantity            *string         `json:"min_quantity" doc:"The smallest part; null where none is stated."`
+	MinQuantity            *string         `json:"min_quantity" format:"decimal" doc:"The smallest part; null where none is stated."`
 	Links                  []Link          `json:"links" doc:"The instructions that it depends on."`
 	ReversalOf             *string         `json:"reversal_of" format:"uuid" doc:"The settlement that this one reverses."`
 	MatchedWith            *string         `json:"matched_with" format:"uuid" doc:"The counterparty's instruction, where it is in the house and matched."`
-	SettledQuantity        string          `json:"settled_quantity" doc:"What has moved." example:"1.25"`
-	OpenQuantity           string          `json:"open_quantity" doc:"What may still move." example:"0"`
-	SettledPayment         *string         `json:"settled_payment" doc:"The cash that moved with what settled; null where it is free of payment."`
-	Reserved               *string         `json:"reserved" doc:"What the account has reserved for it: of the symbol where it delivers, of the payment's currency where it pays; null for nothing."`
-	Penalty                *string         `json:"penalty" doc:"What late settlement has cost so far, in the payment's currency or, free of payment, in units of the symbol; null for nothing."`
+	SettledQuantity        string          `json:"settled_quantity" format:"decimal" doc:"What has moved." example:"1.25"`
+	OpenQuantity           string          `json:"open_quantity" format:"decimal" doc:"What may still move." example:"0"`
+	SettledPayment         *string         `json:"settled_payment" format:"decimal" doc:"The cash that moved with what settled; null where it is free of payment."`
+	Reserved               *string         `json:"reserved" format:"decimal" doc:"What the account has reserved for it: of the symbol where it delivers, of the payment's currency where it pays; null for nothing."`
+	Penalty                *string         `json:"penalty" format:"decimal" doc:"What late settlement has cost so far, in the payment's currency or, free of payment, in units of the symbol; null for nothing."`
 	Reason                 *string         `json:"reason" doc:"ISO 20022 code of why it failed, was cancelled or is held." example:"LACK"`
 	ReasonText             *string         `json:"reason_text" doc:"The reason in words."`
 	ExpectedSettlementDate string          `json:"expected_settlement_date" format:"date"`
@@ -52,7 +52,7 @@ type Settlement struct {
 type Cash struct {
 	_        struct{} `additionalProperties:"true"`
 	Currency string   `json:"currency" example:"USD"`
-	Amount   string   `json:"amount" example:"19000.00"`
+	Amount   string   `json:"amount" format:"decimal" example:"19000.00"`
 }
 
 // Party is a counterparty outside the house.
@@ -93,7 +93,7 @@ type Transition struct {
 type Posting struct {
 	_      struct{}      `additionalProperties:"true"`
 	Symbol string        `json:"symbol" example:"USD"`
-	Amount string        `json:"amount" doc:"What moved from debit to credit; above zero." example:"1000.00"`
+	Amount string        `json:"amount" format:"decimal" doc:"What moved from debit to credit; above zero." example:"1000.00"`
 	Debit  LedgerAccount `json:"debit"`
 	Credit LedgerAccount `json:"credit"`
 }
@@ -104,11 +104,11 @@ type SettlementStatus struct {
 	SettlementID           string     `json:"settlement_id" format:"uuid"`
 	ExternalID             *string    `json:"external_id" example:"ext-1"`
 	Status                 string     `json:"status" enum:"PENDING,IN_PROGRESS,COMPLETED,FAILED,CANCELLED"`
-	SettledQuantity        string     `json:"settled_quantity" example:"1.25"`
-	OpenQuantity           string     `json:"open_quantity" example:"0"`
-	SettledPayment         *string    `json:"settled_payment" doc:"The cash that moved with what settled; null where it is free of payment."`
-	Reserved               *string    `json:"reserved" doc:"What the account has reserved for it; null for nothing."`
-	Penalty                *string    `json:"penalty" doc:"What late settlement has cost so far; null for nothing."`
+	SettledQuantity        string     `json:"settled_quantity" format:"decimal" example:"1.25"`
+	OpenQuantity           string     `json:"open_quantity" format:"decimal" example:"0"`
+	SettledPayment         *string    `json:"settled_payment" format:"decimal" doc:"The cash that moved with what settled; null where it is free of payment."`
+	Reserved               *string    `json:"reserved" format:"decimal" doc:"What the account has reserved for it; null for nothing."`
+	Penalty                *string    `json:"penalty" format:"decimal" doc:"What late settlement has cost so far; null for nothing."`
 	Reason                 *string    `json:"reason" doc:"ISO 20022 code of why it failed, was cancelled or is held." example:"LACK"`
 	ReasonText             *string    `json:"reason_text" doc:"The reason in words."`
 	ExpectedSettlementDate string     `json:"expected_settlement_date" format:"date"`

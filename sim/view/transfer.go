@@ -16,7 +16,7 @@ type Transfer struct {
 	Direction             string          `json:"direction" enum:"OUT,IN" doc:"Out of the account or into it."`
 	AccountID             string          `json:"account_id" example:"fund-a"`
 	Symbol                string          `json:"symbol" example:"USD"`
-	Quantity              string          `json:"quantity" example:"250000.00"`
+	Quantity              string          `json:"quantity" format:"decimal" example:"250000.00"`
 	Beneficiary           *Beneficiary    `json:"beneficiary" doc:"The other side: where it goes to, or comes from; null where nobody said."`
 	CreditAccount         *string         `json:"credit_account" doc:"The account of this house that a book transfer goes to."`
 	RequestedBy           *string         `json:"requested_by" example:"alice"`
@@ -28,14 +28,14 @@ type Transfer struct {
 	Approvals             []Approval      `json:"approvals" doc:"The decisions so far, the oldest first."`
 	Confirmations         int             `json:"confirmations" doc:"How many the network has given." example:"3"`
 	ConfirmationsRequired int             `json:"confirmations_required" doc:"How many make it final; 0 on rails without." example:"6"`
-	Fee                   string          `json:"fee" doc:"The network's, in units of the symbol." example:"0"`
-	MaxFee                string          `json:"max_fee" doc:"The most that the fee may be, which was reserved." example:"0"`
-	Reserved              *string         `json:"reserved" doc:"What the account has reserved for it; null for nothing."`
-	InTransit             *string         `json:"in_transit" doc:"What is on its way out; null for nothing."`
-	PendingIn             *string         `json:"pending_in" doc:"What is on its way in; null for nothing."`
+	Fee                   string          `json:"fee" format:"decimal" doc:"The network's, in units of the symbol." example:"0"`
+	MaxFee                string          `json:"max_fee" format:"decimal" doc:"The most that the fee may be, which was reserved." example:"0"`
+	Reserved              *string         `json:"reserved" format:"decimal" doc:"What the account has reserved for it; null for nothing."`
+	InTransit             *string         `json:"in_transit" format:"decimal" doc:"What is on its way out; null for nothing."`
+	PendingIn             *string         `json:"pending_in" format:"decimal" doc:"What is on its way in; null for nothing."`
 	Reorganizations       int             `json:"reorganizations" doc:"How often a reorganisation of the chain has taken it back."`
 	Returnable            bool            `json:"returnable" doc:"Whether it has settled and may still be returned."`
-	Shortfall             *string         `json:"shortfall" doc:"What a return could not take back from the account; null for nothing."`
+	Shortfall             *string         `json:"shortfall" format:"decimal" doc:"What a return could not take back from the account; null for nothing."`
 	ValueDate             *string         `json:"value_date" format:"date" doc:"The date on which it is due to settle."`
 	InitiatedAt           string          `json:"initiated_at" format:"date-time"`
 	CompletedAt           *string         `json:"completed_at" format:"date-time" doc:"When it came to its end; null before."`
@@ -148,8 +148,8 @@ type TransferStatus struct {
 	Approvals             []Approval `json:"approvals"`
 	Confirmations         int        `json:"confirmations"`
 	ConfirmationsRequired int        `json:"confirmations_required"`
-	Fee                   string     `json:"fee" example:"0"`
-	MaxFee                string     `json:"max_fee" example:"0"`
+	Fee                   string     `json:"fee" format:"decimal" example:"0"`
+	MaxFee                string     `json:"max_fee" format:"decimal" example:"0"`
 	CompletedAt           *string    `json:"completed_at" format:"date-time"`
 	ExpectedCompletion    *string    `json:"expected_completion" format:"date-time"`
 	NextActionAt          *string    `json:"next_action_at" format:"date-time"`
