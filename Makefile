@@ -41,6 +41,7 @@ TOOL_govulncheck        := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 TOOL_gitleaks           := github.com/zricethezav/gitleaks/v8@v8.30.1
 TOOL_grpcurl            := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 TOOL_oasdiff            := github.com/oasdiff/oasdiff@v1.37.0
+TOOL_oapi-codegen       := github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2
 TOOL_benchstat          := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 TOOL_cyclonedx-gomod    := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 TOOL_kustomize          := sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
@@ -219,8 +220,13 @@ proto: tool-buf tool-protoc-gen-go tool-protoc-gen-go-grpc ## Check the protocol
 api-baseline: tool-oasdiff tool-buf ## Refuse breaking changes of the OpenAPI documents and protos, keep what was added
 	@GO='$(GO)' .ci/api-baseline $(BREAKING)
 
+# From the document that api-baseline has just taken over: the order is theirs.
+.PHONY: client
+client: tool-oapi-codegen api-baseline ## Generate the Go client from the OpenAPI document of an instance
+	oapi-codegen -config sim/client/oapi-codegen.yaml testdata/api/instance.json
+
 .PHONY: generate
-generate: proto api-baseline ## Generate all generated code
+generate: proto api-baseline client ## Generate all generated code
 	$(GO) generate ./...
 
 ##@ Environment
