@@ -207,7 +207,7 @@ const (
 	StatementFormatXML  StatementFormat = "xml"
 )
 
-// Account defines model for Account.
+// Account A client's safekeeping account.
 type Account struct {
 	// AccountID The account's id, as the caller chose it.
 	//
@@ -237,15 +237,16 @@ type AccountType string
 // AccountStatus What it may be used for.
 type AccountStatus string
 
-// AccountBalance defines model for AccountBalance.
+// AccountBalance What one account holds.
 type AccountBalance struct {
+	// Account A client's safekeeping account.
 	Account Account `json:"account"`
 
 	// Balances By symbol, positions and cash alike.
 	Balances []AssetBalance `json:"balances"`
 }
 
-// Accounts defines model for Accounts.
+// Accounts A page of accounts.
 type Accounts struct {
 	Accounts []Account `json:"accounts"`
 
@@ -253,7 +254,7 @@ type Accounts struct {
 	NextCursor string `json:"next_cursor"`
 }
 
-// Advance defines model for Advance.
+// Advance What an advance of the clock did.
 type Advance struct {
 	// Events How many events happened on the way.
 	//
@@ -264,7 +265,7 @@ type Advance struct {
 	Now time.Time `json:"now"`
 }
 
-// AdvanceRequest defines model for AdvanceRequest.
+// AdvanceRequest Moves a manual clock forward.
 type AdvanceRequest struct {
 	// By How far to go: a number with a unit, h, m, s or ms, or several of these.
 	//
@@ -278,7 +279,7 @@ type AdvanceRequest struct {
 	ToNextEvent bool `json:"to_next_event,omitempty,omitzero"`
 }
 
-// Approval defines model for Approval.
+// Approval An approver's decision.
 type Approval struct {
 	At time.Time `json:"at"`
 
@@ -290,7 +291,7 @@ type Approval struct {
 // ApprovalDecision defines model for Approval.Decision.
 type ApprovalDecision string
 
-// ApprovalRequest defines model for ApprovalRequest.
+// ApprovalRequest Approves a transfer.
 type ApprovalRequest struct {
 	// By Who approves: neither the requester nor anyone who decided before.
 	//
@@ -298,7 +299,7 @@ type ApprovalRequest struct {
 	By string `json:"by"`
 }
 
-// AssetBalance defines model for AssetBalance.
+// AssetBalance What is held of one asset.
 type AssetBalance struct {
 	// Available Examples: 900.00
 	Available Decimal `json:"available"`
@@ -333,7 +334,7 @@ type AssetBalance struct {
 	Total Decimal `json:"total"`
 }
 
-// Balance defines model for Balance.
+// Balance The cash that an account holds in one currency.
 type Balance struct {
 	// AccountID Examples: fund-a
 	AccountID string `json:"account_id"`
@@ -376,7 +377,7 @@ type Balance struct {
 	TotalBalance Decimal `json:"total_balance"`
 }
 
-// Balances defines model for Balances.
+// Balances A page of balances.
 type Balances struct {
 	Balances []Balance `json:"balances"`
 
@@ -384,7 +385,7 @@ type Balances struct {
 	NextCursor string `json:"next_cursor"`
 }
 
-// Beneficiary defines model for Beneficiary.
+// Beneficiary The other side of a transfer: a bank account, or an address on a network.
 type Beneficiary struct {
 	// Account Examples: GB33BUKB20201555555555
 	Account string `json:"account"`
@@ -400,7 +401,7 @@ type Beneficiary struct {
 	Network string `json:"network"`
 }
 
-// BeneficiaryRequest defines model for BeneficiaryRequest.
+// BeneficiaryRequest A bank account, or an address on a network.
 type BeneficiaryRequest struct {
 	// Account Examples: GB33BUKB20201555555555
 	Account string `json:"account,omitempty,omitzero"`
@@ -416,13 +417,13 @@ type BeneficiaryRequest struct {
 	Network string `json:"network,omitempty,omitzero"`
 }
 
-// BookFault defines model for BookFault.
+// BookFault Makes the depository's book differ from ours.
 type BookFault struct {
 	Amount Decimal `json:"amount"`
 	Symbol string  `json:"symbol"`
 }
 
-// BookLine defines model for BookLine.
+// BookLine Compares what we say with what the outside says about one symbol.
 type BookLine struct {
 	// Account The mirror account.
 	Account MirrorAccount `json:"account"`
@@ -446,7 +447,7 @@ type BookLine struct {
 	Theirs Decimal `json:"theirs"`
 }
 
-// Break defines model for Break.
+// Break A difference that a reconciliation found.
 type Break struct {
 	// Account The mirror account.
 	Account MirrorAccount `json:"account"`
@@ -497,18 +498,21 @@ type BreakResolution string
 // BreakStatus defines model for Break.Status.
 type BreakStatus string
 
-// BulkInstructions defines model for BulkInstructions.
+// BulkInstructions The body that instructs many settlements.
 type BulkInstructions struct {
 	// Settlements Handled in their order, each on its own.
 	Settlements []Instruction `json:"settlements"`
 }
 
-// BulkResult defines model for BulkResult.
+// BulkResult Says what became of one instruction: it has a settlement or an error.
 type BulkResult struct {
+	// Error An error answer, as RFC 9457 describes it.
 	Error *Problem `json:"error,omitempty"`
 
 	// Replayed Whether this is the answer to an earlier request with the same key.
-	Replayed   bool        `json:"replayed,omitempty,omitzero"`
+	Replayed bool `json:"replayed,omitempty,omitzero"`
+
+	// Settlement A settlement instruction and what became of it.
 	Settlement *Settlement `json:"settlement,omitempty"`
 
 	// Status The HTTP status that the instruction alone would have been answered with.
@@ -517,13 +521,13 @@ type BulkResult struct {
 	Status int64 `json:"status"`
 }
 
-// BulkResults defines model for BulkResults.
+// BulkResults Says what became of many instructions.
 type BulkResults struct {
 	// Results One for each instruction, in their order.
 	Results []BulkResult `json:"results"`
 }
 
-// Cash defines model for Cash.
+// Cash An amount of one currency.
 type Cash struct {
 	// Amount Examples: 19000.00
 	Amount Decimal `json:"amount"`
@@ -532,7 +536,7 @@ type Cash struct {
 	Currency string `json:"currency"`
 }
 
-// ChaosStatus defines model for ChaosStatus.
+// ChaosStatus What goes wrong on purpose.
 type ChaosStatus struct {
 	// Active How many rules are active.
 	//
@@ -546,7 +550,7 @@ type ChaosStatus struct {
 	Rules []FaultRule `json:"rules"`
 }
 
-// Clock defines model for Clock.
+// Clock An instance's clock.
 type Clock struct {
 	// Factor How many times faster than real a scaled clock runs.
 	Factor int64     `json:"factor,omitempty,omitzero"`
@@ -562,7 +566,7 @@ type Clock struct {
 // ClockMode defines model for Clock.Mode.
 type ClockMode string
 
-// ClockRequest defines model for ClockRequest.
+// ClockRequest Sets the mode of the clock.
 type ClockRequest struct {
 	// Factor How many times faster than real a scaled clock runs; required for it.
 	//
@@ -576,7 +580,7 @@ type ClockRequest struct {
 	Now time.Time `json:"now,omitempty,omitzero"`
 }
 
-// ComponentHealth defines model for ComponentHealth.
+// ComponentHealth The state of a part of an instance.
 type ComponentHealth struct {
 	// Problem What is wrong.
 	Problem string `json:"problem,omitempty,omitzero"`
@@ -589,7 +593,7 @@ type ComponentHealth struct {
 // ComponentHealthStatus defines model for ComponentHealth.Status.
 type ComponentHealthStatus string
 
-// CorporateAction defines model for CorporateAction.
+// CorporateAction A corporate action and how far it has come.
 type CorporateAction struct {
 	// Accounts How many accounts are entitled.
 	Accounts    int64     `json:"accounts"`
@@ -663,7 +667,7 @@ type CorporateActionStatus string
 // CorporateActionType defines model for CorporateAction.Type.
 type CorporateActionType string
 
-// CorporateActionRequest defines model for CorporateActionRequest.
+// CorporateActionRequest Announces a corporate action.
 type CorporateActionRequest struct {
 	// Currency What the cash, or that for fractions, is in.
 	//
@@ -702,7 +706,7 @@ type CorporateActionRequest struct {
 	Type   CorporateActionType `json:"type"`
 }
 
-// CorporateActions defines model for CorporateActions.
+// CorporateActions A page of corporate actions.
 type CorporateActions struct {
 	CorporateActions []CorporateAction `json:"corporate_actions"`
 
@@ -710,7 +714,7 @@ type CorporateActions struct {
 	NextCursor string `json:"next_cursor"`
 }
 
-// Counterparty defines model for Counterparty.
+// Counterparty A party outside the house.
 type Counterparty struct {
 	// BIC Business identifier code, ISO 9362.
 	//
@@ -721,7 +725,7 @@ type Counterparty struct {
 	Name string `json:"name,omitempty,omitzero"`
 }
 
-// CustodianOfflineRequest defines model for CustodianOfflineRequest.
+// CustodianOfflineRequest Takes the custodian away.
 type CustodianOfflineRequest struct {
 	// DurationS How many seconds it lasts; until it is cleared by default.
 	//
@@ -734,7 +738,7 @@ type CustodianOfflineRequest struct {
 	ErrorMessage string `json:"error_message,omitempty,omitzero"`
 }
 
-// DelaySettlementsRequest defines model for DelaySettlementsRequest.
+// DelaySettlementsRequest Makes settlements take some hours longer.
 type DelaySettlementsRequest struct {
 	// DelayHours How many hours of instance time.
 	//
@@ -752,7 +756,7 @@ type DelaySettlementsRequest struct {
 	SettlementTypes []string `json:"settlement_types,omitempty,omitzero"`
 }
 
-// Dimension defines model for Dimension.
+// Dimension One of the independent views of a settlement that ISO 20022 sese.024 reports.
 type Dimension struct {
 	// Reason The reason in words.
 	Reason string `json:"reason,omitempty,omitzero"`
@@ -766,7 +770,7 @@ type Dimension struct {
 	Status string `json:"status"`
 }
 
-// Entitlement defines model for Entitlement.
+// Entitlement What one account gets.
 type Entitlement struct {
 	// AccountID Examples: fund-a
 	AccountID string `json:"account_id"`
@@ -783,7 +787,7 @@ type Entitlement struct {
 	Units    Decimal `json:"units,omitempty,omitzero"`
 }
 
-// Entitlements defines model for Entitlements.
+// Entitlements A part of what accounts get from a corporate action.
 type Entitlements struct {
 	// CorporateAction Examples: ACME-2026-Q4
 	CorporateAction string `json:"corporate_action"`
@@ -796,7 +800,7 @@ type Entitlements struct {
 	Part int64 `json:"part"`
 }
 
-// Entries defines model for Entries.
+// Entries A page of ledger entries.
 type Entries struct {
 	Entries []Entry `json:"entries"`
 
@@ -804,14 +808,18 @@ type Entries struct {
 	NextCursor string `json:"next_cursor"`
 }
 
-// Entry defines model for Entry.
+// Entry A posting as it stands in the ledger.
 type Entry struct {
 	// Amount What moved from debit to credit; above zero.
 	//
 	// Examples: 1000.00
-	Amount Decimal       `json:"amount"`
+	Amount Decimal `json:"amount"`
+
+	// Credit One side of a posting.
 	Credit LedgerAccount `json:"credit"`
-	Debit  LedgerAccount `json:"debit"`
+
+	// Debit One side of a posting.
+	Debit LedgerAccount `json:"debit"`
 
 	// EntryID The event's sequence number and the posting's place in it.
 	//
@@ -831,7 +839,7 @@ type Entry struct {
 	Symbol string `json:"symbol"`
 }
 
-// Event defines model for Event.
+// Event Something that happened, with the record that it is about as the record was afterwards.
 type Event struct {
 	// Data The record that the event is about, as it is afterwards: an account, position, balance, settlement or transfer, or the content of a document. A settlement has the others that the event has changed in also.
 	Data json.RawMessage `json:"data"`
@@ -851,7 +859,7 @@ type Event struct {
 	Type string `json:"type"`
 }
 
-// Events defines model for Events.
+// Events A page of events.
 type Events struct {
 	Events []Event `json:"events"`
 
@@ -859,29 +867,43 @@ type Events struct {
 	NextCursor string `json:"next_cursor"`
 }
 
-// FaultEffectRequest defines model for FaultEffectRequest.
+// FaultEffectRequest What a rule does.
 type FaultEffectRequest struct {
 	// ApprovalDelayFactor How many times slower simulated approvers are.
 	ApprovalDelayFactor int64 `json:"approval_delay_factor,omitempty,omitzero"`
 
 	// BankHoliday Makes the days that the rule lasts no business days.
-	BankHoliday bool       `json:"bank_holiday,omitempty,omitzero"`
-	Book        *BookFault `json:"book,omitempty"`
+	BankHoliday bool `json:"bank_holiday,omitempty,omitzero"`
+
+	// Book Makes the depository's book differ from ours.
+	Book *BookFault `json:"book,omitempty"`
 
 	// DelayS How many seconds of instance time later what matches goes on.
-	DelayS    int64      `json:"delay_s,omitempty,omitzero"`
+	DelayS int64 `json:"delay_s,omitempty,omitzero"`
+
+	// GRPCError Answers gRPC calls with an error.
 	GRPCError *GRPCFault `json:"grpc_error,omitempty"`
+
+	// HTTPError Answers HTTP calls with an error.
 	HTTPError *HTTPFault `json:"http_error,omitempty"`
 
 	// LatencyMs How many milliseconds every call is held up, in real time.
-	LatencyMs int64         `json:"latency_ms,omitempty,omitzero"`
-	Offline   *OfflineFault `json:"offline,omitempty"`
-	Partial   *PartialFault `json:"partial,omitempty"`
-	Reject    *RejectFault  `json:"reject,omitempty"`
-	Webhook   *WebhookRule  `json:"webhook,omitempty"`
+	LatencyMs int64 `json:"latency_ms,omitempty,omitzero"`
+
+	// Offline Takes the custodian away.
+	Offline *OfflineFault `json:"offline,omitempty"`
+
+	// Partial Lets a part settle.
+	Partial *PartialFault `json:"partial,omitempty"`
+
+	// Reject Refuses a settlement or transfer.
+	Reject *RejectFault `json:"reject,omitempty"`
+
+	// Webhook Disturbs the delivery of webhooks.
+	Webhook *WebhookRule `json:"webhook,omitempty"`
 }
 
-// FaultMatchRequest defines model for FaultMatchRequest.
+// FaultMatchRequest Says what a rule is about: what every given field agrees with.
 type FaultMatchRequest struct {
 	Accounts []string `json:"accounts,omitempty,omitzero"`
 
@@ -908,11 +930,14 @@ type FaultMatchRequest struct {
 // FaultMatchRequestScope What moves in one way.
 type FaultMatchRequestScope string
 
-// FaultRule defines model for FaultRule.
+// FaultRule A fault on purpose that is active.
 type FaultRule struct {
+	// Effect What a rule does.
 	Effect FaultEffectRequest `json:"effect"`
 	ID     uuid.UUID          `json:"id"`
-	Match  *FaultMatchRequest `json:"match,omitempty"`
+
+	// Match Says what a rule is about: what every given field agrees with.
+	Match *FaultMatchRequest `json:"match,omitempty"`
 
 	// Name Where the rule is from: the chaos call, or what the caller named it.
 	//
@@ -927,30 +952,34 @@ type FaultRule struct {
 	Until time.Time `json:"until,omitempty,omitzero"`
 }
 
-// FaultRuleRequest defines model for FaultRuleRequest.
+// FaultRuleRequest A fault on purpose in its general form.
 type FaultRuleRequest struct {
 	// DurationS How many seconds of instance time it lasts; until it is cleared by default.
-	DurationS int64              `json:"duration_s,omitempty,omitzero"`
-	Effect    FaultEffectRequest `json:"effect"`
-	Match     *FaultMatchRequest `json:"match,omitempty"`
+	DurationS int64 `json:"duration_s,omitempty,omitzero"`
+
+	// Effect What a rule does.
+	Effect FaultEffectRequest `json:"effect"`
+
+	// Match Says what a rule is about: what every given field agrees with.
+	Match *FaultMatchRequest `json:"match,omitempty"`
 
 	// Name Says where the rule is from, for people.
 	Name string `json:"name,omitempty,omitzero"`
 }
 
-// GRPCFault defines model for GRPCFault.
+// GRPCFault Answers gRPC calls with an error.
 type GRPCFault struct {
 	Code string  `json:"code"`
 	Rate Decimal `json:"rate"`
 }
 
-// HTTPFault defines model for HTTPFault.
+// HTTPFault Answers HTTP calls with an error.
 type HTTPFault struct {
 	Rate   Decimal `json:"rate"`
 	Status int64   `json:"status"`
 }
 
-// Health defines model for Health.
+// Health What an instance says of itself.
 type Health struct {
 	// Components The instance's parts by name.
 	Components map[string]ComponentHealth `json:"components"`
@@ -977,12 +1006,14 @@ type Health struct {
 // HealthStatus Of a health report always alive: the process answers.
 type HealthStatus string
 
-// Instruction defines model for Instruction.
+// Instruction The body that instructs a settlement.
 type Instruction struct {
 	// AccountID Whose instruction it is; required but for a TRANSFER, where it is the source account by default.
 	//
 	// Examples: test-account
-	AccountID    string        `json:"account_id,omitempty,omitzero"`
+	AccountID string `json:"account_id,omitempty,omitzero"`
+
+	// Counterparty A party outside the house.
 	Counterparty *Counterparty `json:"counterparty,omitempty"`
 
 	// CounterpartyAccount The other side, where it is in the house. DVP, RVP, DFP and RFP need this or counterparty.
@@ -1009,7 +1040,9 @@ type Instruction struct {
 	MinQuantity Decimal `json:"min_quantity,omitempty,omitzero"`
 
 	// Partial Whether it may settle in parts: no (the default), any, of a least cash value, of a least quantity.
-	Partial Partial  `json:"partial,omitempty,omitzero"`
+	Partial Partial `json:"partial,omitempty,omitzero"`
+
+	// Payment The cash leg of an instruction.
 	Payment *Payment `json:"payment,omitempty"`
 
 	// Quantity How much; above zero.
@@ -1039,7 +1072,7 @@ type Instruction struct {
 // SettlementType What to move: into the house, out of it, within it, or deliver or receive against or free of payment.
 type SettlementType string
 
-// InstructionLink defines model for InstructionLink.
+// InstructionLink A dependency of an instruction on another one.
 type InstructionLink struct {
 	// ExternalID Examples: A-0
 	ExternalID string `json:"external_id"`
@@ -1048,7 +1081,7 @@ type InstructionLink struct {
 	Type LinkType `json:"type"`
 }
 
-// LedgerAccount defines model for LedgerAccount.
+// LedgerAccount One side of a posting.
 type LedgerAccount struct {
 	// AccountID A client's account, or the custodian's mirror: DEPOSITORY for assets, NOSTRO for cash.
 	//
@@ -1062,7 +1095,7 @@ type LedgerAccount struct {
 // LedgerAccountBucket Which part of the holding moved.
 type LedgerAccountBucket string
 
-// StatementLine defines model for LineShape.
+// StatementLine A movement.
 type StatementLine struct {
 	// Amount What came; below zero, what went.
 	//
@@ -1092,7 +1125,7 @@ type StatementLine struct {
 	Symbol string `json:"symbol"`
 }
 
-// Link defines model for Link.
+// Link A dependency on another instruction.
 type Link struct {
 	// ExternalID Examples: A-0
 	ExternalID string `json:"external_id"`
@@ -1104,13 +1137,13 @@ type Link struct {
 // LinkType Together with it, after it, before it, or for information.
 type LinkType string
 
-// LockBalance defines model for LockBalance.
+// LockBalance The body that locks or unlocks a part of a balance.
 type LockBalance struct {
 	// Amount How much.
 	Amount Decimal `json:"amount"`
 }
 
-// LockPosition defines model for LockPosition.
+// LockPosition The body that locks or unlocks a part of a position.
 type LockPosition struct {
 	// Amount Another name for quantity.
 	Amount Decimal `json:"amount,omitempty,omitzero"`
@@ -1119,7 +1152,7 @@ type LockPosition struct {
 	Quantity Decimal `json:"quantity,omitempty,omitzero"`
 }
 
-// MasterBalance defines model for MasterBalance.
+// MasterBalance All that a client holds.
 type MasterBalance struct {
 	// Account The client's master account; null where it has segregated ones alone.
 	Account *Account `json:"account"`
@@ -1134,7 +1167,7 @@ type MasterBalance struct {
 	Total []AssetBalance `json:"total"`
 }
 
-// MultiSigDelaysRequest defines model for MultiSigDelaysRequest.
+// MultiSigDelaysRequest Makes approvers slow.
 type MultiSigDelaysRequest struct {
 	// DelayMultiplier How many times slower approvers are.
 	//
@@ -1150,15 +1183,15 @@ type MultiSigDelaysRequest struct {
 	MinAmount Decimal `json:"min_amount,omitempty,omitzero"`
 }
 
-// NoFields defines model for NoFields.
+// NoFields A body that says nothing; it may be left out.
 type NoFields = struct{}
 
-// OfflineFault defines model for OfflineFault.
+// OfflineFault Takes the custodian away.
 type OfflineFault struct {
 	Message string `json:"message"`
 }
 
-// OpenAccount defines model for OpenAccount.
+// OpenAccount The body that opens an account.
 type OpenAccount struct {
 	// AccountID Your name for the account.
 	//
@@ -1177,7 +1210,7 @@ type OpenAccount struct {
 	Metadata json.RawMessage `json:"metadata,omitempty,omitzero"`
 }
 
-// OpenBalance defines model for OpenBalance.
+// OpenBalance The body that opens a balance.
 type OpenBalance struct {
 	// AccountID Examples: test-account
 	AccountID string `json:"account_id"`
@@ -1200,7 +1233,7 @@ type OpenBalance struct {
 	TotalBalance Decimal `json:"total_balance,omitempty,omitzero"`
 }
 
-// OpenPosition defines model for OpenPosition.
+// OpenPosition The body that opens a position.
 type OpenPosition struct {
 	// AccountID Examples: test-account
 	AccountID string `json:"account_id"`
@@ -1232,12 +1265,12 @@ type OpenPosition struct {
 	Symbol string `json:"symbol"`
 }
 
-// PartialFault defines model for PartialFault.
+// PartialFault Lets a part settle.
 type PartialFault struct {
 	Share Decimal `json:"share"`
 }
 
-// PartialSettlementFailureRequest defines model for PartialSettlementFailureRequest.
+// PartialSettlementFailureRequest Makes a part of the settlements fail.
 type PartialSettlementFailureRequest struct {
 	// DurationS How many seconds it lasts; until it is cleared by default.
 	DurationS int64 `json:"duration_s,omitempty,omitzero"`
@@ -1256,7 +1289,7 @@ type PartialSettlementFailureRequest struct {
 	SettlementType string `json:"settlement_type,omitempty,omitzero"`
 }
 
-// Party defines model for Party.
+// Party A counterparty outside the house.
 type Party struct {
 	// BIC Business identifier code, ISO 9362.
 	//
@@ -1267,7 +1300,7 @@ type Party struct {
 	Name string `json:"name"`
 }
 
-// Payment defines model for Payment.
+// Payment The cash leg of an instruction.
 type Payment struct {
 	Amount Decimal `json:"amount"`
 
@@ -1275,7 +1308,7 @@ type Payment struct {
 	Currency string `json:"currency"`
 }
 
-// Position defines model for Position.
+// Position What an account holds of an asset other than cash.
 type Position struct {
 	// AccountID Examples: fund-a
 	AccountID string `json:"account_id"`
@@ -1333,27 +1366,31 @@ type Position struct {
 	Symbol string `json:"symbol"`
 }
 
-// Positions defines model for Positions.
+// Positions A page of positions.
 type Positions struct {
 	// NextCursor Where the next page begins; null at the end.
 	NextCursor string     `json:"next_cursor"`
 	Positions  []Position `json:"positions"`
 }
 
-// Posting defines model for Posting.
+// Posting Moves an amount from debit to credit.
 type Posting struct {
 	// Amount What moved from debit to credit; above zero.
 	//
 	// Examples: 1000.00
-	Amount Decimal       `json:"amount"`
+	Amount Decimal `json:"amount"`
+
+	// Credit One side of a posting.
 	Credit LedgerAccount `json:"credit"`
-	Debit  LedgerAccount `json:"debit"`
+
+	// Debit One side of a posting.
+	Debit LedgerAccount `json:"debit"`
 
 	// Symbol Examples: USD
 	Symbol string `json:"symbol"`
 }
 
-// Problem defines model for Problem.
+// Problem An error answer, as RFC 9457 describes it.
 type Problem struct {
 	// Allowed The right choices, where they can be listed.
 	Allowed []string `json:"allowed,omitempty,omitzero"`
@@ -1393,7 +1430,7 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// Reconciliation defines model for Reconciliation.
+// Reconciliation The result of comparing our books with those outside.
 type Reconciliation struct {
 	At time.Time `json:"at"`
 
@@ -1420,7 +1457,7 @@ type Reconciliation struct {
 	Sequence int64 `json:"sequence"`
 }
 
-// Reconciliations defines model for Reconciliations.
+// Reconciliations The latest result and a page of breaks.
 type Reconciliations struct {
 	Breaks []Break `json:"breaks"`
 
@@ -1431,13 +1468,13 @@ type Reconciliations struct {
 	NextCursor string `json:"next_cursor"`
 }
 
-// RejectFault defines model for RejectFault.
+// RejectFault Refuses a settlement or transfer.
 type RejectFault struct {
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
 }
 
-// RejectTransfersRequest defines model for RejectTransfersRequest.
+// RejectTransfersRequest Refuses transfers.
 type RejectTransfersRequest struct {
 	// DurationS How many seconds it lasts; until it is cleared by default.
 	//
@@ -1453,7 +1490,7 @@ type RejectTransfersRequest struct {
 	Reason string `json:"reason,omitempty,omitzero"`
 }
 
-// RejectionRequest defines model for RejectionRequest.
+// RejectionRequest Rejects a transfer.
 type RejectionRequest struct {
 	// By Who rejects: neither the requester nor anyone who decided before.
 	//
@@ -1464,7 +1501,7 @@ type RejectionRequest struct {
 	Reason string `json:"reason,omitempty,omitzero"`
 }
 
-// ResendRequest defines model for ResendRequest.
+// ResendRequest Sends events again to an endpoint: those that were given up, or those of a range.
 type ResendRequest struct {
 	// Failed Whether to send what was given up again; that is the default where no range is given.
 	Failed bool `json:"failed,omitempty,omitzero"`
@@ -1476,13 +1513,13 @@ type ResendRequest struct {
 	Until int64 `json:"until,omitempty,omitzero"`
 }
 
-// ReversalRequest defines model for ReversalRequest.
+// ReversalRequest Reverses a settlement.
 type ReversalRequest struct {
 	// Reason Why, in words.
 	Reason string `json:"reason,omitempty,omitzero"`
 }
 
-// SegregatedBalances defines model for SegregatedBalances.
+// SegregatedBalances What a client's segregated accounts hold.
 type SegregatedBalances struct {
 	// Accounts In the order of their ids.
 	Accounts []AccountBalance `json:"accounts"`
@@ -1491,7 +1528,7 @@ type SegregatedBalances struct {
 	ClientID string `json:"client_id"`
 }
 
-// Settlement defines model for Settlement.
+// Settlement A settlement instruction and what became of it.
 type Settlement struct {
 	// AccountID Whose instruction it is.
 	//
@@ -1522,9 +1559,11 @@ type Settlement struct {
 	ExternalID string `json:"external_id"`
 
 	// History Every step so far, the oldest first.
-	History     []Transition `json:"history"`
-	Hold        Dimension    `json:"hold"`
-	InitiatedAt time.Time    `json:"initiated_at"`
+	History []Transition `json:"history"`
+
+	// Hold One of the independent views of a settlement that ISO 20022 sese.024 reports.
+	Hold        Dimension `json:"hold"`
+	InitiatedAt time.Time `json:"initiated_at"`
 
 	// Links The instructions that it depends on.
 	Links []Link `json:"links"`
@@ -1556,7 +1595,9 @@ type Settlement struct {
 	Payment *Cash `json:"payment"`
 
 	// Penalty What late settlement has cost so far, in the payment's currency or, free of payment, in units of the symbol; null for nothing.
-	Penalty    Decimal   `json:"penalty"`
+	Penalty Decimal `json:"penalty"`
+
+	// Processing One of the independent views of a settlement that ISO 20022 sese.024 reports.
 	Processing Dimension `json:"processing"`
 
 	// Quantity What was instructed.
@@ -1589,9 +1630,11 @@ type Settlement struct {
 	// SettledQuantity What has moved.
 	//
 	// Examples: 1.25
-	SettledQuantity Decimal   `json:"settled_quantity"`
-	Settlement      Dimension `json:"settlement"`
-	SettlementID    uuid.UUID `json:"settlement_id"`
+	SettledQuantity Decimal `json:"settled_quantity"`
+
+	// Settlement One of the independent views of a settlement that ISO 20022 sese.024 reports.
+	Settlement   Dimension `json:"settlement"`
+	SettlementID uuid.UUID `json:"settlement_id"`
 
 	// SettlementType What the instruction moves.
 	//
@@ -1615,14 +1658,16 @@ type Partial string
 // SettlementStatus How far it is.
 type SettlementStatus string
 
-// SettlementProgress defines model for SettlementStatus.
+// SettlementProgress How far a settlement is, without what was instructed.
 type SettlementProgress struct {
 	// CompletedAt When it became final; null before.
 	CompletedAt            time.Time `json:"completed_at"`
 	ExpectedSettlementDate Date      `json:"expected_settlement_date"`
 
 	// ExternalID Examples: ext-1
-	ExternalID  string    `json:"external_id"`
+	ExternalID string `json:"external_id"`
+
+	// Hold One of the independent views of a settlement that ISO 20022 sese.024 reports.
 	Hold        Dimension `json:"hold"`
 	InitiatedAt time.Time `json:"initiated_at"`
 
@@ -1636,7 +1681,9 @@ type SettlementProgress struct {
 	OpenQuantity Decimal `json:"open_quantity"`
 
 	// Penalty What late settlement has cost so far; null for nothing.
-	Penalty    Decimal   `json:"penalty"`
+	Penalty Decimal `json:"penalty"`
+
+	// Processing One of the independent views of a settlement that ISO 20022 sese.024 reports.
 	Processing Dimension `json:"processing"`
 
 	// Reason ISO 20022 code of why it failed, was cancelled or is held.
@@ -1654,20 +1701,22 @@ type SettlementProgress struct {
 	SettledPayment Decimal `json:"settled_payment"`
 
 	// SettledQuantity Examples: 1.25
-	SettledQuantity Decimal          `json:"settled_quantity"`
-	Settlement      Dimension        `json:"settlement"`
-	SettlementID    uuid.UUID        `json:"settlement_id"`
-	Status          SettlementStatus `json:"status"`
+	SettledQuantity Decimal `json:"settled_quantity"`
+
+	// Settlement One of the independent views of a settlement that ISO 20022 sese.024 reports.
+	Settlement   Dimension        `json:"settlement"`
+	SettlementID uuid.UUID        `json:"settlement_id"`
+	Status       SettlementStatus `json:"status"`
 }
 
-// Settlements defines model for Settlements.
+// Settlements A page of settlements.
 type Settlements struct {
 	// NextCursor Where the next page begins; null at the end.
 	NextCursor  string       `json:"next_cursor"`
 	Settlements []Settlement `json:"settlements"`
 }
 
-// Statement defines model for Shape.
+// Statement A page of a statement as JSON shows it.
 type Statement struct {
 	// AccountID Examples: fund-a
 	AccountID string `json:"account_id"`
@@ -1701,7 +1750,7 @@ type Statement struct {
 // StatementKind defines model for Shape.kind.
 type StatementKind string
 
-// SimulateBankHolidayRequest defines model for SimulateBankHolidayRequest.
+// SimulateBankHolidayRequest Makes the present time no business day.
 type SimulateBankHolidayRequest struct {
 	// AffectedTypes Settlement types or rails; all by default.
 	//
@@ -1714,7 +1763,7 @@ type SimulateBankHolidayRequest struct {
 	DurationHours int64 `json:"duration_hours"`
 }
 
-// StateDigest defines model for StateDigest.
+// StateDigest Where the books are.
 type StateDigest struct {
 	// Hash SHA-256 of the journal up to it, in hexadecimal; null before the first.
 	Hash string `json:"hash"`
@@ -1731,7 +1780,7 @@ type StateDigest struct {
 	Sequence int64 `json:"sequence"`
 }
 
-// StatementTotal defines model for TotalShape.
+// StatementTotal What was held of an asset at the ends of a page.
 type StatementTotal struct {
 	// Closing Examples: 1000.00
 	Closing Decimal `json:"closing"`
@@ -1743,7 +1792,7 @@ type StatementTotal struct {
 	Symbol string `json:"symbol"`
 }
 
-// Transfer defines model for Transfer.
+// Transfer A payment or delivery over a rail and what became of it.
 type Transfer struct {
 	// AccountID Examples: fund-a
 	AccountID string `json:"account_id"`
@@ -1867,10 +1916,12 @@ type TransferStage string
 // TransferStatus How far it is.
 type TransferStatus string
 
-// TransferRequest defines model for TransferRequest.
+// TransferRequest Submits a transfer over a rail.
 type TransferRequest struct {
 	// AccountID Examples: fund-a
-	AccountID   string              `json:"account_id"`
+	AccountID string `json:"account_id"`
+
+	// Beneficiary A bank account, or an address on a network.
 	Beneficiary *BeneficiaryRequest `json:"beneficiary,omitempty"`
 
 	// Direction Out of the account or into it.
@@ -1901,7 +1952,7 @@ type TransferRequest struct {
 	Symbol string `json:"symbol"`
 }
 
-// TransferProgress defines model for TransferStatus.
+// TransferProgress How far a transfer is, without what was asked for.
 type TransferProgress struct {
 	Approvals             []Approval `json:"approvals"`
 	ApprovalsRequired     int64      `json:"approvals_required"`
@@ -1930,14 +1981,14 @@ type TransferProgress struct {
 	TransferID uuid.UUID      `json:"transfer_id"`
 }
 
-// Transfers defines model for Transfers.
+// Transfers A page of transfers.
 type Transfers struct {
 	// NextCursor Where the next page begins; null at the end.
 	NextCursor string     `json:"next_cursor"`
 	Transfers  []Transfer `json:"transfers"`
 }
 
-// Transition defines model for Transition.
+// Transition One step in the life of a settlement.
 type Transition struct {
 	At time.Time `json:"at"`
 
@@ -1959,7 +2010,7 @@ type Transition struct {
 	Status string `json:"status"`
 }
 
-// UpdateAccount defines model for UpdateAccount.
+// UpdateAccount The body that changes an account.
 type UpdateAccount struct {
 	// Metadata Takes the place of what was attached.
 	Metadata json.RawMessage `json:"metadata,omitempty,omitzero"`
@@ -1968,7 +2019,7 @@ type UpdateAccount struct {
 	Status AccountStatus `json:"status,omitempty,omitzero"`
 }
 
-// UpdateBalance defines model for UpdateBalance.
+// UpdateBalance The body that changes a balance; fields left out stay.
 type UpdateBalance struct {
 	// AvailableBalance The new available cash; what is locked stays.
 	AvailableBalance Decimal `json:"available_balance,omitempty,omitzero"`
@@ -1980,7 +2031,7 @@ type UpdateBalance struct {
 	TotalBalance Decimal `json:"total_balance,omitempty,omitzero"`
 }
 
-// UpdatePosition defines model for UpdatePosition.
+// UpdatePosition The body that changes a position; fields left out stay.
 type UpdatePosition struct {
 	AverageCost Decimal `json:"average_cost,omitempty,omitzero"`
 
@@ -1995,7 +2046,7 @@ type UpdatePosition struct {
 	Quantity Decimal `json:"quantity,omitempty,omitzero"`
 }
 
-// Webhook defines model for Webhook.
+// Webhook An endpoint that events are delivered to, and how it stands.
 type Webhook struct {
 	Activity WebhookActivity `json:"activity"`
 
@@ -2006,9 +2057,11 @@ type Webhook struct {
 	ConsecutiveFailures int64 `json:"consecutive_failures"`
 
 	// Cursor The event up to which all are dealt with.
-	Cursor    int64           `json:"cursor"`
-	Delivered int64           `json:"delivered"`
-	Endpoint  WebhookEndpoint `json:"endpoint"`
+	Cursor    int64 `json:"cursor"`
+	Delivered int64 `json:"delivered"`
+
+	// Endpoint An endpoint's settings.
+	Endpoint WebhookEndpoint `json:"endpoint"`
 
 	// Failed The events given up and not delivered since, the oldest first.
 	Failed         []WebhookFailed `json:"failed"`
@@ -2035,7 +2088,7 @@ type Webhook struct {
 // WebhookActivity defines model for Webhook.Activity.
 type WebhookActivity string
 
-// WebhookEndpoint defines model for WebhookEndpoint.
+// WebhookEndpoint An endpoint's settings.
 type WebhookEndpoint struct {
 	Disabled bool `json:"disabled"`
 
@@ -2055,7 +2108,7 @@ type WebhookEndpoint struct {
 	URL string `json:"url"`
 }
 
-// WebhookFailed defines model for WebhookFailed.
+// WebhookFailed An event that was given up.
 type WebhookFailed struct {
 	Attempts  int64     `json:"attempts"`
 	Error     string    `json:"error"`
@@ -2068,12 +2121,12 @@ type WebhookFailed struct {
 	WebhookID string `json:"webhook_id"`
 }
 
-// WebhookList defines model for WebhookList.
+// WebhookList All webhooks.
 type WebhookList struct {
 	Webhooks []Webhook `json:"webhooks"`
 }
 
-// WebhookRequest defines model for WebhookRequest.
+// WebhookRequest Adds an endpoint that events are delivered to.
 type WebhookRequest struct {
 	// Disabled Whether nothing is to be delivered for now.
 	Disabled bool `json:"disabled,omitempty,omitzero"`
@@ -2101,7 +2154,7 @@ type WebhookRequest struct {
 	URL string `json:"url"`
 }
 
-// WebhookRule defines model for WebhookRule.
+// WebhookRule Disturbs the delivery of webhooks.
 type WebhookRule struct {
 	Action string  `json:"action"`
 	Rate   Decimal `json:"rate"`
@@ -2109,8 +2162,11 @@ type WebhookRule struct {
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
-	ClientID string      `form:"client_id,omitempty" json:"client_id,omitempty,omitzero"`
-	Type     AccountType `form:"type,omitempty" json:"type,omitempty,omitzero"`
+	// ClientID The client, as named when its accounts were opened.
+	ClientID string `form:"client_id,omitempty" json:"client_id,omitempty,omitzero"`
+
+	// Type This type alone.
+	Type AccountType `form:"type,omitempty" json:"type,omitempty,omitzero"`
 
 	// Limit How many records a page has at most; 100 by default.
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
@@ -2121,8 +2177,11 @@ type ListAccountsParams struct {
 
 // ListBalancesParams defines parameters for ListBalances.
 type ListBalancesParams struct {
+	// AccountID The account's id, as the caller chose it.
 	AccountID string `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
-	Currency  string `form:"currency,omitempty" json:"currency,omitempty,omitzero"`
+
+	// Currency This currency alone.
+	Currency string `form:"currency,omitempty" json:"currency,omitempty,omitzero"`
 
 	// Limit How many records a page has at most; 100 by default.
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
@@ -2161,8 +2220,12 @@ type ListEventsParams struct {
 // ListEntriesParams defines parameters for ListEntries.
 type ListEntriesParams struct {
 	// AccountID The account on either side.
-	AccountID    string    `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
-	Symbol       string    `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
+	AccountID string `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
+
+	// Symbol This asset or currency alone.
+	Symbol string `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
+
+	// SettlementID The settlement's id.
 	SettlementID uuid.UUID `form:"settlement_id,omitempty" json:"settlement_id,omitempty,omitzero"`
 
 	// After Entries of events behind this sequence number.
@@ -2177,8 +2240,11 @@ type ListEntriesParams struct {
 
 // ListPositionsParams defines parameters for ListPositions.
 type ListPositionsParams struct {
+	// AccountID The account's id, as the caller chose it.
 	AccountID string `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
-	Symbol    string `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
+
+	// Symbol This asset or currency alone.
+	Symbol string `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
 
 	// Limit How many records a page has at most; 100 by default.
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
@@ -2189,8 +2255,11 @@ type ListPositionsParams struct {
 
 // GetReconciliationParams defines parameters for GetReconciliation.
 type GetReconciliationParams struct {
+	// Status In this status alone.
 	Status BreakStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
-	Symbol string      `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
+
+	// Symbol This asset or currency alone.
+	Symbol string `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
 
 	// Limit How many records a page has at most; 100 by default.
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
@@ -2202,11 +2271,19 @@ type GetReconciliationParams struct {
 // ListSettlementsParams defines parameters for ListSettlements.
 type ListSettlementsParams struct {
 	// AccountID The instructing account, the source or the destination.
-	AccountID      string           `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
-	Symbol         string           `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
-	SettlementType SettlementType   `form:"settlement_type,omitempty" json:"settlement_type,omitempty,omitzero"`
-	Status         SettlementStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
-	ExternalID     string           `form:"external_id,omitempty" json:"external_id,omitempty,omitzero"`
+	AccountID string `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
+
+	// Symbol This asset or currency alone.
+	Symbol string `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
+
+	// SettlementType This type alone.
+	SettlementType SettlementType `form:"settlement_type,omitempty" json:"settlement_type,omitempty,omitzero"`
+
+	// Status In this status alone.
+	Status SettlementStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+
+	// ExternalID The caller's own id, as it was given.
+	ExternalID string `form:"external_id,omitempty" json:"external_id,omitempty,omitzero"`
 
 	// From Initiated at this RFC 3339 time or later.
 	From time.Time `form:"from,omitempty" json:"from,omitempty,omitzero"`
@@ -2223,6 +2300,7 @@ type ListSettlementsParams struct {
 
 // GetCashStatementParams defines parameters for GetCashStatement.
 type GetCashStatementParams struct {
+	// AccountID The account's id, as the caller chose it.
 	AccountID string `form:"account_id" json:"account_id"`
 
 	// Date This day, YYYY-MM-DD in UTC; the present one by default.
@@ -2252,6 +2330,7 @@ type StatementFormat string
 
 // GetHoldingsStatementParams defines parameters for GetHoldingsStatement.
 type GetHoldingsStatementParams struct {
+	// AccountID The account's id, as the caller chose it.
 	AccountID string `form:"account_id" json:"account_id"`
 
 	// Date The end of this day, YYYY-MM-DD in UTC; now by default.
@@ -2266,6 +2345,7 @@ type GetHoldingsStatementParams struct {
 
 // GetTransactionsStatementParams defines parameters for GetTransactionsStatement.
 type GetTransactionsStatementParams struct {
+	// AccountID The account's id, as the caller chose it.
 	AccountID string `form:"account_id" json:"account_id"`
 
 	// Date This day, YYYY-MM-DD in UTC; the present one by default.
@@ -2292,13 +2372,26 @@ type GetTransactionsStatementParams struct {
 
 // ListTransfersParams defines parameters for ListTransfers.
 type ListTransfersParams struct {
-	AccountID  string            `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
-	Symbol     string            `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
-	Rail       string            `form:"rail,omitempty" json:"rail,omitempty,omitzero"`
-	Direction  TransferDirection `form:"direction,omitempty" json:"direction,omitempty,omitzero"`
-	Status     TransferStatus    `form:"status,omitempty" json:"status,omitempty,omitzero"`
-	Stage      TransferStage     `form:"stage,omitempty" json:"stage,omitempty,omitzero"`
-	ExternalID string            `form:"external_id,omitempty" json:"external_id,omitempty,omitzero"`
+	// AccountID The account's id, as the caller chose it.
+	AccountID string `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
+
+	// Symbol This asset or currency alone.
+	Symbol string `form:"symbol,omitempty" json:"symbol,omitempty,omitzero"`
+
+	// Rail This rail of the profile alone.
+	Rail string `form:"rail,omitempty" json:"rail,omitempty,omitzero"`
+
+	// Direction Out of the house, or into it.
+	Direction TransferDirection `form:"direction,omitempty" json:"direction,omitempty,omitzero"`
+
+	// Status In this status alone.
+	Status TransferStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+
+	// Stage In this stage alone.
+	Stage TransferStage `form:"stage,omitempty" json:"stage,omitempty,omitzero"`
+
+	// ExternalID The caller's own id, as it was given.
+	ExternalID string `form:"external_id,omitempty" json:"external_id,omitempty,omitzero"`
 
 	// From Initiated at this RFC 3339 time or later.
 	From time.Time `form:"from,omitempty" json:"from,omitempty,omitzero"`

@@ -52,6 +52,27 @@ func (d *document) build(keyed bool) {
 			{Name: "ledger", Description: "Double-entry postings and the events that carry them."},
 			{Name: "instance", Description: "The instance itself."},
 		},
+		Schemas: descriptions,
+		Parameters: map[string]string{
+			"account_id":          "The account's id, as the caller chose it.",
+			"balance_id":          "The balance's id.",
+			"client_id":           "The client, as named when its accounts were opened.",
+			"corporate_action_id": "The corporate action's id, as the caller chose it.",
+			"currency":            "This currency alone.",
+			"direction":           "Out of the house, or into it.",
+			"external_id":         "The caller's own id, as it was given.",
+			"position_id":         "The position's id.",
+			"rail":                "This rail of the profile alone.",
+			"rule_id":             "The fault rule's id.",
+			"settlement_id":       "The settlement's id.",
+			"settlement_type":     "This type alone.",
+			"stage":               "In this stage alone.",
+			"status":              "In this status alone.",
+			"symbol":              "This asset or currency alone.",
+			"transfer_id":         "The transfer's id.",
+			"type":                "This type alone.",
+			"webhook_id":          "The webhook's id, as the caller chose it.",
+		},
 	}, described)
 }
 

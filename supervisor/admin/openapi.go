@@ -35,6 +35,11 @@ func buildDescription() ([]byte, error) {
 			{Name: tagConfig, Description: "The desired state as a whole"},
 			{Name: tagProcess, Description: "The process itself"},
 		},
+		Schemas: descriptions,
+		Parameters: map[string]string{
+			"name":    "The instance's name.",
+			"profile": "What is recorded: profile (the processors), block, mutex, heap, allocs or goroutine.",
+		},
 	}, table)
 }
 

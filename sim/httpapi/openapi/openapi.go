@@ -39,6 +39,11 @@ type Info struct {
 	// Problem is a value of the type of error answers; nil means
 	// [problem.Problem].
 	Problem any
+	// Parameters describes parameters, by name, where the operation has nothing
+	// special to say of them.
+	Parameters map[string]string
+	// Schemas describes the types of bodies, by their names in the document.
+	Schemas map[string]string
 }
 
 // Tag describes a group of operations.
@@ -129,21 +134,22 @@ func Build(info Info, operations []Operation) ([]byte, error) {
 	registry := huma.NewMapRegistry(schemas, nameOf)
 	registry.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[Object]())
 	doc := &huma.OpenAPI{
-		OpenAPI:    "3.1.0",
-		Info:       &huma.Info{Title: info.Title, Version: info.Version, Description: info.Description},
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{Title: info.Title, Version: info.Version, Description: info.Description,
+			License: &huma.License{Name: "Apache 2.0", Identifier: "Apache-2.0"}},
 		Components: &huma.Components{Schemas: registry},
 	}
 	for _, t := range info.Tags {
 		doc.Tags = append(doc.Tags, &huma.Tag{Name: t.Name, Description: t.Description})
 	}
 	if info.BearerAuth {
-		doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+		doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", Description: "A token of the admin API."}}
 		doc.Security = []map[string][]string{{}, {"token": {}}}
 	}
 	if info.APIKeys {
 		doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 			"bearer":  {Type: "http", Scheme: "bearer", Description: "The API key as a bearer token."},
-			"api_key": {Type: "apiKey", In: "header", Name: "X-API-Key"},
+			"api_key": {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "The API key in a header of its own."},
 		}
 		doc.Security = []map[string][]string{{"bearer": {}}, {"api_key": {}}}
 	}
@@ -155,12 +161,22 @@ func Build(info Info, operations []Operation) ([]byte, error) {
 	}
 	for i := range operations {
 		op := convert(registry, &operations[i], info)
+		for _, p := range op.Parameters {
+			p.Description = cmp.Or(p.Description, info.Parameters[p.Name])
+		}
 		if info.APIKeys && operations[i].Open {
 			op.Security = []map[string][]string{} // none, as opposed to that of the document
 		}
 		doc.AddOperation(op)
 	}
 	allowNull(registry)
+	for name, description := range info.Schemas {
+		schema := registry.Map()[name]
+		if schema == nil {
+			panic("openapi: " + name + " is described and not used")
+		}
+		schema.Description = description
+	}
 	return json.MarshalIndent(doc, "", "  ")
 }
 
@@ -258,7 +274,7 @@ func problemHeaders(status int) map[string]*huma.Param {
 		return map[string]*huma.Param{"WWW-Authenticate": {Description: "How to authenticate.", Schema: &huma.Schema{Type: huma.TypeString}}}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return map[string]*huma.Param{"Retry-After": {
-			Description: "Seconds after which to try again, where that may help.", Schema: &huma.Schema{Type: huma.TypeInteger},
+			Description: "Seconds after which to try again, where that may help.", Schema: &huma.Schema{Type: huma.TypeInteger, Format: "int64"},
 		}}
 	}
 	return nil
