@@ -192,8 +192,9 @@ fmt: tool-golangci-lint ## Format all Go code
 	golangci-lint fmt
 
 .PHONY: lint
-lint: tool-golangci-lint ## Check style, mistakes and the direction of imports
+lint: tool-golangci-lint ## Check style, mistakes, the direction of imports, and the OpenAPI documents
 	golangci-lint run
+	@GO='$(GO)' .ci/lint-openapi
 
 .PHONY: vuln
 vuln: tool-govulncheck ## Look for known vulnerabilities in what the code calls
