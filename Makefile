@@ -44,6 +44,8 @@ TOOL_oasdiff            := github.com/oasdiff/oasdiff@v1.37.0
 TOOL_oapi-codegen       := github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2
 TOOL_benchstat          := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 TOOL_cyclonedx-gomod    := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+TOOL_esbuild            := github.com/evanw/esbuild/cmd/esbuild@v0.28.2
+TOOL_tsgo               := github.com/microsoft/typescript-go/cmd/tsgo@v0.0.0-20260708042240-2bd066d87f5b
 TOOL_kustomize          := sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
 TOOL_kubectl-validate   := sigs.k8s.io/kubectl-validate@v0.0.5-0.20260105161640-a97ccfaca20b
 TOOL_NAMES := $(patsubst TOOL_%,%,$(filter-out TOOL_NAMES,$(filter TOOL_%,$(.VARIABLES))))
@@ -96,11 +98,11 @@ test-short: ## Run the quick part of the unit tests
 	$(GO) test -short -timeout 2m $(ARGS) $(PKGS)
 
 .PHONY: test-integration
-test-integration: services $(TEST_SERVERS) ## Run the packages with integration tests on private PostgreSQL, Redis and Prometheus
+test-integration: services tool-esbuild $(TEST_SERVERS) ## Run the packages with integration tests on private PostgreSQL, Redis and Prometheus
 	$(TEST_SERVERS) -- $(GO) test -tags integration -count=1 -timeout 15m -p 2 $(ARGS) $(INTEGRATION_PKGS)
 
 .PHONY: test-all
-test-all: services $(TEST_SERVERS) ## Run every test, with the race detector, on private PostgreSQL and Redis; keeps pictures of the console in test-results
+test-all: services tool-esbuild $(TEST_SERVERS) ## Run every test, with the race detector, on private PostgreSQL and Redis; keeps pictures of the console in test-results
 	mkdir -p test-results
 	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test -race -tags integration -count=1 -timeout 15m -p 2 -artifacts -outputdir '$(CURDIR)/test-results' $(ARGS) $(PKGS)
 
@@ -195,6 +197,10 @@ fmt: tool-golangci-lint ## Format all Go code
 lint: tool-golangci-lint ## Check style, mistakes, the direction of imports, and the OpenAPI documents
 	golangci-lint run
 	@GO='$(GO)' .ci/lint-openapi
+
+.PHONY: typescript
+typescript: tool-tsgo ## Check the types of the example in TypeScript
+	tsgo --project testdata/examples/typescript
 
 .PHONY: vuln
 vuln: tool-govulncheck ## Look for known vulnerabilities in what the code calls
