@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Metric is one of the metrics that the program has, for a reference of them all.
@@ -56,12 +58,12 @@ func ProcessMetrics() []Metric {
 // themselves, by name. Which there are of the process depends on the system.
 func RuntimeMetrics() []Metric {
 	descriptions := make(chan *prometheus.Desc)
-	go func() {
+	guard.Go("description of metrics", nil, func() {
 		defer close(descriptions)
 		for _, c := range runtimeCollectors() {
 			c.Describe(descriptions)
 		}
-	}()
+	})
 	var out []Metric
 	for d := range descriptions {
 		if m, ok := described(d); ok {
