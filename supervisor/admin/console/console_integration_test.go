@@ -64,6 +64,16 @@ func TestInstancesAreShownAddedAndTakenThroughTheirLife(t *testing.T) {
 	b.looks("dialog")
 	b.presses(escape)
 	b.closed()
+	// The browser tells that a dialog is closed when the next has been asked for.
+	b.opens("Restart")
+	evaluate[bool](b, `(() => {
+		document.querySelector("dialog").close();
+		[...document.querySelectorAll("button")].find((button) => button.innerText === "Clone").click();
+		return true;
+	})()`)
+	b.sees("Clone third?")
+	b.until(`document.querySelector("dialog").open`)
+	b.presses(escape)
 	b.opens("Restart")
 	b.clicks("Restart")
 	b.sees("Restarting third")

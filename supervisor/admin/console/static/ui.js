@@ -173,7 +173,7 @@ export function others(mistakes, fields) {
 // it with Escape.
 export function dialogElement() {
   const d = state.dialog;
-  return html`<dialog aria-labelledby="dialog-title" @close=${() => { if (state.dialog) closeDialog(); }}>
+  return html`<dialog aria-labelledby="dialog-title" @close=${dialogClosed}>
     ${d ? html`<form @submit=${submitDialog}>
       <h2 id="dialog-title">${d.title}</h2>
       ${d.text ? html`<p>${d.text}</p>` : nothing}
@@ -185,11 +185,20 @@ export function dialogElement() {
   </dialog>`;
 }
 
+let shown = null; // the dialog that the element was last opened for
+
 // showDialog opens or closes the element as the state says.
 export function showDialog() {
   const element = document.querySelector("dialog");
   if (state.dialog && !element.open) element.showModal();
   if (!state.dialog && element.open) element.close();
+  shown = state.dialog ?? shown;
+}
+
+// dialogClosed takes note that the browser has closed the element. It tells so
+// somewhat later: by then the next dialog may be asked for, or open.
+function dialogClosed(event) {
+  if (state.dialog === shown && !event.target.open) closeDialog();
 }
 
 // link is the address of a page of the console.
