@@ -98,11 +98,11 @@ test-short: ## Run the quick part of the unit tests
 	$(GO) test -short -timeout 2m $(ARGS) $(PKGS)
 
 .PHONY: test-integration
-test-integration: services tool-esbuild $(TEST_SERVERS) ## Run the packages with integration tests on private PostgreSQL, Redis and Prometheus
+test-integration: services tool-esbuild tool-grpcurl $(TEST_SERVERS) ## Run the packages with integration tests on private PostgreSQL, Redis and Prometheus
 	$(TEST_SERVERS) -- $(GO) test -tags integration -count=1 -timeout 15m -p 2 $(ARGS) $(INTEGRATION_PKGS)
 
 .PHONY: test-all
-test-all: services tool-esbuild $(TEST_SERVERS) ## Run every test, with the race detector, on private PostgreSQL and Redis; keeps pictures of the console in test-results
+test-all: services tool-esbuild tool-grpcurl $(TEST_SERVERS) ## Run every test, with the race detector, on private PostgreSQL and Redis; keeps pictures of the console in test-results
 	mkdir -p test-results
 	CGO_ENABLED=1 $(TEST_SERVERS) -- $(GO) test -race -tags integration -count=1 -timeout 15m -p 2 -artifacts -outputdir '$(CURDIR)/test-results' $(ARGS) $(PKGS)
 

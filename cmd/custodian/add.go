@@ -23,7 +23,7 @@ func (a *app) addCommand(c *connection) *cobra.Command {
 it is removed. The entry is one of "instances:" in the configuration file, as
 YAML or JSON; flags win over it.`,
 		Example: `  custodian instance add alpine-bank
-  custodian instance add --name alpine-bank --http-port 8090 --grpc-port 50090
+  custodian instance add --name zurich-bank --http-port 8090 --grpc-port 50090
   custodian instance add --file entry.yaml`,
 	}
 	flags := cmd.Flags()

@@ -14,7 +14,7 @@ func (a *app) manCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "man", Short: "Print the manual page", Args: exactly(),
 		Long:    "Print the manual page of this program with all of its commands, as man(7) reads it.",
-		Example: "  custodian man | man -l -\n  custodian man > /usr/local/share/man/man1/custodian.1",
+		Example: "  custodian man | man -l -\n  custodian man > custodian.1",
 	}
 	markdown := cmd.Flags().Bool("markdown", false, "print it as Markdown")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -15,7 +15,7 @@ import (
 // command has of the group it is in. It does not tell the version, so that it changes only with the commands.
 func reference(out io.Writer, root *cobra.Command) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The command `%s`\n\n<!-- Made by go generate of the commands; change them, not this. -->\n", root.Name())
+	fmt.Fprintf(&b, "# The command `%s`\n\n<!-- Made by go generate of the commands; change them, not this. -->\n\n<!-- play: with PostgreSQL and Redis -->\n", root.Name())
 	markdownProse(&b, root.Long)
 	commandsOf(root, func(cmd *cobra.Command) {
 		fmt.Fprintf(&b, "\n## %s\n\n    %s\n", markdown(cmd.CommandPath()), usageOf(cmd))
