@@ -5,24 +5,17 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -30,7 +23,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/storetest/servers"
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 // How the blocks of the documentation are played
@@ -45,8 +37,9 @@ import (
 // The lines are run unseen, also without "afresh": what readers are told to have done. With the
 // servers, which are this session's own, come their addresses as POSTGRES_URL, POSTGRES_ADMIN_URL,
 // REDIS_URL and REDIS_ADMIN_URL, and what psql needs. "<!-- file: NAME -->" has the next block
-// written into that file; in it "name: desk, sha256: …" is the hash of what is in desk.key.
-// "<!-- with: CODE -->" has a block of Go compiled together with that code.
+// written into that file (in it "name: desk, sha256: …" is the hash of what is in desk.key).
+// "<!-- of: PROGRAM -->" says that a block of YAML is for another program, where that does not
+// show; "<!-- with: CODE -->" has a block of Go compiled together with that code.
 //
 // What is written below a command has to be what it prints, as [shows] compares; a command with
 // nothing below it has to exit 0. Commands that go on for ever stay running once they have printed
@@ -115,6 +108,7 @@ type player struct {
 
 	dir      string
 	ports    ports
+	placed   map[int]bool // that were put in the place of documented ones
 	postgres *servers.Postgres
 	redis    *servers.Redis
 
@@ -169,177 +163,6 @@ func (p *player) play(parts []part) {
 	}
 	p.endAll(func(*lasting) bool { return true })
 }
-
-// begin starts the shell and the servers of a session, unless it has begun.
-func (p *player) begin(withPostgres, withRedis bool) {
-	t := p.t
-	t.Helper()
-	if p.bash != nil {
-		if withPostgres && p.postgres == nil || withRedis && p.redis == nil {
-			t.Fatal("servers have to be asked for where a session begins")
-		}
-		return
-	}
-	p.dir, p.ports = t.TempDir(), freePorts(t)
-	env := map[string]string{
-		"PATH": p.dir + "/bin:" + toolsBin(t) + ":" + os.Getenv("PATH"), "HOME": p.dir, "LC_ALL": "C.UTF-8", "TZ": "UTC",
-		"GO":                     "true", // what make builds is there
-		envAdminURL:              "http://127.0.0.1:" + p.place("7080"),
-		"CUSTODIAN_ADMIN_LISTEN": "127.0.0.1:" + p.place("7080"), // for files that leave it out
-		"CUSTODIAN_PORTS_HTTP":   p.place("8080-8999"),
-		"CUSTODIAN_PORTS_GRPC":   p.place("50051-50970"),
-	}
-	if withPostgres {
-		pg, err := servers.StartPostgres(t.Context(), servers.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = pg.Close() })
-		admin, err := url.Parse(pg.AdminURL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		password, _ := admin.User.Password()
-		p.postgres = pg
-		maps.Copy(env, map[string]string{
-			"POSTGRES_URL": pg.URL, "POSTGRES_ADMIN_URL": pg.AdminURL,
-			"PGHOST": admin.Hostname(), "PGPORT": admin.Port(), "PGUSER": admin.User.Username(), "PGPASSWORD": password, "PGDATABASE": strings.TrimPrefix(admin.Path, "/"),
-		})
-	}
-	if withRedis {
-		redis, err := servers.StartRedis(t.Context(), servers.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = redis.Close() })
-		p.redis = redis
-		maps.Copy(env, map[string]string{"REDIS_URL": redis.URL, "REDIS_ADMIN_URL": redis.AdminURL})
-	}
-	p.furnish()
-	p.startBash(env)
-}
-
-// surroundings are the environment without what is meant for the tests, and for the make that may run them.
-func surroundings() []string {
-	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return strings.HasPrefix(name, "CUSTODIAN_") || strings.HasPrefix(name, "TEST_") || strings.HasPrefix(name, "MAKE") || name == "MFLAGS"
-	})
-}
-
-// toolsBin is where make installs tools of development.
-func toolsBin(t *testing.T) string {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join(top, ".tools", "bin"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// furnish puts into the directory of a session what its commands use.
-func (p *player) furnish() {
-	t := p.t
-	for _, name := range []string{"Makefile", "README.md", "configs", "testdata"} {
-		err := filepath.WalkDir(filepath.Join(top, name), func(path string, entry os.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			relative, err := filepath.Rel(top, path)
-			if err != nil {
-				return err
-			}
-			to := filepath.Join(p.dir, relative)
-			if entry.IsDir() {
-				return os.MkdirAll(to, 0o755) //nolint:gosec // as in the repository
-			}
-			info, err := entry.Info()
-			if err != nil {
-				return err
-			}
-			content, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			if name == "configs" {
-				content = []byte(p.place(string(content)))
-			}
-			return os.WriteFile(to, content, info.Mode().Perm())
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Mkdir(filepath.Join(p.dir, "bin"), 0o755); err != nil { //nolint:gosec // as make does
-		t.Fatal(err)
-	}
-	if err := os.Symlink(p.binary, filepath.Join(p.dir, "bin", "custodian")); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// startBash starts the shell, which reads commands, and tells on descriptor 3 what became of them.
-func (p *player) startBash(env map[string]string) {
-	t := p.t
-	answers, tell, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	shell := exec.Command("bash", "--noprofile", "--norc")
-	shell.Dir = p.dir
-	shell.Env = surroundings()
-	for name, value := range env { // later ones win
-		shell.Env = append(shell.Env, name+"="+value)
-	}
-	shell.ExtraFiles = []*os.File{tell}
-	in, err := shell.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := shell.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_ = tell.Close() // the shell has its own
-	t.Cleanup(func() {
-		for _, left := range p.running { // of a test that failed half way
-			_ = syscall.Kill(-left.pid, syscall.SIGKILL)
-		}
-		_ = in.Close()
-		_ = shell.Process.Kill()
-		_ = shell.Wait()
-		_ = answers.Close()
-	})
-	p.bash, p.told, p.answers = in, answers, bufio.NewReader(answers)
-	p.tell("set -m") // each command that goes on is a group of processes
-}
-
-func (p *player) tell(line string) {
-	p.t.Helper()
-	if _, err := io.WriteString(p.bash, line+"\n"); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// ask has the shell do something and returns the number that it tells.
-func (p *player) ask(at, line string) int {
-	p.t.Helper()
-	if err := p.told.SetReadDeadline(time.Now().Add(patienceOfReaders)); err != nil {
-		p.t.Fatal(err)
-	}
-	p.tell(line)
-	answer, err := p.answers.ReadString('\n')
-	if err != nil {
-		p.t.Fatalf("%s: no end within %s: %v", at, patienceOfReaders, err)
-	}
-	number, err := strconv.Atoi(strings.TrimSpace(answer))
-	if err != nil {
-		p.t.Fatalf("%s: the shell says %q", at, answer)
-	}
-	return number
-}
-
-// quoted is text as one word of the shell.
-func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // prepare runs commands that are not shown.
 func (p *player) prepare(at, lines string) {
@@ -517,226 +340,4 @@ func (p *player) endAll(which func(*lasting) bool) {
 			p.end(l)
 		}
 	}
-}
-
-// usage checks how a command is shown to be called.
-func (p *player) usage(at, line string) {
-	p.t.Helper()
-	name := regexp.MustCompile(`^[a-z -]+\b( |$)`).FindString(line)
-	p.prepare(at, strings.TrimSuffix(name, "instance")+" --help")
-	if !strings.Contains(p.printed, line) {
-		p.t.Errorf("%s: %s\nis not how --help says:\n%s", at, line, p.printed)
-	}
-}
-
-var hashOf = regexp.MustCompile(`(name: ([\w-]+), sha256: )…`)
-
-// write writes a file of the session.
-func (p *player) write(at, name, text string) {
-	p.t.Helper()
-	p.begin(false, false)
-	text = hashOf.ReplaceAllStringFunc(text, func(found string) string {
-		key := hashOf.FindStringSubmatch(found)
-		secret := strings.TrimSpace(p.read(filepath.Join(p.dir, key[2]+".key")))
-		return fmt.Sprintf("%s%x", key[1], sha256.Sum256([]byte(secret)))
-	})
-	if text = p.place(text); strings.Contains(aComment.ReplaceAllString(text, ""), leftOut) {
-		p.t.Errorf("%s: %s cannot be written: nothing says what … stands for in\n%s", at, name, text)
-	}
-	path := filepath.Join(p.dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// settings loads a configuration, or a part of one: an entry, a list of them, settings.
-func (p *player) settings(at, text string) {
-	t := p.t
-	t.Helper()
-	text = regexp.MustCompile(`sha256: …`).ReplaceAllString(text, "sha256: "+strings.Repeat("0123456789abcdef", 4))
-	var errs []error
-	for _, around := range []string{"", "instances:\n", "instances:\n  -\n", "defaults:\n"} {
-		whole := around
-		for line := range strings.Lines(text) {
-			if around != "" {
-				line = "    " + line
-			}
-			whole += line
-		}
-		path := filepath.Join(t.TempDir(), "documented.yaml")
-		if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := config.Load(config.Options{Files: []string{path}, Env: []string{
-			"CUSTODIAN_STORAGE_POSTGRES_URL=postgres://user:password@127.0.0.1/books", "CUSTODIAN_REDIS_URL=redis://user:password@127.0.0.1/0",
-		}})
-		if err == nil {
-			return
-		}
-		errs = append(errs, err)
-	}
-	t.Errorf("%s: no part of a configuration:\n%s%v", at, text, errors.Join(errs...))
-}
-
-// imported are packages that documented Go uses without saying where they are.
-var imported = map[string]string{
-	"testing": "testing", "time": "time", "http": "net/http", "strings": "strings", "context": "context",
-	"custodiantest": "github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/custodiantest",
-}
-
-// compile compiles Go code as a package of this module.
-func (p *player) compile(at, text string) {
-	t := p.t
-	t.Helper()
-	if !strings.HasPrefix(text, "package ") {
-		head := "package documented\n\n"
-		for _, name := range slices.Sorted(maps.Keys(imported)) {
-			if regexp.MustCompile(`\b` + name + `\.`).MatchString(text) {
-				head += "import " + strconv.Quote(imported[name]) + "\n"
-			}
-		}
-		text = head + text
-	}
-	dir := t.TempDir()
-	code, overlay := filepath.Join(dir, "documented.go"), filepath.Join(dir, "overlay.json")
-	root, err := filepath.Abs(top)
-	if err != nil {
-		t.Fatal(err)
-	}
-	inModule, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, "documented", "documented.go"): code}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, content := range map[string]string{code: text, overlay: string(inModule)} {
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-overlay", overlay, "./documented")
-	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0") // as the program is, so that most of it is there
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Errorf("%s: %v\n%s\n%s", at, err, out, text)
-	}
-}
-
-// ports are where a session has what is documented to listen on others: two windows, below
-// those that tests get from [servers.FreePort].
-type ports struct{ http, grpc int }
-
-const (
-	windows      = 37
-	httpWindow   = 10300 // and 100 more for each further session
-	grpcWindow   = 3000
-	firstHTTP    = 8080
-	firstAdmin   = 7080
-	adminsBehind = 80 // in the window
-	firstGRPC    = 50050
-)
-
-var takenPorts = struct {
-	sync.Mutex
-	by map[int]bool
-}{by: make(map[int]bool)}
-
-// freePorts returns windows in which nothing listens.
-func freePorts(t *testing.T) ports {
-	t.Helper()
-	takenPorts.Lock()
-	defer takenPorts.Unlock()
-	for _, n := range rand.Perm(windows) {
-		w := ports{httpWindow + 100*n, grpcWindow + 100*n}
-		if !takenPorts.by[n] && w.free(t) {
-			takenPorts.by[n] = true
-			t.Cleanup(func() {
-				takenPorts.Lock()
-				defer takenPorts.Unlock()
-				delete(takenPorts.by, n)
-			})
-			return w
-		}
-	}
-	t.Fatal("no hundred ports in a row are free")
-	return ports{}
-}
-
-func (w ports) free(t *testing.T) bool {
-	t.Helper()
-	for n := range 100 {
-		for _, port := range []int{w.http + n, w.grpc + n} {
-			listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
-			if err != nil {
-				return false
-			}
-			_ = listener.Close() // nobody has connected
-		}
-	}
-	return true
-}
-
-var (
-	documentedPort = regexp.MustCompile(`\b(708\d|80[89]\d|81[0-4]\d|8999|50(0[5-9]|1[0-4])\d|50970)\b`)
-	placedPort     = regexp.MustCompile(`((?:127\.0\.0\.1|0\.0\.0\.0|localhost|\[::\]):|(?:port|listen)"?(?:: ?|=))(\d+)\b`)
-	withoutWord    = regexp.MustCompile(`(://[\w-]+:)…(@[\w.]+:(?:5432|6379))`)
-	serverAddress  = regexp.MustCompile(`\b(?:127\.0\.0\.1|localhost|db|postgres|redis):(5432|6379)\b`)
-)
-
-// place returns text with the ports of this session in place of those that are documented.
-func (p *player) place(text string) string {
-	text = documentedPort.ReplaceAllStringFunc(text, func(word string) string {
-		port, _ := strconv.Atoi(word) // which it matches
-		switch {
-		case word == "8999":
-			return strconv.Itoa(p.ports.http + adminsBehind - 1)
-		case word == "50970":
-			return strconv.Itoa(p.ports.grpc + 99)
-		case port >= firstGRPC:
-			return strconv.Itoa(port - firstGRPC + p.ports.grpc)
-		case port >= firstHTTP:
-			return strconv.Itoa(port - firstHTTP + p.ports.http)
-		default:
-			return strconv.Itoa(port - firstAdmin + p.ports.http + adminsBehind)
-		}
-	})
-	text = withoutWord.ReplaceAllStringFunc(text, func(found string) string {
-		word := servers.PostgresPassword
-		if strings.HasSuffix(found, "6379") {
-			word = servers.RedisPassword
-		}
-		return strings.Replace(found, leftOut, word, 1)
-	})
-	return serverAddress.ReplaceAllStringFunc(text, func(found string) string {
-		switch {
-		case p.postgres != nil && strings.HasSuffix(found, "5432"):
-			return p.postgres.Addr()
-		case p.redis != nil && strings.HasSuffix(found, "6379"):
-			return p.redis.Addr()
-		}
-		return found
-	})
-}
-
-// documented returns what was printed with the ports that are documented.
-func (p *player) documented(printed string) string {
-	if p.postgres != nil {
-		printed = strings.ReplaceAll(printed, p.postgres.Addr(), "127.0.0.1:5432")
-	}
-	if p.redis != nil {
-		printed = strings.ReplaceAll(printed, p.redis.Addr(), "127.0.0.1:6379")
-	}
-	return placedPort.ReplaceAllStringFunc(strings.ReplaceAll(printed, p.dir+"/", ""), func(found string) string {
-		parts := placedPort.FindStringSubmatch(found)
-		port, _ := strconv.Atoi(parts[2]) // digits
-		switch {
-		case port >= p.ports.http+adminsBehind && port < p.ports.http+100:
-			port += firstAdmin - adminsBehind - p.ports.http
-		case port >= p.ports.http && port < p.ports.http+adminsBehind:
-			port += firstHTTP - p.ports.http
-		case port >= p.ports.grpc && port < p.ports.grpc+100:
-			port += firstGRPC - p.ports.grpc
-		}
-		return parts[1] + strconv.Itoa(port)
-	})
 }

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -77,6 +75,7 @@ type part struct {
 	text    string
 	kind    kind
 	file    string // name of a block that is a file
+	of      string // program that a block of YAML is for
 	with    string // what a block of Go is to be compiled with
 }
 
@@ -153,6 +152,7 @@ func parsePage(name string, content []byte) (page, error) {
 	for i := range p.parts {
 		if before := p.parts[max(i-1, 0)]; before.comment && !p.parts[i].comment {
 			p.parts[i].file = after(before.text, "file:")
+			p.parts[i].of = after(before.text, "of:")
 			p.parts[i].with = after(before.text, "with:")
 		}
 		p.parts[i].kind = p.kindOf(p.parts[i])
@@ -201,7 +201,7 @@ func (p page) kindOf(b part) kind {
 		return unknown
 	}
 	switch {
-	case ofOthers.MatchString(b.text):
+	case b.of != "" || ofOthers.MatchString(b.text):
 		return foreign
 	case strings.Contains(b.text, "\nsteps:"):
 		return script
@@ -280,77 +280,6 @@ func goesOn(command string) bool {
 	return quote != 0 || escaped
 }
 
-var (
-	space     = regexp.MustCompile(`\s+`)
-	anID      = regexp.MustCompile(`\b[0-9a-f]{8}-(?:[0-9a-f-]{27}\b|…)`)
-	aDigest   = regexp.MustCompile(`\b(?:[0-9a-f]{16,}\b|[0-9a-f]{8,}…)`)
-	aDuration = regexp.MustCompile(`\b(?:[0-9]+(?:\.[0-9]+)?(?:h|ms|µs|ns|m|s))+\b`)
-)
-
-// alike is an output without what is different each time: ids, digests, durations, space.
-func alike(output string) string {
-	output = anID.ReplaceAllString(output, "‹id›")
-	output = aDigest.ReplaceAllStringFunc(output, func(digits string) string {
-		if !strings.ContainsAny(digits, "abcdef") {
-			return digits // an amount
-		}
-		return "‹digest›"
-	})
-	output = aDuration.ReplaceAllString(output, "‹duration›")
-	return space.ReplaceAllString(output, "")
-}
-
-// shows reports whether an output is what was printed, but for what it leaves out and what is
-// different each time.
-func shows(output, printed string) bool {
-	parts := strings.Split(alike(output), leftOut)
-	rest, found := strings.CutPrefix(alike(printed), parts[0])
-	for _, part := range parts[1:] {
-		if !found {
-			return false
-		}
-		var before string
-		if before, rest, found = strings.Cut(rest, part); part == "" {
-			rest, found = before+rest, true
-		}
-	}
-	last := parts[len(parts)-1]
-	return found && (rest == "" || len(parts) > 1 && strings.HasSuffix(rest, last))
-}
-
-func TestAnOutputShowsWhatWasPrinted(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		output, printed string
-		want            bool
-	}{
-		"the same":                        {`{"a": 1}`, `{"a":1}`, true},
-		"another":                         {`{"a":2}`, `{"a":1}`, false},
-		"the middle left out":             {`{"a":1, … "c":3}`, `{"a":1,"b":2,"c":3}`, true},
-		"the end left out":                {`{"a":1, … }`, `{"a":1,"b":2}`, true},
-		"all but a part":                  {`{ … "b":2, … }`, `{"a":1,"b":2,"c":3}`, true},
-		"a part that is not there":        {`{ … "d":2, … }`, `{"a":1,"b":2,"c":3}`, false},
-		"more behind the end":             {`{"a":1}`, `{"a":1}{"b":2}`, false},
-		"parts in the order they are not": {`{ … "c":3 … "a":1 … }`, `{"a":1,"b":2,"c":3}`, false},
-		"an end that comes twice":         {`{ … }`, `{"a":{}}`, true},
-		"an end that is another":          {`{ … "b":2}`, `{"a":1,"b":2,"c":3}`, false},
-		"another id":                      {`"01a208b4-62a6-7000-9f47-3329177b6a8e"`, `"01a2152c-7b75-7000-9f0b-9cf091756474"`, true},
-		"the beginning of an id":          {`"01a208b4-…"`, `"01a2152c-7b75-7000-9f0b-9cf091756474"`, true},
-		"no id":                           {`"01a208b4-…"`, `"alice"`, false},
-		"another digest":                  {"4  5ac0ee1f096d6cbe", "4  0cc0ee1f096d6cbf", true},
-		"another long amount":             {"1000000000000000001", "1000000000000000002", false},
-		"another duration":                {"(8 steps, 10.9ms)", "(8 steps, 1m3s)", true},
-		"another count":                   {"(8 steps, 10.9ms)", "(9 steps, 10.9ms)", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := shows(c.output, c.printed); got != c.want {
-				t.Errorf("shows(%s, %s) = %t", c.output, c.printed, got)
-			}
-		})
-	}
-}
-
 func TestCommandsAreReadOffABlock(t *testing.T) {
 	t.Parallel()
 	block := part{line: 5, kind: session, text: `$ A=1    # the reader's own
@@ -407,126 +336,5 @@ func TestEveryBlockOfTheDocumentationHasAKind(t *testing.T) {
 	}
 	if counts[session] < 20 || counts[commands] < 10 || counts[settings] < 2 {
 		t.Errorf("too few blocks were found: %v", counts)
-	}
-}
-
-var (
-	ourCommand = regexp.MustCompile(`(?m)(?:^|[\s(|;&])(?:bin/)?custodian((?:[ \t]+[^\s|;&<>()#]+)+)`)
-	makeTarget = regexp.MustCompile(`(?m)(?:^|[\s(|;&])make((?:[ \t]+[^\s|;&<>()#]+)+)`)
-	aComment   = regexp.MustCompile(`(?m)(^|[ \t])#.*$`)
-	longFlag   = regexp.MustCompile(`^--[a-z]`)
-)
-
-// named calls check with each piece of the documentation that is a command, or names one.
-func named(t *testing.T, check func(where, text string)) {
-	t.Helper()
-	for _, p := range readPages(t) {
-		for _, s := range p.spans {
-			if first, _, _ := strings.Cut(s.text, " "); first == "custodian" || first == "bin/custodian" || first == "make" || longFlag.MatchString(first) {
-				check(p.at(s.line), s.text)
-			}
-		}
-		for _, b := range p.parts {
-			switch {
-			case b.comment, b.kind == source, b.kind == document, b.kind == unknown:
-			case b.kind == session:
-				for _, e := range b.examples() {
-					check(p.at(e.line), aComment.ReplaceAllString(e.command, "$1"))
-				}
-			default:
-				check(p.at(b.line), aComment.ReplaceAllString(b.text, "$1"))
-			}
-		}
-	}
-}
-
-func TestEveryCommandAndOptionThatIsDocumentedExists(t *testing.T) {
-	t.Parallel()
-	root := (&app{}).root()
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
-	count := 0
-	anywhere := make(map[string]bool)
-	commandsOf(root, func(cmd *cobra.Command) {
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { anywhere[f.Name] = true })
-		cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { anywhere[f.Name] = true })
-	})
-	named(t, func(where, text string) {
-		if longFlag.MatchString(text) {
-			count++
-			if name := flagName(strings.Fields(text)[0]); !anywhere[name] {
-				t.Errorf("%s: no command has the option --%s", where, name)
-			}
-		}
-		for _, found := range ourCommand.FindAllStringSubmatch(strings.ReplaceAll(text, "\\\n", " "), -1) {
-			count++
-			if err := exists(root, strings.Fields(found[1])); err != nil {
-				t.Errorf("%s: custodian%s: %v", where, found[1], err)
-			}
-		}
-	})
-	if count < 100 {
-		t.Errorf("only %d commands were found", count)
-	}
-}
-
-func flagName(word string) string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
-	return name
-}
-
-// exists looks for the command that the words begin with, and for the options among them.
-func exists(cmd *cobra.Command, words []string) error {
-	for _, word := range words {
-		if longFlag.MatchString(word) {
-			if name := flagName(word); name != "help" && cmd.Flags().Lookup(name) == nil && cmd.InheritedFlags().Lookup(name) == nil {
-				return fmt.Errorf("%s has no option --%s", cmd.CommandPath(), name)
-			}
-			continue
-		}
-		if !cmd.HasSubCommands() || strings.HasPrefix(word, "-") {
-			continue
-		}
-		at := slices.IndexFunc(cmd.Commands(), func(c *cobra.Command) bool { return c.Name() == word })
-		if at < 0 {
-			return fmt.Errorf("%s has no command %s", cmd.CommandPath(), word)
-		}
-		cmd = cmd.Commands()[at]
-	}
-	return nil
-}
-
-func TestEveryTargetThatIsDocumentedExists(t *testing.T) {
-	t.Parallel()
-	content, err := os.ReadFile(filepath.Join(top, "Makefile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	makefile := string(content)
-	targets := make(map[string]bool)
-	for _, found := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(makefile, -1) {
-		targets[found[1]] = true
-	}
-	for _, found := range regexp.MustCompile(`(?m)^TOOL_([a-z-]+)\s*:=`).FindAllStringSubmatch(makefile, -1) {
-		targets["tool-"+found[1]] = true
-	}
-	count := 0
-	named(t, func(where, text string) {
-		for _, found := range makeTarget.FindAllStringSubmatch(text, -1) {
-			for _, word := range strings.Fields(found[1]) {
-				count++
-				variable, _, sets := strings.Cut(word, "=")
-				switch {
-				case strings.HasPrefix(word, "-"): // make's own
-				case sets && !strings.Contains(makefile, "$("+variable+")"):
-					t.Errorf("%s: the Makefile does not use %s", where, variable)
-				case !sets && !targets[word]:
-					t.Errorf("%s: there is no target %s", where, word)
-				}
-			}
-		}
-	})
-	if count < 30 {
-		t.Errorf("only %d targets and variables were found", count)
 	}
 }
