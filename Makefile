@@ -251,7 +251,7 @@ deps: ## Download the Go modules and verify them
 tools: $(addprefix tool-,$(TOOL_NAMES)) ## Install all development tools into .tools/bin
 
 .PHONY: services
-services: ## Install PostgreSQL, Redis, Prometheus, Python and a C compiler where missing (Debian, Ubuntu)
+services: ## Install PostgreSQL, Redis, Prometheus, Python, a C compiler and smaller things where missing (Debian, Ubuntu)
 	@.ci/install-services
 
 .PHONY: help

@@ -115,7 +115,7 @@ func (p *player) compile(at, text string) {
 			t.Fatal(err)
 		}
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-overlay", overlay, "./documented")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", os.DevNull, "-overlay", overlay, "./documented")
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0") // as the program is, so that most of it is there
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Errorf("%s: %v\n%s\n%s", at, err, out, text)

@@ -320,16 +320,17 @@ func (p *player) ready() bool {
 	return answer.StatusCode == http.StatusOK
 }
 
-// codeOfInterrupt is how make ends, however well what it runs does.
+// codeOfInterrupt is how curl ends, and make, however well what it runs does.
 const codeOfInterrupt = 128 + int(syscall.SIGINT)
 
-// end interrupts a command that goes on. It has to end well: with 0, unless it only follows.
+// end interrupts a command that goes on, and takes no other end of it than that.
 func (p *player) end(l *lasting) {
 	p.t.Helper()
 	p.running = slices.DeleteFunc(p.running, func(other *lasting) bool { return other == l })
 	_ = syscall.Kill(-l.pid, syscall.SIGINT) // one that has ended has its code
 	code := p.ask(l.at, fmt.Sprintf("wait %d; echo $? >&3", l.pid))
-	if byMake := strings.HasPrefix(l.command, "make "); code != 0 && serves.MatchString(l.command) && (!byMake || code != codeOfInterrupt) {
+	interrupted := code == codeOfInterrupt && (!serves.MatchString(l.command) || strings.HasPrefix(l.command, "make "))
+	if code != 0 && !interrupted {
 		p.t.Errorf("%s: %s\nends with %d and says\n%s", l.at, l.command, code, p.documented(l.said(p.t)))
 	}
 }
