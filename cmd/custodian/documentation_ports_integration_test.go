@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/storetest/servers"
@@ -28,27 +27,21 @@ const (
 	firstGRPC    = 50050
 )
 
-var takenPorts = struct {
-	sync.Mutex
-	by map[int]bool
-}{by: make(map[int]bool)}
-
-// freePorts returns windows in which nothing listens.
+// freePorts returns windows in which nothing listens. The last port of one is kept for as long as
+// the test lasts, so that no other test, of this process or another, takes the same.
 func freePorts(t *testing.T) ports {
 	t.Helper()
-	takenPorts.Lock()
-	defer takenPorts.Unlock()
 	for _, n := range rand.Perm(windows) {
 		w := ports{httpWindow + 100*n, grpcWindow + 100*n}
-		if !takenPorts.by[n] && w.free(t) {
-			takenPorts.by[n] = true
-			t.Cleanup(func() {
-				takenPorts.Lock()
-				defer takenPorts.Unlock()
-				delete(takenPorts.by, n)
-			})
+		mark, err := listen(t, w.http+99)
+		if err != nil {
+			continue
+		}
+		if w.free(t) {
+			t.Cleanup(func() { _ = mark.Close() })
 			return w
 		}
+		_ = mark.Close()
 	}
 	t.Fatal("no hundred ports in a row are free")
 	return ports{}
@@ -56,9 +49,9 @@ func freePorts(t *testing.T) ports {
 
 func (w ports) free(t *testing.T) bool {
 	t.Helper()
-	for n := range 100 {
+	for n := range 99 {
 		for _, port := range []int{w.http + n, w.grpc + n} {
-			listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
+			listener, err := listen(t, port)
 			if err != nil {
 				return false
 			}
@@ -66,6 +59,11 @@ func (w ports) free(t *testing.T) bool {
 		}
 	}
 	return true
+}
+
+func listen(t *testing.T, port int) (net.Listener, error) {
+	t.Helper()
+	return (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
 }
 
 var (
@@ -84,7 +82,7 @@ func (p *player) place(text string) string {
 		case word == "8999":
 			port = p.ports.http + adminsBehind - 1
 		case word == "50970":
-			port = p.ports.grpc + 99
+			port = p.ports.grpc + 98
 		case port >= firstGRPC:
 			port += p.ports.grpc - firstGRPC
 		case port >= firstHTTP:
@@ -116,12 +114,6 @@ func (p *player) place(text string) string {
 // documented returns what was printed with the ports that are documented: in addresses, after
 // their names, and those of this page in columns.
 func (p *player) documented(printed string) string {
-	if p.postgres != nil {
-		printed = strings.ReplaceAll(printed, p.postgres.Addr(), "127.0.0.1:5432")
-	}
-	if p.redis != nil {
-		printed = strings.ReplaceAll(printed, p.redis.Addr(), "127.0.0.1:6379")
-	}
 	printed = strings.ReplaceAll(printed, p.dir+"/", "")
 	var b strings.Builder
 	end := 0
@@ -134,7 +126,14 @@ func (p *player) documented(printed string) string {
 			end = at[1]
 		}
 	}
-	return b.String() + printed[end:]
+	printed = b.String() + printed[end:]
+	if p.postgres != nil {
+		printed = strings.ReplaceAll(printed, p.postgres.Addr(), "127.0.0.1:5432")
+	}
+	if p.redis != nil {
+		printed = strings.ReplaceAll(printed, p.redis.Addr(), "127.0.0.1:6379")
+	}
+	return printed
 }
 
 // documented returns which port is documented where this one is; false where none is.
