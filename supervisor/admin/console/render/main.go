@@ -30,6 +30,7 @@ type document struct{ source, page, title string }
 // documents are all there are, in the order of the list on each page.
 var documents = []document{
 	{"README.md", "index", "How to"},
+	{"configs/migrate.md", "migrate", "Migrate"},
 	{"configs/README.md", "configs", "Files"},
 	{"supervisor/config/README.md", "configuration", "Configuration"},
 	{"cmd/custodian/README.md", "commands", "Commands"},
