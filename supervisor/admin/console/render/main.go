@@ -31,6 +31,7 @@ type document struct{ source, page, title string }
 var documents = []document{
 	{"README.md", "index", "How to"},
 	{"configs/migrate.md", "migrate", "Migrate"},
+	{"configs/ci.md", "ci", "Run in CI"},
 	{"configs/README.md", "configs", "Files"},
 	{"supervisor/config/README.md", "configuration", "Configuration"},
 	{"cmd/custodian/README.md", "commands", "Commands"},
