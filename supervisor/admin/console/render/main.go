@@ -32,6 +32,7 @@ var documents = []document{
 	{"README.md", "index", "How to"},
 	{"configs/migrate.md", "migrate", "Migrate"},
 	{"configs/ci.md", "ci", "Run in CI"},
+	{"store/README.md", "store", "PostgreSQL and Redis"},
 	{"configs/README.md", "configs", "Files"},
 	{"supervisor/config/README.md", "configuration", "Configuration"},
 	{"cmd/custodian/README.md", "commands", "Commands"},
