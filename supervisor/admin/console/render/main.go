@@ -33,6 +33,7 @@ var documents = []document{
 	{"configs/migrate.md", "migrate", "Migrate"},
 	{"configs/ci.md", "ci", "Run in CI"},
 	{"store/README.md", "store", "PostgreSQL and Redis"},
+	{"configs/upgrade.md", "upgrade", "Upgrade"},
 	{"configs/README.md", "configs", "Files"},
 	{"supervisor/config/README.md", "configuration", "Configuration"},
 	{"cmd/custodian/README.md", "commands", "Commands"},
