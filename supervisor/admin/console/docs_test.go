@@ -95,10 +95,11 @@ func TestTheDocumentationHasEverySection(t *testing.T) {
 		"README.md": "/docs/", "configs/README.md": "/docs/configs", "supervisor/config/README.md": "/docs/configuration", "sim/README.md": "/docs/sim", "supervisor/README.md": "/docs/supervisor",
 		"obs/README.md": "/docs/obs", "sim/httpapi/problem/README.md": "/docs/errors", "testdata/architecture/README.md": "/docs/architecture", "testdata/scenarios/README.md": "/docs/scenarios", "testdata/examples/README.md": "/docs/examples",
 		"testdata/api/README.md": "/docs/api", "cmd/bench/README.md": "/docs/bench", "cmd/custodian/README.md": "/docs/commands",
-		"configs/upgrade.md": "/docs/upgrade",
-		"store/README.md":    "/docs/store",
-		"configs/ci.md":      "/docs/ci",
-		"configs/migrate.md": "/docs/migrate",
+		"testdata/scenarios/write.md": "/docs/write",
+		"configs/upgrade.md":          "/docs/upgrade",
+		"store/README.md":             "/docs/store",
+		"configs/ci.md":               "/docs/ci",
+		"configs/migrate.md":          "/docs/migrate",
 	} {
 		source, err := os.ReadFile("../../../" + file)
 		if err != nil {

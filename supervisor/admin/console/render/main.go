@@ -42,6 +42,7 @@ var documents = []document{
 	{"obs/README.md", "obs", "Metrics"},
 	{"sim/httpapi/problem/README.md", "errors", "Errors"},
 	{"testdata/architecture/README.md", "architecture", "Architecture"},
+	{"testdata/scenarios/write.md", "write", "Write a scenario"},
 	{"testdata/scenarios/README.md", "scenarios", "Scenarios"},
 	{"testdata/examples/README.md", "examples", "Clients"},
 	{"testdata/api/README.md", "api", "API baselines"},
