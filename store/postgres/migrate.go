@@ -44,36 +44,26 @@ type schemaState struct {
 	instance string
 }
 
-// What is asked of the catalogue about a schema $1. A catalogue grows with the
-// number of instances and has no index of tables by schema, so that one is looked
-// for by its name, and all of them by what depends on the schema.
-const (
-	findJournal = `
-		SELECT n.oid IS NOT NULL,
-			(SELECT count(*) FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid
-				WHERE t.relnamespace = n.oid AND t.relname = 'meta' AND a.attname IN ('version', 'instance', 'epoch', 'seq'))
-		FROM (SELECT $1::text AS name) want LEFT JOIN pg_namespace n ON n.nspname = want.name`
-	findTables = `
-		SELECT EXISTS (SELECT FROM pg_namespace n
-			JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass
-			WHERE n.nspname = $1::text)`
-)
-
-// metaColumns is how many of its columns show that a table named meta is a
-// journal's.
-const metaColumns = 4
+// findJournal asks the catalogue about a schema $1, all at one instant, since another
+// process may be making it. A catalogue grows with the number of instances and has no
+// index of tables by schema, so that one is looked for by its name, and any by what
+// depends on the schema.
+const findJournal = `
+	SELECT n.oid IS NOT NULL,
+		EXISTS (SELECT FROM pg_depend d
+			WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass),
+		(SELECT count(*) FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid
+			WHERE t.relnamespace = n.oid AND t.relname = 'meta' AND a.attname IN ('version', 'instance', 'epoch', 'seq')) = 4
+	FROM (SELECT $1::text AS name) want LEFT JOIN pg_namespace n ON n.nspname = want.name`
 
 // probe looks at a schema without changing it.
 func (s *Server) probe(ctx context.Context, c *pgx.Conn, schema string) (schemaState, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.answer)
 	defer cancel()
 	var st schemaState
-	var columns int
-	err := c.QueryRow(ctx, findJournal, schema).Scan(&st.exists, &columns)
-	if err == nil && columns != metaColumns {
-		err = c.QueryRow(ctx, findTables, schema).Scan(&st.foreign)
-		st.empty = !st.foreign
-	}
+	var tables, ours bool
+	err := c.QueryRow(ctx, findJournal, schema).Scan(&st.exists, &tables, &ours)
+	st.empty, st.foreign = !tables, tables && !ours
 	if err != nil {
 		return st, fmt.Errorf("looking at schema %q: %w", schema, err)
 	}
