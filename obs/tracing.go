@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -133,11 +134,17 @@ func (t *Tracing) HTTP(instance string, next http.Handler) http.Handler {
 		return next
 	}
 	options := []otelhttp.Option{otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(t.propagator),
-		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return methodLabel(r.Method) })}
+		otelhttp.WithSpanNameFormatter(spanName)}
 	if instance != "" {
 		options = append(options, otelhttp.WithSpanOptions(trace.WithAttributes(instanceKey.String(instance))))
 	}
 	return otelhttp.NewHandler(next, "", options...)
+}
+
+// spanName is asked for twice: when a request comes, and at its end if its route is
+// known by then.
+func spanName(_ string, r *http.Request) string {
+	return strings.TrimSuffix(methodLabel(r.Method)+" "+r.Pattern, " ")
 }
 
 // GRPC follows the calls of an instance's gRPC server; nil where nothing is traced.

@@ -2,13 +2,21 @@ package obs_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/go-chi/chi/v5"
 	"go.opentelemetry.io/otel/trace"
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 )
@@ -19,6 +27,11 @@ const (
 )
 
 func sampled(t *testing.T) context.Context {
+	t.Helper()
+	return sampledAs(t, traceID, spanID)
+}
+
+func sampledAs(t *testing.T, traceID, spanID string) context.Context {
 	t.Helper()
 	id, err := trace.TraceIDFromHex(traceID)
 	if err != nil {
@@ -50,6 +63,78 @@ func TestTracesNeedAReceiverThatCanBe(t *testing.T) {
 		if _, err := obs.NewTracing(t.Context(), obs.TracingOptions{Endpoint: endpoint}); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:4318") {
 			t.Errorf("%q: %v", endpoint, err)
 		}
+	}
+}
+
+// collected are the spans that a receiver has taken, by their names.
+func collected(t *testing.T, use func(*obs.Tracing)) map[string][]*otlp.Span {
+	t.Helper()
+	var mu sync.Mutex
+	spans := make(map[string][]*otlp.Span)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var export collector.ExportTraceServiceRequest
+		body, err := io.ReadAll(r.Body)
+		if err = errors.Join(err, proto.Unmarshal(body, &export)); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, resource := range export.ResourceSpans {
+			for _, scope := range resource.ScopeSpans {
+				for _, span := range scope.Spans {
+					spans[span.Name] = append(spans[span.Name], span)
+				}
+			}
+		}
+	}))
+	defer receiver.Close()
+	tracing, err := obs.NewTracing(t.Context(), obs.TracingOptions{Endpoint: receiver.URL, Sample: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	use(tracing)
+	if err := tracing.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return spans
+}
+
+// Both ports name the spans of requests by their routes.
+func TestSpansHaveTheNamesOfRoutes(t *testing.T) {
+	t.Parallel()
+	spans := collected(t, func(tracing *obs.Tracing) {
+		registry := obs.NewRegistry()
+		router := chi.NewRouter()
+		router.Use(registry.AdminMiddleware)
+		router.Get("/admin/v1/instances/{name}", func(http.ResponseWriter, *http.Request) {})
+		for _, path := range []string{"/admin/v1/instances/one", "/nowhere"} {
+			tracing.HTTP("", router).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		}
+	})
+	for _, name := range []string{"GET /admin/v1/instances/{name}", "GET unmatched"} {
+		if len(spans[name]) != 1 {
+			t.Errorf("%d spans are named %s: %v", len(spans[name]), name, spans)
+		}
+	}
+}
+
+// A batch is in the trace of the first of its requests, and links to each that is traced.
+func TestABatchLinksToEachOfItsRequests(t *testing.T) {
+	t.Parallel()
+	callers := []context.Context{t.Context(), sampledAs(t, traceID, spanID), sampledAs(t, "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")}
+	spans := collected(t, func(tracing *obs.Tracing) {
+		_, end := tracing.Instance("one").Batch(t.Context(), callers, 1, 3)
+		end(nil)
+	})["journal append"]
+	if len(spans) != 1 || hex.EncodeToString(spans[0].TraceId) != traceID || hex.EncodeToString(spans[0].ParentSpanId) != spanID {
+		t.Fatalf("the batch is %v", spans)
+	}
+	var links []string
+	for _, link := range spans[0].Links {
+		links = append(links, hex.EncodeToString(link.TraceId)+"-"+hex.EncodeToString(link.SpanId))
+	}
+	if want := []string{traceID + "-" + spanID, "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"}; !slices.Equal(links, want) {
+		t.Errorf("it links to %s, want %s", links, want)
 	}
 }
 
