@@ -18,7 +18,22 @@ const unmatchedEndpoint = "unmatched"
 // router (Use), or around one; the endpoint label is chi's route pattern, and
 // "unmatched" where no route answered.
 func (in *Instance) HTTPMiddleware(next http.Handler) http.Handler {
-	return meterHTTP(next, in)
+	metered := meterHTTP(next, in)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Context().Value(unmeteredKey{}) != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		metered.ServeHTTP(w, r)
+	})
+}
+
+type unmeteredKey struct{}
+
+// Unmetered returns a context for requests to an instance that are not metered as
+// those of its callers, since they are metered where they came in.
+func Unmetered(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unmeteredKey{}, true)
 }
 
 // AdminMiddleware meters the requests of the admin port, in

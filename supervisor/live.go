@@ -39,7 +39,8 @@ func (s *Supervisor) Live() []Live {
 // Face returns the HTTP face of an instance that serves, without its port: for
 // requests whose sender was let in by this process, to whom the instance's own keys
 // do not apply. Whatever else bounds its requests does, and they count among those
-// that a drain waits for. It is to be asked for anew for each request. Refusals are
+// that a drain waits for; they are not in the instance's metrics, which are of its
+// callers. It is to be asked for anew for each request. Refusals are
 // [*Error] values: [KindNotFound], and [KindUnavailable] while it does not serve.
 func (s *Supervisor) Face(name string) (http.Handler, error) {
 	i, err := s.find(name)
@@ -69,7 +70,7 @@ func (g *group) serveAdmitted(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, &sim.Error{Code: sim.CodeDraining, RetryAfter: drainingRetry, Message: "this custodian is shutting down"})
 		return
 	}
-	ctx, cancel := context.WithCancel(httpapi.Admitted(r.Context()))
+	ctx, cancel := context.WithCancel(obs.Unmetered(httpapi.Admitted(r.Context())))
 	defer cancel()
 	defer context.AfterFunc(g.abort, cancel)()
 	g.http.Handler.ServeHTTP(w, r.WithContext(ctx))

@@ -51,6 +51,25 @@ func TestAnInstanceAnswersTheProcessWithoutAKey(t *testing.T) {
 	wantKind(t, err, KindNotFound, "two")
 }
 
+// The metrics of an instance are of its callers. What looks at it without its port, as
+// the console does each second, is none of them.
+func TestRequestsOfTheProcessAreNotInTheMetricsOfAnInstance(t *testing.T) {
+	t.Parallel()
+	h := launch(t, options{config: testConfig(t)})
+	one := h.add("one")
+	for range 3 {
+		if status, text := h.askFace("one", http.MethodGet, "/api/v1/settlements", ""); status != http.StatusOK {
+			t.Fatalf("%d %s", status, text)
+		}
+	}
+	h.deposit(one.HTTPAddr, "d-1")
+	requests := func() uint64 { return h.Live()[0].Vitals.Requests }
+	h.until("the caller's request is counted", func() bool { return requests() > 0 })
+	if n := requests(); n != 1 {
+		t.Errorf("%d requests are counted, want that of the caller", n)
+	}
+}
+
 func TestVitalsAreThoseOfWhatServes(t *testing.T) {
 	t.Parallel()
 	h := launch(t, options{config: testConfig(t)})
