@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -51,8 +52,8 @@ func (s *Supervisor) addEntryAs(ctx context.Context, entry config.Instance, also
 	defer s.unlock()
 	if i, err := s.find(entry.Name); err == nil {
 		status := i.snapshot()
-		return nil, &Error{Kind: KindConflict,
-			Message: fmt.Sprintf("instance %q exists already; it is %s and managed by the %s", entry.Name, status.State, status.ManagedBy)}
+		message := fmt.Sprintf("instance %q exists already; it is %s and managed by the %s", entry.Name, status.State, status.ManagedBy)
+		return nil, &Error{Kind: KindConflict, Message: message, Problems: []config.Problem{{Key: "name", Message: message}}}
 	}
 	next := s.desired.clone()
 	next.forget(entry.Name) // what an instance of that name once was is of no concern
@@ -62,11 +63,48 @@ func (s *Supervisor) addEntryAs(ctx context.Context, entry config.Instance, also
 	if err != nil {
 		return nil, refusal(keysOfOneEntry(err))
 	}
+	if err := s.displaced(entry, t); err != nil {
+		return nil, refusal(err)
+	}
 	err = s.change(ctx, func(d *desired) { *d = next })
 	if err != nil {
 		return nil, err
 	}
 	return s.add(t.specs[entry.Name], FromAPI, s.desired), nil
+}
+
+// displaced returns the problems of an entry that asks for ports which others were
+// given. Who writes a configuration can move them to other ports; who adds an entry
+// asks for nothing of others.
+func (s *Supervisor) displaced(entry config.Instance, t target) error {
+	inUse := s.portsInUse()
+	found := new(config.Problems)
+	for _, asked := range []struct {
+		key  string
+		port int
+	}{{"http_port", entry.HTTPPort}, {"grpc_port", entry.GRPCPort}} {
+		if asked.port == 0 {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(inUse)) {
+			holder := ""
+			switch asked.port {
+			case inUse[name].HTTP:
+				holder = "http_port"
+			case inUse[name].GRPC:
+				holder = "grpc_port"
+			}
+			if _, stays := t.specs[name]; !stays || name == entry.Name || holder == "" {
+				continue
+			}
+			found.List = append(found.List, config.Problem{Key: asked.key,
+				Message: fmt.Sprintf("port %d of instance %q is taken by %s of instance %q", asked.port, entry.Name, holder, name)})
+		}
+	}
+	if len(found.List) == 0 {
+		return nil
+	}
+	return found
 }
 
 // refusal turns the problems of entries that are right by themselves into an
