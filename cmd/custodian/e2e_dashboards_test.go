@@ -150,6 +150,9 @@ func (s *supervised) keepBusy() {
 	}
 }
 
+// labelValues is how a variable of a dashboard gets the values of a label.
+var labelValues = regexp.MustCompile(`^label_values\(([a-z0-9_:]+), ([a-z_]+)\)$`)
+
 // dashboardQueries are those of all dashboards, by where they stand, with an
 // instance chosen and short intervals.
 func dashboardQueries(t *testing.T, instance string) map[string]string {
@@ -168,10 +171,28 @@ func dashboardQueries(t *testing.T, instance string) map[string]string {
 	}
 	for _, name := range files {
 		var board struct {
-			Panels []panel `json:"panels"`
+			Panels     []panel `json:"panels"`
+			Templating struct {
+				List []struct {
+					Name       string `json:"name"`
+					Type       string `json:"type"`
+					Definition string `json:"definition"`
+				} `json:"list"`
+			} `json:"templating"`
 		}
 		if err := json.Unmarshal([]byte(read(t, filepath.Join(dashboards, name))), &board); err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		for _, v := range board.Templating.List {
+			if v.Type != "query" {
+				continue
+			}
+			found := labelValues.FindStringSubmatch(v.Definition)
+			if found == nil {
+				t.Errorf("%s, variable %s: this test does not know how to ask for %q", name, v.Name, v.Definition)
+				continue
+			}
+			queries[fmt.Sprintf("%s, variable %s", name, v.Name)] = fmt.Sprintf("%s{%s!=\"\"}", found[1], found[2])
 		}
 		for _, p := range board.Panels {
 			for i, target := range p.Targets {
