@@ -283,5 +283,21 @@ func (b *browser) narrow() {
 	b.do(chromedp.EmulateViewport(390, 844))
 }
 
+// fits waits until nothing is wider than the screen: what scrolls does so in a frame of
+// its own.
+func (b *browser) fits() {
+	b.t.Helper()
+	b.until(`document.documentElement.scrollWidth <= innerWidth`)
+}
+
+// looksAway has the page believe that another tab is looked at, or that it is again.
+func (b *browser) looksAway(away bool) {
+	b.t.Helper()
+	evaluate[bool](b, fmt.Sprintf(`(() => {
+		Object.defineProperty(document, "hidden", {get: () => %t, configurable: true});
+		return document.dispatchEvent(new Event("visibilitychange"));
+	})()`, away))
+}
+
 // Keys.
 const tab, escape, enter = kb.Tab, kb.Escape, kb.Enter

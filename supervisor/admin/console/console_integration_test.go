@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 func TestInstancesAreShownAddedAndTakenThroughTheirLife(t *testing.T) {
@@ -337,4 +340,103 @@ func TestTheConsoleShowsWhatATokenAllows(t *testing.T) {
 	b.presses(escape)
 	b.closed()
 	b.quiet(http.StatusUnauthorized)
+}
+
+// What is long, late or broken is shown as well as what is not.
+func TestTheConsoleShowsWhatIsOutOfTheOrdinary(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	long := "an-instance-" + strings.Repeat("x", 51)
+	p.adds(long, "")
+	p.adds("broken", `, "storage": {"driver": "postgres", "postgres": {"url": "postgres://nobody@127.0.0.1:1/nothing"}}`)
+	b := open(t, p.url)
+	b.visit("")
+	b.sees(long, "PostgreSQL is unreachable")
+	b.until(`document.querySelector("table").getBoundingClientRect().width > 600`)
+	b.fits()
+	b.looks("fleet-trouble")
+	b.visit("instances/broken")
+	b.sees("PostgreSQL is unreachable")
+	b.looks("broken")
+	b.dark(true)
+	b.looks("broken-dark")
+	b.dark(false)
+
+	// How far a drain is.
+	finish := p.unfinished("quick")
+	b.visit("instances/quick")
+	b.opens("Drain")
+	b.clicks("Drain")
+	b.sees("Draining: finishing", "1 in flight")
+	b.until(`document.querySelector("progress").value > 0 && document.querySelector("progress").value < document.querySelector("progress").max`)
+	b.looks("draining")
+	finish()
+	b.sees("drained")
+	b.clicks("Start")
+	b.sees("running")
+
+	// What it refused to show is shown once it can be.
+	b.clicks("Pause")
+	b.sees("paused")
+	b.visit("instances/quick/positions")
+	b.until(`document.querySelector(".notice.bad")`)
+	b.clicks("Resume")
+	b.until(`!document.querySelector(".notice.bad")`)
+	b.quiet(http.StatusServiceUnavailable)
+
+	// What is typed stays while somebody looks something up, and nobody is told that
+	// what is there is not.
+	evaluate[bool](b, `(() => {
+		window.wrong = [];
+		new MutationObserver(() => { if (/There is no/.test(document.querySelector("main").innerText)) wrong.push(location.hash); })
+			.observe(document.body, {subtree: true, childList: true, characterData: true});
+		return true;
+	})()`)
+	b.visit("instances/bank/clock")
+	b.types("by", "36h")
+	b.looksAway(true)
+	b.looksAway(false)
+	b.until(`document.querySelector("header .badge").innerText === "live" && document.querySelector("[name=by]").value === "36h"`)
+	b.visit("")
+	b.sees("broken")
+	b.visit("instances/quick")
+	b.sees("Where and what")
+	if wrong := evaluate[[]string](b, "wrong"); len(wrong) > 0 {
+		t.Errorf("for a moment these said that there is nothing: %s", wrong)
+	}
+	b.visit("instances/%E0%A4%A")
+	b.sees("There is no such instance")
+	b.quiet()
+}
+
+// Every page fits a telephone, light and dark, and shows which one it is.
+func TestEveryPageFitsATelephone(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	p.trade("1")
+	p.deposit("d-1")
+	b := open(t, p.url)
+	b.narrow()
+	for path, says := range map[string]string{
+		"": "bank", "add": "What it is", "process": "What happened to instances",
+		"instances/bank": "Where and what", "instances/bank/accounts": "client-1", "instances/bank/positions": "5000", "instances/bank/balances": "1000000",
+		"instances/bank/settlements": "sell-1", "instances/bank/transfers": "There is no transfer", "instances/bank/clock": "manual",
+		"instances/bank/faults": "Nothing goes wrong on purpose.", "instances/bank/events": "settlement.", "instances/bank/configuration": "global-custodian",
+	} {
+		b.visit(path)
+		b.sees(says)
+		b.fits()
+		b.until(`((tab) => !tab || tab.getBoundingClientRect().right <= innerWidth)(document.querySelector("nav.tabs [aria-current]"))`)
+		name := "telephone-" + strings.ReplaceAll(path, "/", "-")
+		b.looks(name)
+		b.dark(true)
+		b.looks(name + "-dark")
+		b.dark(false)
+	}
+	for _, page := range []string{"/docs/", "/docs/configuration", "/docs/commands", "/docs/obs"} {
+		b.do(chromedp.Navigate(p.url + page))
+		b.until(`document.querySelector(".docs main")`)
+		b.fits()
+	}
+	b.quiet()
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -150,4 +151,45 @@ func (p *place) trade(id string) {
 func (p *place) deposit(id string) {
 	p.t.Helper()
 	p.posts("quick", "/api/v1/settlements", fmt.Sprintf(`{"settlement_type":"DEPOSIT","account_id":"a","symbol":"BTC-USD","quantity":"1.5","external_id":%q}`, id), "")
+}
+
+// adds adds an instance with what its entry has beside name and ports, and does not wait
+// for it.
+func (p *place) adds(name, more string) {
+	p.t.Helper()
+	entry, err := config.ParseInstance(fmt.Appendf(nil, `{"name": %q, "http_port": %d, "grpc_port": %d%s}`, name, freePort(p.t), freePort(p.t), more))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := p.live.Add(p.t.Context(), entry, false); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// unfinished begins a request to an instance, which waits for the rest of it.
+func (p *place) unfinished(instance string) (finish func()) {
+	p.t.Helper()
+	status, err := p.live.Get(instance)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	const body = `{"settlement_type":"DEPOSIT","account_id":"a","symbol":"BTC-USD","quantity":"1"}`
+	reader, writer := io.Pipe()
+	answered := make(chan error, 1)
+	go func() {
+		resp, err := http.Post("http://"+status.HTTPAddr+"/api/v1/settlements", "application/json", reader)
+		if err == nil {
+			err = resp.Body.Close()
+		}
+		answered <- err
+	}()
+	if _, err := io.WriteString(writer, body[:10]); err != nil {
+		p.t.Fatal(err)
+	}
+	return func() {
+		_, err := io.WriteString(writer, body[10:])
+		if err := errors.Join(err, writer.Close(), <-answered); err != nil {
+			p.t.Error(err)
+		}
+	}
 }

@@ -36,8 +36,8 @@ export function events(name) {
       return html`<div class="card"><div class="row"><label><span>Type contains</span><input type="search" .value=${sought} @input=${(e) => { sought = e.target.value; update(); }}></label>
         <button @click=${hold} aria-pressed=${held ? "true" : "false"}>${held ? "Go on" : "Hold"}</button></div>
         ${errorNotice(failure)}
-        ${found.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Events, the newest first"><table><thead><tr><th class="number">Event</th><th>Time</th><th>Type</th><th>Data</th></tr></thead>
-          <tbody>${found.map((e) => html`<tr><td class="number">${e.sequence}</td><td>${time(e.event.time)}</td><td>${e.type}</td><td class="wrap"><code>${JSON.stringify(e.event.data)}</code></td></tr>`)}</tbody></table></div>`
+        ${found.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Events, the newest first"><table class="cards"><thead><tr><th class="number">Event</th><th>Time</th><th>Type</th><th>Data</th></tr></thead>
+          <tbody>${found.map((e) => html`<tr><td class="number" data-label="Event">${e.sequence}</td><td>${time(e.event.time)}</td><td class="title">${e.type}</td><td class="wrap all"><code>${JSON.stringify(e.event.data)}</code></td></tr>`)}</tbody></table></div>`
           : html`<p>No event yet.</p>`}</div>`;
     },
   };

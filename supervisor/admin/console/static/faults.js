@@ -1,6 +1,6 @@
 // What goes wrong on purpose.
 import { call, get, post } from "/console/static/api.js";
-import { ask, attempt, errorNotice, html, mayOperate, nothing, state, time, toast, update } from "/console/static/ui.js";
+import { ask, attempt, errorNotice, html, mayOperate, nothing, time, toast, update, version } from "/console/static/ui.js";
 
 const lasts = { name: "duration_s", label: "For how many seconds; until it is cleared unless given", kind: "number" };
 const rate = (name, label) => ({ name, label, required: true, placeholder: "0.5" });
@@ -16,11 +16,11 @@ const kinds = [
 
 export function faults(name) {
   const path = `/console/instances/${encodeURIComponent(name)}/chaos`;
-  let status = null, failure = null, loading = false, seen = -1;
+  let status = null, failure = null, loading = false, seen = "";
   async function load() {
     if (loading) return;
     loading = true;
-    seen = state.rows.get(name)?.instance.durable_sequence ?? seen;
+    seen = version(name);
     try {
       status = await get(`${path}/status`);
       failure = null;
@@ -47,7 +47,7 @@ export function faults(name) {
   const clearAll = () => attempt("Everything is cleared", () => call("DELETE", `${path}/clear-all`)).then(load);
   load();
   return {
-    changed: () => { if ((state.rows.get(name)?.instance.durable_sequence ?? 0) !== seen) load(); },
+    changed: () => { if (version(name) !== seen) load(); },
     draw: () => html`${errorNotice(failure)}
       ${mayOperate() ? html`<div class="card row" role="group" aria-label="Switch on">
         ${kinds.map((k) => html`<button @click=${() => begin(k)}>${k.text}</button>`)}<button @click=${custom}>A rule…</button></div>` : nothing}

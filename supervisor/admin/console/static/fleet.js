@@ -48,7 +48,7 @@ function rowOf(row) {
   const trend = state.trends.get(i.name)?.rate ?? [];
   return html`<tr>
     <td class="title"><a href=${link("instances", i.name)}>${i.name}</a></td>
-    <td>${badge(i.state)} ${i.degraded ? badge("degraded") : nothing}${i.state !== "running" && i.last_error ? html`<span class="hidden">${i.last_error}</span>` : nothing}</td>
+    <td>${badge(i.state)} ${i.degraded ? badge("degraded") : nothing}${i.state !== "running" && i.last_error ? html`<p class="why">${i.last_error}</p>` : nothing}</td>
     <td data-label="Profile">${i.profile}</td>
     <td data-label="HTTP">${port(i.http_addr)}</td><td data-label="gRPC">${port(i.grpc_addr)}</td>
     <td class="number" data-label="Requests/s">${number(row.rate)}</td>

@@ -1,13 +1,13 @@
 // Lists of what an instance holds, page by page, brought up to date as events happen.
 import { get } from "/console/static/api.js";
-import { errorNotice, html, nothing, state, update, valuesOf } from "/console/static/ui.js";
+import { errorNotice, html, nothing, update, valuesOf, version } from "/console/static/ui.js";
 
 const page = 50, mostAtOnce = 1000, restBetween = 1000;
 
 // list returns what shows a list: path of the instance's API, the member of its answer
 // that holds the records, filters (fields) and columns (title, of, kind).
 export function list({ name, path, member, filters = [], preset = {}, columns, empty, label }) {
-  let chosen = { ...preset }, records = null, next = null, failure = null, loading = false, again = false, seen = -1, wanted = page, last = 0;
+  let chosen = { ...preset }, records = null, next = null, failure = null, loading = false, again = false, seen = "", wanted = page, last = 0;
   const ending = new AbortController();
 
   async function load() {
@@ -17,7 +17,7 @@ export function list({ name, path, member, filters = [], preset = {}, columns, e
     }
     loading = true;
     again = false;
-    seen = state.rows.get(name)?.instance.durable_sequence ?? seen;
+    seen = version(name);
     try {
       const answer = await get(`/console/instances/${encodeURIComponent(name)}${path}`, { ...chosen, limit: Math.min(wanted, mostAtOnce) }, ending.signal);
       records = answer[member] ?? [];
@@ -45,8 +45,7 @@ export function list({ name, path, member, filters = [], preset = {}, columns, e
     leave: () => ending.abort(),
     // changed looks again when something happened, at most once a second.
     changed: () => {
-      const durable = state.rows.get(name)?.instance.durable_sequence ?? 0;
-      if (durable !== seen && Date.now() - last > restBetween) load();
+      if (version(name) !== seen && Date.now() - last > restBetween) load();
     },
     draw: () => html`
       ${filters.length ? html`<form class="row" @submit=${filter} @change=${filter} role="search">

@@ -11,10 +11,19 @@ import { processPage } from "/console/static/process.js";
 let page = { draw: () => nothing };
 let leaveLive = () => {};
 
+// decoded leaves a part of an address as it is that nothing was encoded in that way.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 // route finds the page of an address such as #/instances/a/settlements.
 function route() {
   const [path, search] = location.hash.slice(1).split("?");
-  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = path.split("/").filter(Boolean).map(decoded);
   const query = new URLSearchParams(search ?? "");
   page.leave?.();
   switch (parts[0] ?? "") {
@@ -29,6 +38,16 @@ function route() {
   update();
 }
 
+let tabShown = "";
+
+// showTab brings the tab of this page into sight, where there is no room for all.
+function showTab() {
+  const tab = document.querySelector("nav.tabs [aria-current]");
+  const shown = tabShown;
+  tabShown = tab?.hash ?? "";
+  if (tabShown !== shown) tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
 let followed = null;
 
 // followLive follows all instances, or the one that is shown.
@@ -37,20 +56,29 @@ function followLive(only) {
   followed = only;
   leaveLive();
   state.rows = new Map();
+  state.live = false;
+  let anew = false;
   const ending = new AbortController();
   leaveLive = () => ending.abort();
   follow("/console/live", {
     signal: ending.signal, query: only ? { instance: only } : {},
     onState: (connection) => {
       state.connection = connection;
-      if (connection === "connected") state.rows = new Map();
+      if (connection === "connected") anew = true;
       update();
     },
-    onEvent: ({ data }) => { if (!ending.signal.aborted) take(JSON.parse(data)); },
+    onEvent: ({ data }) => {
+      if (ending.signal.aborted) return;
+      // The first event of a connection has everything. Until it is there the page
+      // stays as it is, with what is being typed into it.
+      if (anew) state.rows = new Map();
+      anew = false;
+      take(JSON.parse(data));
+    },
   });
 }
 
-const kept = 60;
+const kept = 60, lapse = 5000;
 
 function take({ instances, removed }) {
   for (const name of removed) {
@@ -63,12 +91,15 @@ function take({ instances, removed }) {
   update();
 }
 
-// remember keeps the figures of the last minute, a second each.
+// remember keeps the figures of the last minute, a second each. Those from before a
+// while in which nobody looked are forgotten: the line would say that they are recent.
 function remember() {
   if (state.connection !== "connected" || document.hidden) return;
+  const at = Date.now();
   for (const [name, row] of state.rows) {
-    const trend = state.trends.get(name) ?? { rate: [], p99: [] };
-    state.trends.set(name, { rate: [...trend.rate, row.rate].slice(-kept), p99: [...trend.p99, row.p99_ms ?? null].slice(-kept) });
+    const before = state.trends.get(name);
+    const trend = before && at - before.at < lapse ? before : { rate: [], p99: [] };
+    state.trends.set(name, { at, rate: [...trend.rate, row.rate].slice(-kept), p99: [...trend.p99, row.p99_ms ?? null].slice(-kept) });
   }
   page.changed?.();
   update();
@@ -147,6 +178,7 @@ function draw() {
     <div class="toasts" aria-live="polite">${state.toasts.map((t) => html`<div class="notice ${t.tone}">${t.text}</div>`)}</div>`,
   document.getElementById("console"));
   showDialog();
+  showTab();
 }
 
 onUpdate(draw);

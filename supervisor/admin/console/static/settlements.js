@@ -1,6 +1,6 @@
 // Settlements, and one of them with all that happened to it.
 import { get, post } from "/console/static/api.js";
-import { ask, attempt, badge, errorNotice, html, link, mayOperate, nothing, state, time, update } from "/console/static/ui.js";
+import { ask, attempt, badge, errorNotice, html, link, mayOperate, nothing, time, update, version } from "/console/static/ui.js";
 import { list } from "/console/static/lists.js";
 
 const statuses = ["PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED"];
@@ -35,11 +35,11 @@ export const steps = (history) => html`<ol class="history">${(history ?? []).map
 
 export function settlement(name, id) {
   const path = `/console/instances/${encodeURIComponent(name)}/api/v1/settlements/${encodeURIComponent(id)}`;
-  let s = null, failure = null, seen = -1, loading = false;
+  let s = null, failure = null, seen = "", loading = false;
   async function load() {
     if (loading) return;
     loading = true;
-    seen = state.rows.get(name)?.instance.durable_sequence ?? seen;
+    seen = version(name);
     try {
       s = await get(path);
       failure = null;
@@ -54,7 +54,7 @@ export function settlement(name, id) {
     send: async () => { await post(`${path}/cancel`, {}); await load(); } });
   load();
   return {
-    changed: () => { if ((state.rows.get(name)?.instance.durable_sequence ?? 0) !== seen) load(); },
+    changed: () => { if (version(name) !== seen) load(); },
     draw: () => {
       if (!s) return html`${errorNotice(failure)}${failure ? nothing : "Loading…"}`;
       const open = s.status === "PENDING" || s.status === "IN_PROGRESS";

@@ -201,6 +201,12 @@ function dialogClosed(event) {
   if (state.dialog === shown && !event.target.open) closeDialog();
 }
 
+// version changes with what an instance holds, and with whether it tells of it.
+export function version(name) {
+  const i = state.rows.get(name)?.instance;
+  return i ? `${i.state} ${i.durable_sequence}` : "";
+}
+
 // link is the address of a page of the console.
 export function link(...parts) {
   return `#/${parts.map(encodeURIComponent).join("/")}`;
