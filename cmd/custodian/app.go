@@ -48,8 +48,8 @@ func (a *app) root() *cobra.Command {
 
 Exit codes: 0 all went well; 1 something was refused or failed; 2 what was asked
 makes no sense, or nothing could be started (usage, mistakes in a configuration, a
-store or port that cannot be used). A supervisor that was told to end exits with 3
-where requests were cut off when the grace period ended, with 4 where a second
+store or an admin port that cannot be used). A supervisor that was told to end exits
+with 3 where requests were cut off when the grace period ended, with 4 where a second
 signal cut the drain short.`
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(flagError)

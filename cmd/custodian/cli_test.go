@@ -154,6 +154,7 @@ func TestAnInterruptedCommandSaysNoMoreThanThat(t *testing.T) {
 	cancel()
 	for line, want := range map[string]outcome{
 		"verify --config " + file:                {codeInput, "", "custodian: interrupted\n"},
+		"doctor --config " + file:                {codeFailed, "", "custodian: interrupted\n"},
 		"scenario run ../../testdata/scenarios":  {codeFailed, "", "custodian: interrupted\n"},
 		"instance list --admin http://127.0.0.1": {codeFailed, "", "custodian: interrupted\n"},
 		"instance drain a b --admin http://127.0.0.1": {codeFailed, "",

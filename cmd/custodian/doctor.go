@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -29,7 +32,10 @@ code is 0 if everything would start, and 1 if not.`,
 		if err != nil {
 			return err
 		}
-		findings := supervisor.Diagnose(cmd.Context(), cfg)
+		findings, err := a.diagnose(cmd.Context(), cfg)
+		if err != nil {
+			return err
+		}
 		if output.json() {
 			err = printJSON(a.out, map[string]any{"findings": findings})
 		} else {
@@ -46,6 +52,14 @@ code is 0 if everything would start, and 1 if not.`,
 		return nil
 	})
 	return cmd
+}
+
+// diagnose shows that it goes on, meanwhile: a server that is silent is waited for.
+// What an interrupt kept from being looked at is no finding.
+func (a *app) diagnose(ctx context.Context, cfg config.Config) ([]supervisor.Finding, error) {
+	defer a.screen.Show(func() terminal.Progress { return terminal.Progress{What: "looking at the environment"} })()
+	findings := supervisor.Diagnose(ctx, cfg)
+	return findings, ctx.Err()
 }
 
 func (a *app) printFindings(findings []supervisor.Finding) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 )
 
@@ -124,14 +125,18 @@ func (p *provision) do(ctx context.Context, all supervisor.Provisions) error {
 		return inputError(errors.New("the configuration names several servers of one kind; print what is to be done and do it on each"))
 	}
 	for _, one := range all.Postgres {
+		end := p.preparing("PostgreSQL", one.Addr())
 		passwordSet, err := one.Apply(ctx, postgresURL, p.setPassword)
+		end()
 		if err != nil {
 			return fmt.Errorf("PostgreSQL at %s: %w", one.Addr(), err)
 		}
 		p.done("PostgreSQL", one.Addr(), "role "+one.Role+", database "+one.Database, passwordSet)
 	}
 	for _, one := range all.Redis {
+		end := p.preparing("Redis", one.Addr())
 		applied, err := one.Apply(ctx, redisURL, p.setPassword)
+		end()
 		if err != nil {
 			return fmt.Errorf("redis at %s: %w", one.Addr(), err)
 		}
@@ -141,6 +146,12 @@ func (p *provision) do(ctx context.Context, all supervisor.Provisions) error {
 		}
 	}
 	return nil
+}
+
+// preparing shows that a server is at work, or silent, until the returned function is
+// called.
+func (p *provision) preparing(server, addr string) (end func()) {
+	return p.app.screen.Show(func() terminal.Progress { return terminal.Progress{What: "preparing " + server + " at " + addr} })
 }
 
 func (p *provision) done(server, addr, what string, passwordSet bool) {

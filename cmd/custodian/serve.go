@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin"
@@ -35,9 +36,9 @@ Started by systemd it takes over the port of the admin API from a socket unit, a
 tells when it is ready and when it stops.
 
 The exit code is 0 if everything was finished, 2 if nothing was started (mistakes
-in the configuration, a store or a port that cannot be used), 3 if requests were
-cut off when the grace period ended, 4 if a second signal cut the drain short, and
-1 after any other failure. Whatever it is, what was acknowledged is durable.
+in the configuration, a store or an admin port that cannot be used), 3 if requests
+were cut off when the grace period ended, 4 if a second signal cut the drain short,
+and 1 after any other failure. Whatever it is, what was acknowledged is durable.
 
 Any key can be set by a variable too: storage.driver is CUSTODIAN_STORAGE_DRIVER.
 With no --config the environment describes a single custodian:
@@ -95,9 +96,11 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	files = append(files[:len(files):len(files)], tlsFiles(cfg)...)
 	reload := &reloader{load: load, files: files, now: cfg, level: level, server: server, logger: logger, asked: make(chan string, 1)}
 	opening, stopOpening := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	opened := a.screen.ShowLive(func() terminal.Progress { return terminal.Progress{What: "connecting to the servers"} })
 	sup, err := supervisor.Open(opening, supervisor.Options{
 		Config: cfg, Load: reload.read, Metrics: metrics, Tracing: tracing, Logger: logger, Version: a.build.Version,
 	})
+	opened()
 	interrupted := opening.Err() != nil
 	stopOpening()
 	if err != nil {
