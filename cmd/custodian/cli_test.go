@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -165,6 +166,34 @@ func TestAnInterruptedCommandSaysNoMoreThanThat(t *testing.T) {
 		if got := (outcome{code, stdout.String(), stderr.String()}); got != want {
 			t.Errorf("%s: %+v, want %+v", line, got, want)
 		}
+	}
+}
+
+func TestAnInterruptedRestoreSaysHowTheInstanceComesBack(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet: // events, which are not needed
+			w.WriteHeader(http.StatusNotFound)
+		case strings.HasSuffix(r.URL.Path, "/drain"):
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"name": "alpine-bank", "state": "drained"}`))
+		default:
+			_, _ = io.Copy(io.Discard, r.Body)
+			cancel()
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(admin.Close)
+	file := t.TempDir() + "/monday.custodian"
+	write(t, file, "books")
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, []string{"instance", "restore", "alpine-bank", file, "--restart", "--admin", admin.URL}, strings.NewReader(""), &stdout, &stderr, nil)
+	want := "custodian: interrupted\ntry: custodian instance start alpine-bank, once it is restored: it stays drained\n"
+	if code != codeFailed || stdout.Len() > 0 || stderr.String() != want {
+		t.Errorf("exit code %d: %s%s", code, &stdout, &stderr)
 	}
 }
 

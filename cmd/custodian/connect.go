@@ -93,7 +93,7 @@ func (c *connection) readToken() (string, error) {
 func (c *connection) call(fn func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return c.connected(func(ctx context.Context, api *client.Client, args []string) error {
 		err := fn(ctx, api, args)
-		if errors.Is(err, context.Canceled) {
+		if _, told := errors.AsType[*advised](err); errors.Is(err, context.Canceled) && !told {
 			err = advise(err, "custodian instance list; the supervisor may go on with what it was asked for")
 		}
 		return err

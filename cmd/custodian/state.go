@@ -157,6 +157,9 @@ func restore(ctx context.Context, api *client.Client, name string, from io.Reade
 		return i, err
 	}
 	_, err := api.Restore(ctx, name, from)
+	if ctx.Err() != nil { // nobody is left to start it when that has ended
+		return wire.Instance{}, advise(ctx.Err(), "custodian instance start "+name+", once it is restored: it stays drained")
+	}
 	i, startErr := api.Start(ctx, name, true)
 	return i, errors.Join(err, startErr)
 }
