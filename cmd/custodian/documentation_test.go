@@ -31,6 +31,8 @@ var exempt = []struct{ page, first, reason string }{
 	{"README.md", "make release     ", "builds for four platforms, which takes minutes; .ci/run does so for one"},
 	{"README.md", "make image  ", "needs docker"},
 	{"README.md", "kubectl apply", "needs a cluster"},
+	{"testdata/examples/README.md", "node testdata/examples/", "needs Node.js, where a test of sim/custodiantest runs it"},
+	{"testdata/examples/README.md", "make tool-esbuild", "needs Node.js, where the same test does this"},
 	{"testdata/api/README.md", "error", "takes an interface that breaks callers; .ci/run compares the one that there is"},
 	{"cmd/custodian/README.md", "custodian completion bash >", "writes where root may alone"},
 	{"cmd/custodian/README.md", "custodian completion bash > $(brew", "is for macOS"},
