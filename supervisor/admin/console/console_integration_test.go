@@ -29,6 +29,13 @@ func TestInstancesAreShownAddedAndTakenThroughTheirLife(t *testing.T) {
 	b.dark(true)
 	b.looks("fleet-dark")
 	b.dark(false)
+	// A table that is too wide is scrolled, and not the page.
+	b.do(chromedp.EmulateViewport(900, 900))
+	b.until(`[...document.querySelectorAll(".scroll")].some((place) => place.scrollWidth > place.clientWidth)`)
+	if evaluate[bool](b, `document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
+		t.Error("the page is wider than its window")
+	}
+	b.do(chromedp.EmulateViewport(1300, 900))
 	b.types("q", "qui")
 	b.until(`document.querySelectorAll("tbody tr").length === 1`)
 	b.quiet()
