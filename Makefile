@@ -232,6 +232,12 @@ api-baseline: tool-oasdiff tool-buf ## Refuse breaking changes of the OpenAPI do
 client: tool-oapi-codegen api-baseline ## Generate the Go client from the OpenAPI document of an instance
 	oapi-codegen -config sim/client/oapi-codegen.yaml testdata/api/instance.json
 
+# For who changed what they show, which a test tells.
+.PHONY: pictures
+pictures: services ## Take the pictures of the console that the documentation shows anew, in Chromium
+	$(GO) -C supervisor/admin/console test -tags integration -run 'PicturesOfTheDocumentation' -count=1 $(ARGS) -args -pictures
+	$(GO) generate ./supervisor/admin/console
+
 .PHONY: generate
 generate: proto api-baseline client ## Generate all generated code
 	$(GO) generate ./...

@@ -95,6 +95,8 @@ func mediaTypeOf(name string) string {
 		return "text/css; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".png":
+		return "image/png"
 	}
 	return "text/plain; charset=utf-8"
 }

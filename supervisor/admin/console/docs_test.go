@@ -35,20 +35,21 @@ func pages(t *testing.T) map[string]string {
 	return out
 }
 
-// Drawings are shown as they are beside what they document.
-func TestTheDocumentationShowsItsDrawings(t *testing.T) {
+// Drawings and pictures of the console are shown as they are beside what they document.
+func TestTheDocumentationShowsItsPictures(t *testing.T) {
 	t.Parallel()
 	all := pages(t)
-	for drawing, page := range map[string]string{
+	for picture, page := range map[string]string{
 		"testdata/architecture/packages.svg": "/docs/architecture", "testdata/figures/connections.svg": "/docs/", "testdata/figures/instances.svg": "/docs/bench",
+		"testdata/screenshots/fleet.png": "/docs/", "testdata/screenshots/settlement.png": "/docs/", "testdata/screenshots/instance.png": "/docs/",
 	} {
-		want, err := os.ReadFile("../../../" + drawing)
+		want, err := os.ReadFile("../../../" + picture)
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := "/docs/" + path.Base(drawing)
+		name := "/docs/" + path.Base(picture)
 		if all[name] != string(want) {
-			t.Errorf("%s is not %s: run make generate", name, drawing)
+			t.Errorf("%s is not %s: run make generate", name, picture)
 		}
 		if !strings.Contains(all[page], `<img src="`+name+`" alt="`) {
 			t.Errorf("%s does not show %s", page, name)

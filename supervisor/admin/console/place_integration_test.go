@@ -68,6 +68,12 @@ func start(t *testing.T, tokens map[string]string) *place {
 		}
 		c.Instances = append(c.Instances, entry)
 	}
+	return startWith(t, c)
+}
+
+// startWith starts a supervisor with a configuration.
+func startWith(t *testing.T, c config.Config) *place {
+	t.Helper()
 	logger, metrics := slog.New(slog.DiscardHandler), obs.NewRegistry()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

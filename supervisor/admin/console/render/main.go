@@ -141,9 +141,8 @@ func address(d document) string {
 	return "/docs/" + d.page
 }
 
-// adapt leads the links of a document to the pages that are there, and has drawings
-// served beside them. Links to other files of the repository become their text, and so
-// do screenshots, which are large.
+// adapt leads the links of a document to the pages that are there, and has pictures
+// served beside them. Links to other files of the repository become their text.
 func adapt(tree ast.Node, d document) error {
 	var change []func()
 	err := ast.Walk(tree, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -154,15 +153,11 @@ func adapt(tree ast.Node, d document) error {
 		case *ast.HTMLBlock: // comments
 			change = append(change, func() { n.Parent().RemoveChild(n.Parent(), n) })
 		case *ast.Image:
-			name, err := drawing(d, string(n.Destination))
+			name, err := picture(d, string(n.Destination))
 			if err != nil {
 				return ast.WalkStop, err
 			}
-			if name != "" {
-				n.Destination = []byte("/docs/" + name)
-			} else {
-				change = append(change, func() { become(n, "Picture: ") })
-			}
+			n.Destination = []byte("/docs/" + name)
 		case *ast.Link:
 			target, found, err := resolve(d, string(n.Destination))
 			if err != nil {
@@ -171,7 +166,7 @@ func adapt(tree ast.Node, d document) error {
 			if found {
 				n.Destination = []byte(target)
 			} else {
-				change = append(change, func() { become(n, "") })
+				change = append(change, func() { become(n) })
 			}
 		}
 		return ast.WalkContinue, nil
@@ -182,12 +177,9 @@ func adapt(tree ast.Node, d document) error {
 	return err
 }
 
-// drawing copies one that a document shows to where the pages are, and returns its
-// name there; none for a picture that is no drawing.
-func drawing(d document, destination string) (string, error) {
-	if path.Ext(destination) != ".svg" {
-		return "", nil
-	}
+// picture copies one that a document shows to where the pages are, and returns its
+// name there.
+func picture(d document, destination string) (string, error) {
 	content, err := os.ReadFile(filepath.Join(root, path.Dir(d.source), destination))
 	if err != nil {
 		return "", err
@@ -196,12 +188,9 @@ func drawing(d document, destination string) (string, error) {
 	return name, os.WriteFile(filepath.Join("docs", name), content, 0o644) //nolint:gosec // as all files of the repository
 }
 
-// become puts what is within a node in its place, with something before it.
-func become(n ast.Node, before string) {
+// become puts what is within a node in its place.
+func become(n ast.Node) {
 	parent := n.Parent()
-	if before != "" {
-		parent.InsertBefore(parent, n, ast.NewString([]byte(before)))
-	}
 	for child := n.FirstChild(); child != nil; child = n.FirstChild() {
 		parent.InsertBefore(parent, n, child)
 	}
