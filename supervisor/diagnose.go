@@ -21,6 +21,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/postgres"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/redis"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/sqlite"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -59,8 +60,8 @@ const (
 
 // Diagnose looks at all that a supervisor with a configuration needs of its
 // environment: ports, the data directory and its disk, open files, certificates, PostgreSQL with
-// its rights, settings and clock, and Redis with its rights and clock. It starts nothing and
-// changes nothing, but for a file and a key of its own that it takes away again.
+// its rights, settings and clock, the schemas and files of the instances, and Redis with its
+// rights and clock. It starts nothing and changes nothing, but for a file and a key of its own that it takes away again.
 // Ports of a supervisor that runs are in use.
 func Diagnose(ctx context.Context, cfg config.Config) []Finding {
 	d := &diagnosis{cfg: cfg}
@@ -74,6 +75,10 @@ func Diagnose(ctx context.Context, cfg config.Config) []Finding {
 	for _, url := range sorted(databases) {
 		d.postgres(ctx, url, databases[url])
 	}
+	d.sqlite(ctx)
+	if d.books > 0 {
+		d.add(SeverityOK, "books", fmt.Sprintf("those of %d of %d instances can be opened or made", d.books, len(d.cfg.Instances)), "")
+	}
 	for _, url := range sorted(caches) {
 		d.redis(ctx, url)
 	}
@@ -83,6 +88,7 @@ func Diagnose(ctx context.Context, cfg config.Config) []Finding {
 type diagnosis struct {
 	cfg      config.Config
 	findings []Finding
+	books    int // of so many instances they were found in order
 }
 
 func (d *diagnosis) add(severity Severity, subject, detail, advice string) {
@@ -281,6 +287,70 @@ func (d *diagnosis) postgres(ctx context.Context, url config.Secret, roles bool)
 	}
 	d.clock(subject, there, asked, answered)
 	d.add(SeverityOK, subject, "can be used: version, rights and place for schemas", "")
+	d.schemas(ctx, server, url)
+}
+
+// schemas looks at where the instances have their books, or would have them, on one
+// server, and the supervisor its desired state.
+func (d *diagnosis) schemas(ctx context.Context, server *postgres.Server, url config.Secret) {
+	if d.cfg.Storage.Driver == config.StoragePostgres && d.cfg.Storage.Postgres.URL == url {
+		if err := server.CheckDesired(ctx); err != nil {
+			d.add(SeverityError, "desired state of the supervisor", err.Error(), adviceOnBooks(err))
+		}
+	}
+	for _, entry := range d.cfg.Instances {
+		i := d.cfg.Resolve(entry)
+		if i.Storage.Driver != config.StoragePostgres || i.Storage.Postgres.URL != url {
+			continue
+		}
+		err := server.CheckSchema(ctx, i.Schema, i.Storage.Postgres.Isolation == config.IsolationRole)
+		d.booksOf(i, err)
+		if errors.Is(err, postgres.ErrUnreachable) || ctx.Err() != nil { // so are the others
+			return
+		}
+	}
+}
+
+// sqlite is schemas for files.
+func (d *diagnosis) sqlite(ctx context.Context) {
+	if d.cfg.Storage.Driver == config.StorageSQLite {
+		if err := sqlite.CheckDesired(ctx, d.cfg.DataDir); err != nil {
+			d.add(SeverityError, "desired state of the supervisor", err.Error(), adviceOnBooks(err))
+		}
+	}
+	for _, entry := range d.cfg.Instances {
+		if i := d.cfg.Resolve(entry); i.Storage.Driver == config.StorageSQLite {
+			d.booksOf(i, sqlite.Check(ctx, filepath.Join(d.cfg.DataDir, i.Schema+".db")))
+		}
+	}
+}
+
+// booksOf tells of the books of an instance if they cannot be opened.
+func (d *diagnosis) booksOf(i config.Instance, err error) {
+	if err == nil {
+		d.books++
+		return
+	}
+	d.add(SeverityError, "books of "+i.Name, err.Error(), adviceOnBooks(err))
+}
+
+// adviceOnBooks is what to do about books that cannot be opened.
+func adviceOnBooks(err error) string {
+	switch {
+	case errors.Is(err, postgres.ErrForeignSchema), errors.Is(err, sqlite.ErrForeignFile):
+		return "give the instance a name in schema that nothing else has, or move what is there away"
+	case errors.Is(err, postgres.ErrNewerSchema), errors.Is(err, sqlite.ErrNewerSchema):
+		return "start the newer version of the program, or restore a backup that was made before it ran"
+	case errors.Is(err, postgres.ErrForeignRole):
+		return "rename that role or take those rights away from it, or give the instance another name in schema"
+	case errors.Is(err, postgres.ErrPermission):
+		return "have its owner or an administrator change that, or give the instance a name in schema that nothing else has"
+	case errors.Is(err, sqlite.ErrPermission):
+		return "give this user the right to read and write it, or set data_dir elsewhere"
+	case errors.Is(err, sqlite.ErrDamaged):
+		return "restore it from a backup"
+	}
+	return cmp.Or(adviceOn(err), "see what the log of the server says")
 }
 
 func (d *diagnosis) redis(ctx context.Context, url config.Secret) {

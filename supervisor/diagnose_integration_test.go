@@ -4,6 +4,7 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -74,5 +75,56 @@ func TestARightThatIsMissingOnARealServerIsFound(t *testing.T) {
 	found = about(Diagnose(t.Context(), c), "PostgreSQL")
 	if len(found) != 1 || found[0].Severity != SeverityError || !strings.Contains(found[0].Advice, "password") || strings.Contains(found[0].Detail, "another-word") {
 		t.Errorf("%+v", found)
+	}
+}
+
+func TestSchemasThatAreNoBooksAreFound(t *testing.T) {
+	t.Parallel()
+	c := realConfig(t)
+	admin, err := pgx.Connect(t.Context(), testURL(t, "TEST_POSTGRES_ADMIN_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = admin.Close(context.Background()) }) // nothing is under way
+	unique := "doctor_" + strconv.FormatInt(time.Now().UnixNano(), 10)
+	for suffix, script := range map[string]string{
+		"later":   "",
+		"foreign": `CREATE SCHEMA %[1]s; CREATE TABLE %[1]s.t (a text); GRANT USAGE, CREATE ON SCHEMA %[1]s TO PUBLIC`,
+		"newer": `CREATE SCHEMA %[1]s; CREATE TABLE %[1]s.meta (version int, instance text, epoch int8, seq int8);
+			INSERT INTO %[1]s.meta VALUES (99, 'x', 0, 0); GRANT USAGE, CREATE ON SCHEMA %[1]s TO PUBLIC; GRANT SELECT ON %[1]s.meta TO PUBLIC`,
+		"taken": `CREATE SCHEMA %[1]s`,
+		"lent":  `CREATE SCHEMA %[1]s; GRANT USAGE, CREATE ON SCHEMA %[1]s TO PUBLIC`,
+	} {
+		schema := unique + "_" + suffix
+		c.Instances = append(c.Instances, config.Instance{Name: suffix, Schema: schema})
+		if script == "" {
+			continue
+		}
+		t.Cleanup(func() {
+			if _, err := admin.Exec(context.Background(), `DROP SCHEMA `+schema+` CASCADE`); err != nil {
+				t.Error(err)
+			}
+		})
+		if _, err := admin.Exec(t.Context(), fmt.Sprintf(script, schema)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	findings := Diagnose(t.Context(), c)
+	for name, want := range map[string]struct{ detail, advice string }{
+		"foreign": {"schema belongs to something else", "in schema that nothing else has"},
+		"newer":   {"has version 99, this program knows versions up to", "start the newer version"},
+		"taken":   {"belongs to role postgres", "have its owner or an administrator change that"},
+	} {
+		found := about(findings, "books of "+name)
+		if len(found) != 1 || found[0].Severity != SeverityError || !strings.Contains(found[0].Detail, want.detail) || !strings.Contains(found[0].Advice, want.advice) {
+			t.Errorf("%s: %+v", name, findings)
+		}
+	}
+	if found := about(findings, "books"); len(found) != 4 || found[3].Severity != SeverityOK || !strings.Contains(found[3].Detail, "of 2 of 5 instances") {
+		t.Errorf("%+v", found)
+	}
+	var made bool
+	if err := admin.QueryRow(t.Context(), `SELECT to_regnamespace($1) IS NOT NULL`, unique+"_later").Scan(&made); err != nil || made {
+		t.Errorf("a schema was made (%v)", err)
 	}
 }

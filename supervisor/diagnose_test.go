@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"database/sql"
 	"fmt"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/sqlite"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
@@ -163,5 +165,57 @@ func TestFilesThatManyInstancesNeedAreCounted(t *testing.T) {
 		if len(d.findings) != 1 || d.findings[0].Severity != want || (want != SeverityOK) != strings.Contains(d.findings[0].Advice, "ulimit -n") {
 			t.Errorf("%d: %+v", limit, d.findings)
 		}
+	}
+}
+
+func TestFilesThatAreNoBooksAreFound(t *testing.T) {
+	t.Parallel()
+	c := testConfig(t)
+	c.Admin.Listen = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	c.Storage.Driver = config.StorageSQLite
+	for _, name := range []string{"fine", "later", "notes", "newer"} {
+		c.Instances = append(c.Instances, config.Instance{Name: name})
+	}
+	c.Instances = append(c.Instances, config.Instance{Name: "unsaved", Storage: config.InstanceStorage{Driver: config.StorageMemory}})
+	for _, name := range []string{"fine", "newer"} {
+		journal, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(c.DataDir, name+".db"), Instance: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := journal.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newer, err := sql.Open("sqlite", filepath.Join(c.DataDir, "newer.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newer.ExecContext(t.Context(), `PRAGMA user_version = 99`); err != nil {
+		t.Fatal(err)
+	}
+	if err := newer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"notes.db", sqlite.DesiredFile} {
+		if err := os.WriteFile(filepath.Join(c.DataDir, name), []byte(strings.Repeat("no database at all\n", 100)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	findings := Diagnose(t.Context(), c)
+	for subject, want := range map[string]struct{ detail, advice string }{
+		"books of notes":                  {"file belongs to something else", "in schema that nothing else has"},
+		"books of newer":                  {"has version 99", "start the newer version"},
+		"desired state of the supervisor": {"file belongs to something else", "move what is there away"},
+	} {
+		found := about(findings, subject)
+		if len(found) != 1 || found[0].Severity != SeverityError || !strings.Contains(found[0].Detail, want.detail) || !strings.Contains(found[0].Advice, want.advice) {
+			t.Errorf("%s: %+v", subject, findings)
+		}
+	}
+	if found := about(findings, "books"); len(found) != 3 || found[2].Severity != SeverityOK || !strings.Contains(found[2].Detail, "of 2 of 5 instances") {
+		t.Errorf("%+v", found)
+	}
+	if _, err := os.Stat(filepath.Join(c.DataDir, "later.db")); !os.IsNotExist(err) {
+		t.Errorf("books were made: %v", err)
 	}
 }

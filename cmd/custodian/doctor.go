@@ -16,8 +16,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use: "doctor", Short: "Look at what a configuration needs of its environment, and say what to do", Args: exactly(),
 		Long: `Look at what a supervisor with this configuration needs of its environment: ports
 that are free, a directory to write to and room on its disk, open files,
-certificates that last, PostgreSQL with its rights, settings and clock, and Redis
-with its rights and clock.
+certificates that last, PostgreSQL with its rights, settings and clock, the schemas
+and files of the books, and Redis with its rights and clock.
 Whatever is not as it should be comes with what to do about it.
 
 Nothing is started. A file, and a key in Redis that expires within seconds, is made

@@ -77,6 +77,18 @@ func (s *Server) probe(ctx context.Context, c *pgx.Conn, schema string) (schemaS
 	return st, nil
 }
 
+// refuse returns why this program, which knows versions up to latest, cannot use
+// what is in a schema, or nil.
+func (st schemaState) refuse(schema string, latest int) error {
+	switch {
+	case st.foreign:
+		return fmt.Errorf("%w: %q holds tables that are no journal; choose another schema", ErrForeignSchema, schema)
+	case st.version > latest:
+		return fmt.Errorf("%w: schema %q has version %d, this program knows versions up to %d", ErrNewerSchema, schema, st.version, latest)
+	}
+	return nil
+}
+
 // migrate brings a schema to the version of steps, creating it if need be. Any
 // number of processes may do so at once: each schema has a lock of its own,
 // held until the transaction that changes it ends.
@@ -90,11 +102,10 @@ func (s *Server) migrate(ctx context.Context, c *pgx.Conn, o JournalOptions, ste
 		if st, err = s.probe(ctx, c, schema); err != nil {
 			return err
 		}
+		if err := st.refuse(schema, len(steps)); err != nil {
+			return err
+		}
 		switch {
-		case st.foreign:
-			return fmt.Errorf("%w: %q holds tables that are no journal; choose another schema", ErrForeignSchema, schema)
-		case st.version > len(steps):
-			return fmt.Errorf("%w: schema %q has version %d, this program knows versions up to %d", ErrNewerSchema, schema, st.version, len(steps))
 		case st.version == len(steps):
 			return nil
 		case st.empty && o.Existing:

@@ -92,11 +92,18 @@ func create(path string) error {
 
 // pool returns connections that are set up by pragmas.
 func pool(path string, size int, idle time.Duration, pragmas ...string) (*sql.DB, error) {
+	return poolWith(url.Values{"_pragma": pragmas}, path, size, idle)
+}
+
+// poolWith is pool with parameters of the file's URI.
+func poolWith(options url.Values, path string, size int, idle time.Duration) (*sql.DB, error) {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // a drive letter
 	}
-	options := url.Values{"_txlock": {"immediate"}, "_dqs": {"0"}, "_error_rc": {"1"}, "_pragma": pragmas}
+	options.Set("_txlock", "immediate")
+	options.Set("_dqs", "0")
+	options.Set("_error_rc", "1")
 	dsn := url.URL{Scheme: "file", Path: slashed, RawQuery: options.Encode()}
 	connector, err := sqlite.NewConnector(dsn.String())
 	if err != nil {
