@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -42,6 +43,11 @@ func TestHealthIsTheExitCode(t *testing.T) {
 		"it drains, as JSON":    {503, draining, "health --ready -o json", codeFailed, `"ready": false`},
 		"it drains but answers": {200, `{"status":"ok"}`, "health", codeOK, "ok"},
 		"nothing of ours":       {200, `<html>`, "health --ready", codeFailed, "not the admin API's"},
+		"waits for nothing":     {200, degraded, "health --ready --wait 1m", codeOK, "degraded: not ready are bank"},
+		"waits, as JSON":        {200, degraded, "health --ready --wait 1m -o json", codeOK, `"ready": true`},
+		"waits for an answer":   {200, `{"status":"ok"}`, "health --wait 1m", codeOK, "ok: http://"},
+		"waits in vain":         {503, draining, "health --ready --wait 20ms", codeFailed, "was not ready within 20ms: it is draining: not ready are bank"},
+		"waits for a negative":  {200, `{"status":"ok"}`, "health --wait -1s", codeInput, "--wait: must not be negative"},
 		"no time at all":        {200, `{"status":"ok"}`, "health --timeout 0s", codeInput, "must be longer than 0s"},
 	}
 	for name, c := range cases {
@@ -77,5 +83,52 @@ func TestHealthNeedsNoToken(t *testing.T) {
 		if got.code != codeOK || got.err != "" {
 			t.Errorf("%s: %+v", line, got)
 		}
+	}
+}
+
+func TestHealthWaitsUntilItIsReady(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch asked.Add(1) {
+		case 1:
+			w.WriteHeader(http.StatusBadGateway)
+		case 2:
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = fmt.Fprint(w, `{"ready":false,"status":"starting","instances":{"starting":1},"not_ready":["bank"]}`)
+		default:
+			_, _ = fmt.Fprint(w, `{"ready":true,"status":"ready","instances":{"running":1}}`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	got := command(t, "", nil, "health", "--ready", "--wait", "1m", "--admin", server.URL)
+	if got.code != codeOK || got.out != "ready\n" || got.err != "" || asked.Load() != 3 {
+		t.Errorf("%+v after %d questions", got, asked.Load())
+	}
+}
+
+func TestHealthSaysWhyItWaitedInVain(t *testing.T) {
+	t.Parallel()
+	address := fmt.Sprintf("http://127.0.0.1:%d", freeAdminPort(t))
+	got := command(t, "", nil, "health", "--ready", "--wait", "150ms", "--admin", address)
+	if got.code != codeFailed || !strings.Contains(got.err, address+" was not ready within 150ms: no answer from the admin API") || !strings.Contains(got.err, "try: start it with") {
+		t.Errorf("nobody there: %+v", got)
+	}
+	// The first answer says more than that there was no time left for a second.
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) > 1 {
+			<-r.Context().Done()
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = fmt.Fprint(w, `{"ready":false,"status":"starting","not_ready":["bank"]}`)
+	}))
+	t.Cleanup(server.Close)
+	got = command(t, "", nil, "health", "--ready", "--wait", "300ms", "--admin", server.URL)
+	if got.code != codeFailed || !strings.Contains(got.err, "was not ready within 300ms: it is starting: not ready are bank") || asked.Load() != 2 {
+		t.Errorf("it hangs then: %+v after %d questions", got, asked.Load())
 	}
 }
