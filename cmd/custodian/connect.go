@@ -22,6 +22,7 @@ import (
 type connection struct {
 	app       *app
 	url       string
+	urlFile   string
 	tokenFile string
 	tls       client.TLSFiles
 }
@@ -33,11 +34,12 @@ func (a *app) connect(cmd *cobra.Command) *connection {
 	c := &connection{app: a}
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&c.url, "admin", "", "address of the admin API (default "+envAdminURL+", or "+client.DefaultURL+")")
+	flags.StringVar(&c.urlFile, "admin-file", "", "file with the address of the admin API, the admin.address_file of the supervisor")
 	flags.StringVar(&c.tokenFile, "token-file", "", "file with the token, or - for standard input (default the token in "+envAdminToken+")")
 	flags.StringVar(&c.tls.CA, "ca", "", "PEM file with the authority that vouches for the server")
 	flags.StringVar(&c.tls.Cert, "cert", "", "PEM file with the client certificate")
 	flags.StringVar(&c.tls.Key, "key", "", "PEM file with the key of the client certificate")
-	for _, file := range []string{"token-file", "ca", "cert", "key"} {
+	for _, file := range []string{"admin-file", "token-file", "ca", "cert", "key"} {
 		_ = cmd.MarkPersistentFlagFilename(file) // the flag is there
 	}
 	return c
@@ -47,6 +49,16 @@ func (a *app) connect(cmd *cobra.Command) *connection {
 const maxToken = 64 << 10
 
 func (c *connection) open() (*client.Client, error) {
+	address := cmp.Or(c.url, c.app.getenv(envAdminURL))
+	if c.urlFile != "" {
+		if c.url != "" {
+			return nil, inputError(errors.New("--admin and --admin-file: the address is given twice"))
+		}
+		var err error
+		if address, err = readAddress(c.urlFile); err != nil {
+			return nil, err
+		}
+	}
 	token := strings.TrimSpace(c.app.getenv(envAdminToken))
 	if c.tokenFile != "" {
 		var err error
@@ -59,7 +71,7 @@ func (c *connection) open() (*client.Client, error) {
 		return nil, inputError(err)
 	}
 	api, err := client.New(client.Options{
-		URL: cmp.Or(c.url, c.app.getenv(envAdminURL)), Token: token, TLS: tls, UserAgent: "custodian/" + c.app.build.Version,
+		URL: address, Token: token, TLS: tls, UserAgent: "custodian/" + c.app.build.Version,
 	})
 	if err != nil {
 		return nil, inputError(err)

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs/terminal"
-	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/client"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/admin/wire"
 )
 
@@ -46,8 +45,8 @@ the time is over; then it says what the last answer was, or why there was none.`
 		if *wait < 0 {
 			return usageError(cmd, fmt.Errorf("--wait: must not be negative, but is %s", *wait))
 		}
-		return c.connected(func(ctx context.Context, api *client.Client, _ []string) error {
-			h, err := a.awaitHealth(ctx, api, *ready, *timeout, *wait)
+		return interruptible(func(cmd *cobra.Command, _ []string) error {
+			h, err := a.awaitHealth(cmd.Context(), c, *ready, *timeout, *wait)
 			return a.printHealth(h, err, output)
 		})(cmd, args)
 	}
@@ -57,21 +56,22 @@ the time is over; then it says what the last answer was, or why there was none.`
 // health is an answer about it.
 type health struct {
 	well   bool
+	url    string // of who gave it
 	text   string
 	answer any // as JSON
 }
 
 // awaitHealth asks until the answer is good or there is no time left to wait, and
 // returns the last answer.
-func (a *app) awaitHealth(ctx context.Context, api *client.Client, ready bool, timeout, wait time.Duration) (health, error) {
+func (a *app) awaitHealth(ctx context.Context, c *connection, ready bool, timeout, wait time.Duration) (health, error) {
 	if wait == 0 {
-		return askHealth(ctx, api, ready, timeout)
+		return askHealth(ctx, c, ready, timeout)
 	}
 	deadline := time.Now().Add(wait)
 	var now atomic.Value // why it goes on
 	defer a.screen.Show(func() terminal.Progress {
 		detail, _ := now.Load().(string)
-		return terminal.Progress{What: "waiting for " + api.URL(), Deadline: deadline, Detail: detail}
+		return terminal.Progress{What: "waiting for the supervisor", Deadline: deadline, Detail: detail}
 	})()
 	pause := time.NewTimer(0)
 	defer pause.Stop()
@@ -87,9 +87,12 @@ func (a *app) awaitHealth(ctx context.Context, api *client.Client, ready bool, t
 		if left <= 0 && !first {
 			break
 		}
-		h, err := askHealth(ctx, api, ready, min(timeout, max(left, time.Millisecond)))
+		h, err := askHealth(ctx, c, ready, min(timeout, max(left, time.Millisecond)))
 		if ctx.Err() != nil || (err == nil && h.well) {
 			return h, ctx.Err()
+		}
+		if exitCode(err) == codeInput { // it will not get better
+			return h, err
 		}
 		// That the time to wait ended within a question says less than the answer before.
 		if first || left >= timeout || time.Now().Before(deadline) {
@@ -98,14 +101,10 @@ func (a *app) awaitHealth(ctx context.Context, api *client.Client, ready bool, t
 		now.Store(reason(last, lastErr))
 		pause.Reset(min(healthPause, max(0, time.Until(deadline))))
 	}
-	state := "did not answer"
-	if ready {
-		state = "was not ready"
-	}
 	if lastErr != nil {
-		return last, fmt.Errorf("%s %s within %s: %w", api.URL(), state, wait, lastErr)
+		return last, fmt.Errorf("waited for %s: %w", wait, lastErr)
 	}
-	return last, fmt.Errorf("%s %s within %s: it is %s", api.URL(), state, wait, last.text)
+	return last, fmt.Errorf("waited for %s: %s is %s", wait, last.url, last.text)
 }
 
 func reason(h health, err error) string {
@@ -116,10 +115,15 @@ func reason(h health, err error) string {
 }
 
 // askHealth asks once.
-func askHealth(ctx context.Context, api *client.Client, ready bool, timeout time.Duration) (h health, err error) {
+func askHealth(ctx context.Context, c *connection, ready bool, timeout time.Duration) (h health, err error) {
+	api, err := c.open()
+	if err != nil {
+		return h, err
+	}
+	defer api.Close()
 	err = within(ctx, api, timeout, func(ctx context.Context) error {
 		if !ready {
-			h = health{well: true, text: "ok: " + api.URL() + " answers", answer: wire.Health{Status: "ok"}}
+			h = health{well: true, url: api.URL(), text: "ok: " + api.URL() + " answers", answer: wire.Health{Status: "ok"}}
 			return api.Health(ctx)
 		}
 		r, err := api.Readiness(ctx)
@@ -127,7 +131,7 @@ func askHealth(ctx context.Context, api *client.Client, ready bool, timeout time
 		if len(r.NotReady) > 0 {
 			text += ": not ready are " + strings.Join(r.NotReady, ", ")
 		}
-		h = health{well: r.Ready, text: text, answer: r}
+		h = health{well: r.Ready, url: api.URL(), text: text, answer: r}
 		return err
 	})
 	return h, err

@@ -76,6 +76,19 @@ func (a *app) serve(ctx context.Context, cfg config.Config, files []string, load
 	if err != nil {
 		return inputError(err)
 	}
+	// From here on the port is known, which instances are not to be given.
+	cfg = listening(cfg, server)
+	read := load
+	load = func() (config.Config, error) {
+		c, err := read()
+		return listening(c, server), err
+	}
+	withdraw, err := publish(cfg.Admin.AddressFile, server.URL(), logger)
+	if err != nil {
+		_ = server.Shutdown(ctx) // nobody has been answered yet
+		return inputError(err)
+	}
+	defer withdraw()
 	leaveRoomForGarbage()
 	background, done := context.WithCancel(ctx)
 	defer done()

@@ -87,7 +87,7 @@ func prepare(c config.Admin) (*tls.Config, error) {
 func listensAt(addr net.Addr, configured string) bool {
 	got, ok := addr.(*net.TCPAddr)
 	host, port, err := net.SplitHostPort(configured)
-	if !ok || err != nil || port != strconv.Itoa(got.Port) {
+	if !ok || err != nil || port != "0" && port != strconv.Itoa(got.Port) {
 		return false
 	}
 	want := net.ParseIP(host)
@@ -130,6 +130,15 @@ func (s *Server) URL() string {
 		host = "127.0.0.1"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// Addr returns host:port as configured, with the port that the system chose for 0.
+func (s *Server) Addr() string {
+	_, port, err := net.SplitHostPort(s.listener.Addr().String())
+	if err != nil {
+		return s.listener.Addr().String()
+	}
+	return net.JoinHostPort(s.host, port)
 }
 
 // Context ends when [Server.Shutdown] begins; it is for [Options].

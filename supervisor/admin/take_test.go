@@ -21,6 +21,8 @@ func TestAPortThatIsTakenOverIsTheConfiguredOne(t *testing.T) {
 		"by its name":                  {"127.0.0.1:0", "localhost:PORT", ""},
 		"all of them":                  {":0", "0.0.0.0:PORT", ""},
 		"all of them, by no name":      {"0.0.0.0:0", ":PORT", ""},
+		"whichever there is":           {"127.0.0.1:0", "127.0.0.1:0", ""},
+		"whichever, elsewhere":         {":0", "127.0.0.1:0", "make both the same"},
 		"another port":                 {"127.0.0.1:0", "127.0.0.1:1", "which is not 127.0.0.1:1"},
 		"more than is configured":      {":0", "127.0.0.1:PORT", "make both the same"},
 		"more than is configured, too": {"0.0.0.0:0", "localhost:PORT", "make both the same"},

@@ -27,8 +27,11 @@ type Config struct {
 
 // Admin configures the admin API.
 type Admin struct {
-	// Listen is host:port. Beyond loopback, Tokens or TLS.ClientCA is required.
+	// Listen is host:port; with port 0 the system chooses one. Beyond loopback, Tokens or TLS.ClientCA is required.
 	Listen string `koanf:"listen" json:"listen" len:"300"`
+	// AddressFile is a file that gets the address of the API, such as
+	// http://127.0.0.1:7080, once it listens, and is removed when the process ends.
+	AddressFile string `koanf:"address_file" json:"address_file,omitempty" len:"4096"`
 	// Tokens let in who shows one of them. They are taken up while the process runs.
 	Tokens []Token `koanf:"tokens" json:"tokens,omitempty" len:"1000"`
 	// Hosts are names by which the API may be called, beside its address and

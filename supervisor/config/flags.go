@@ -11,6 +11,7 @@ import (
 // by everybody on the machine.
 var commonFlags = []struct{ key, usage string }{
 	{"admin.listen", "host:port of the admin API"},
+	{"admin.address_file", "file that gets the address of the admin API once it listens"},
 	{"data_dir", "directory of SQLite files and of the supervisor's own records"},
 	{"log.level", "debug, info, warn or error"},
 	{"log.format", "json or console"},

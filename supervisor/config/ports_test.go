@@ -99,3 +99,19 @@ func TestAdminPortIsFreeOnAnotherAddress(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSystemMayChooseThePortOfTheAdminAPI(t *testing.T) {
+	t.Parallel()
+	for listen, says := range map[string]string{
+		"127.0.0.1:0": "", "localhost:0": "", "[::1]:0": "",
+		":0":              "is reachable from other machines",
+		"0.0.0.0:0":       "is reachable from other machines",
+		"127.0.0.1:":      "between 1 and 65535, or 0 for one that the system chooses",
+		"127.0.0.1:65536": "between 1 and 65535, or 0 for one that the system chooses",
+	} {
+		_, err := Load(Options{Env: []string{"CUSTODIAN_ADMIN_LISTEN=" + listen}})
+		if (err != nil) != (says != "") || (err != nil && !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: %v", listen, err)
+		}
+	}
+}

@@ -127,8 +127,8 @@ func checkListen(listen string) error {
 	if err != nil {
 		return errors.New("is not host:port, like 127.0.0.1:7080")
 	}
-	if _, err := parsePort(port); err != nil {
-		return err
+	if _, err := parsePort(port); err != nil && port != "0" {
+		return fmt.Errorf("%w, or 0 for one that the system chooses", err)
 	}
 	if host == "" {
 		return nil
