@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/text"
+)
+
+// Who has unpacked a release reads it without the repository.
+func TestEveryRelativeLinkOfAReleaseLeadsToAFileOfIt(t *testing.T) {
+	t.Parallel()
+	patterns, err := os.ReadFile(filepath.Join(top, ".ci", "release-files"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := exec.CommandContext(t.Context(), "git", append([]string{"ls-files", "--"}, strings.Fields(string(patterns))...)...)
+	list.Dir = top
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := strings.Fields(string(out))
+	pages, links := 0, 0
+	for _, file := range files {
+		if path.Ext(file) != ".md" {
+			continue
+		}
+		pages++
+		content, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, target := range relativeLinks(t, content) {
+			links++
+			if !isThere(files, path.Join(path.Dir(file), target)) {
+				t.Errorf("%s links to %s, which a release does not have", file, target)
+			}
+		}
+	}
+	if pages < 15 || links < 50 {
+		t.Errorf("only %d pages with %d links were looked at", pages, links)
+	}
+	if slices.ContainsFunc(files, func(name string) bool { return strings.HasSuffix(name, ".go") }) {
+		t.Errorf("a release has source code: %v", files)
+	}
+}
+
+// relativeLinks returns what a page links to or shows that is beside it, without
+// anchors.
+func relativeLinks(t *testing.T, content []byte) (out []string) {
+	t.Helper()
+	document := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(content))
+	err := ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		var target []byte
+		switch n := n.(type) {
+		case *ast.Link:
+			target = n.Destination
+		case *ast.Image:
+			target = n.Destination
+		}
+		name, _, _ := strings.Cut(string(target), "#")
+		if entering && name != "" && !strings.Contains(name, "://") {
+			out = append(out, name)
+		}
+		return ast.WalkContinue, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// isThere reports whether a file, or a directory with files, is among them.
+func isThere(files []string, name string) bool {
+	return slices.ContainsFunc(files, func(file string) bool { return file == name || strings.HasPrefix(file, name+"/") })
+}
