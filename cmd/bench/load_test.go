@@ -48,3 +48,14 @@ func TestLoadIsSpread(t *testing.T) {
 		t.Errorf("%v, %v", used, err)
 	}
 }
+
+func TestLagIsSummedUpByQuarters(t *testing.T) {
+	t.Parallel()
+	samples := []sample{
+		{at: -time.Second, lag: 1000}, {at: 0, lag: 1}, {at: 9 * time.Second, lag: 3}, {at: 10 * time.Second, lag: 7},
+		{at: 39 * time.Second, lag: 5}, {at: 40 * time.Second, lag: 1000},
+	}
+	if got, want := quarterMeans(samples, 40*time.Second), [4]float64{2, 7, 0, 5}; got != want {
+		t.Errorf("%v, not %v", got, want)
+	}
+}

@@ -8,7 +8,7 @@
 // reference and of what it is compared with alternate; figures are medians,
 // with the smallest and largest in brackets.
 //
-//	bench -binary bin/custodian [-row settle,add,idle,neighbour] [-rounds 3] [-seconds 5] [-storage memory,sqlite,postgres] [-neighbours writers,…] [-json FILE]
+//	bench -binary bin/custodian [-row settle,add,idle,neighbour] [-rounds 3] [-seconds 5] [-sustained 60] [-storage memory,sqlite,postgres] [-neighbours writers,…] [-json FILE]
 package main
 
 import (
@@ -39,8 +39,10 @@ type options struct {
 	json    string
 	// connections are the numbers of them that settle measures.
 	connections []int
-	profiles    string
-	plot        string
+	// sustained is how many seconds a run of sustained takes.
+	sustained int
+	profiles  string
+	plot      string
 	// storages and noises are those that crowd and neighbour measure; all if empty.
 	storages, noises []string
 }
@@ -53,6 +55,7 @@ type row struct {
 
 var rows = []row{
 	{"settle", settle},
+	{"sustained", sustained},
 	{"spread", spreadOut},
 	{"bulk", bulk},
 	{"reads", reads},
@@ -108,6 +111,7 @@ func main() {
 	flag.StringVar(&o.profiles, "profiles", "", "measure nothing, but leave profiles of the program under the load of settle in this directory")
 	flag.StringVar(&o.plot, "plot", "", "measure nothing, but draw the results in the file that -json names into this directory")
 	connections := flag.String("connections", "1,4,16,64,256", "numbers of connections that settle measures, comma separated")
+	flag.IntVar(&o.sustained, "sustained", 60, "length of one load run of sustained, in seconds")
 	storages := flag.String("storage", "", "storages that crowd and neighbour measure, comma separated; all if empty")
 	noisy := flag.String("neighbours", "", "kinds of noise that neighbour measures, comma separated; all if empty")
 	// What a process that makes noise is told; it is started by neighbour.
