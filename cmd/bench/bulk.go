@@ -42,7 +42,7 @@ func bulk(ctx context.Context, b *bench) error {
 	length := time.Duration(b.seconds) * time.Second
 	var inserted []float64
 	ways := []*ingested{
-		{name: fmt.Sprintf("bulk requests of %d settlements", bulkSize), size: bulkSize, connect: func(run string) connector { return httpBulk(address, "b"+run) }},
+		{name: fmt.Sprintf("bulk requests of %d settlements", bulkSize), size: bulkSize, connect: func(run string) connector { return httpBulk(address, inOrder("b"+run)) }},
 		{name: fmt.Sprintf("streams of settlements, %d under way in each", streamSize), size: streamSize,
 			connect: func(run string) connector { return grpcStream(grpcAddress, "s"+run) }},
 	}
@@ -126,7 +126,7 @@ func grpcStream(address, run string) connector {
 }
 
 // httpBulk returns a connector whose calls send many settlements at once.
-func httpBulk(address, run string) connector {
+func httpBulk(address string, id naming) connector {
 	return func(ctx context.Context) (call, func(), error) {
 		var dialer net.Dialer
 		conn, err := dialer.DialContext(ctx, "tcp", address)
@@ -142,7 +142,7 @@ func httpBulk(address, run string) connector {
 				if i > 0 {
 					body.WriteByte(',')
 				}
-				fmt.Fprintf(&body, `{"settlement_type":"DEPOSIT","account_id":"account-%d","symbol":"BTC","quantity":"0.25","external_id":"%s-%d-%d"}`, i%100, run, n, i)
+				fmt.Fprintf(&body, `{"settlement_type":"DEPOSIT","account_id":"account-%d","symbol":"BTC","quantity":"0.25","external_id":%q}`, i%100, id(n*bulkSize+uint64(i)))
 			}
 			body.WriteString("]}")
 			head := fmt.Sprintf("POST /api/v1/settlements/bulk HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", address, body.Len())

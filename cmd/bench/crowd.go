@@ -77,12 +77,8 @@ func (b *bench) crowdOn(ctx context.Context, driver string) error {
 	if err != nil {
 		return err
 	}
-	var entries strings.Builder
-	entries.WriteString(storage + "instances:\n")
-	for n := range crowdSize {
-		fmt.Fprintf(&entries, "  - {name: crowd-%d, http_port: %d, grpc_port: %d}\n", n, crowdHTTP+n, crowdGRPC+n)
-	}
-	p, first, err := b.startIn(ctx, dir, entries.String())
+	config := storage + "instances:\n" + strings.Join(crowdEntries(crowdSize, 0), "")
+	p, first, err := b.startIn(ctx, dir, config)
 	if err != nil {
 		return err
 	}
@@ -109,7 +105,7 @@ func (b *bench) crowdOn(ctx context.Context, driver string) error {
 		p.end()
 		drains = append(drains, time.Since(begin).Seconds())
 		var took time.Duration
-		if p, took, err = b.startIn(ctx, dir, entries.String()); err != nil {
+		if p, took, err = b.startIn(ctx, dir, config); err != nil {
 			return err
 		}
 		starts = append(starts, took.Seconds())
@@ -117,6 +113,15 @@ func (b *bench) crowdOn(ctx context.Context, driver string) error {
 	b.add(fmt.Sprintf("drain of %d idle instances and end of the process, %s", crowdSize, driver), "s", drains, "", 0, "")
 	b.add(fmt.Sprintf("start with %d existing instances until all serve, %s", crowdSize, driver), "s", starts, "", 0, "")
 	return nil
+}
+
+// crowdEntries is the configuration of as many instances, behind those of others.
+func crowdEntries(size, behind int) []string {
+	entries := make([]string, size)
+	for n := range entries {
+		entries[n] = fmt.Sprintf("  - {name: crowd-%d, http_port: %d, grpc_port: %d}\n", n, crowdHTTP+behind+n, crowdGRPC+behind+n)
+	}
+	return entries
 }
 
 // scrapeCrowd measures scrapes next to those of a registry with the same series.

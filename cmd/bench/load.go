@@ -109,10 +109,28 @@ func closedLoop(ctx context.Context, connections int, length time.Duration, conn
 	}
 }
 
+// naming returns the external id of the nth settlement of a run.
+type naming func(n uint64) string
+
+// inOrder numbers the settlements of a run.
+func inOrder(run string) naming {
+	return func(n uint64) string { return fmt.Sprintf("%s-%d", run, n) }
+}
+
+// scattered has ids of one run, none twice, fall everywhere among those of others,
+// as random ones do: each goes to another page of an index on them.
+func scattered(run string) naming {
+	const odd = 0x9e3779b97f4a7c15 // any odd factor maps one to one, and this one far apart
+	return func(n uint64) string { return fmt.Sprintf("%016x-%s", n*odd, run) }
+}
+
 // httpDeposits returns a connector whose calls instruct deposits over one HTTP
 // connection each. It speaks HTTP/1.1 by hand, so that the load costs little of
 // the processors that it shares with what it measures.
-func httpDeposits(address, run string) connector {
+func httpDeposits(address, run string) connector { return httpDepositsNamed(address, inOrder(run)) }
+
+// httpDepositsNamed does so with other external ids.
+func httpDepositsNamed(address string, id naming) connector {
 	return func(ctx context.Context) (call, func(), error) {
 		var dialer net.Dialer
 		conn, err := dialer.DialContext(ctx, "tcp", address)
@@ -123,7 +141,7 @@ func httpDeposits(address, run string) connector {
 		var request, body bytes.Buffer
 		post := func(_ context.Context, n uint64) error {
 			body.Reset()
-			fmt.Fprintf(&body, `{"settlement_type":"DEPOSIT","account_id":"account-%d","symbol":"BTC","quantity":"0.25","external_id":"%s-%d"}`, n%100, run, n)
+			fmt.Fprintf(&body, `{"settlement_type":"DEPOSIT","account_id":"account-%d","symbol":"BTC","quantity":"0.25","external_id":%q}`, n%100, id(n))
 			request.Reset()
 			fmt.Fprintf(&request, "POST /api/v1/settlements HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", address, body.Len())
 			request.Write(body.Bytes())

@@ -8,7 +8,7 @@
 // reference and of what it is compared with alternate; figures are medians,
 // with the smallest and largest in brackets.
 //
-//	bench -binary bin/custodian [-row settle,add,idle,neighbour] [-rounds 3] [-seconds 5] [-sustained 60] [-storage memory,sqlite,postgres] [-neighbours writers,…] [-json FILE]
+//	bench -binary bin/custodian [-row settle,add,idle,neighbour] [-rounds 3] [-seconds 5] [-sustained 60] [-history 1000000] [-storage memory,sqlite,postgres] [-neighbours writers,…] [-json FILE]
 package main
 
 import (
@@ -39,11 +39,12 @@ type options struct {
 	json    string
 	// connections are the numbers of them that settle measures.
 	connections []int
-	// sustained is how many seconds a run of sustained takes.
-	sustained int
-	profiles  string
-	plot      string
-	// storages and noises are those that crowd and neighbour measure; all if empty.
+	// sustained is how many seconds a run of sustained takes, and history how many
+	// settlements growth has the long history hold.
+	sustained, history int
+	profiles           string
+	plot               string
+	// storages and noises are those that growth, crowd and neighbour measure; all if empty.
 	storages, noises []string
 }
 
@@ -62,6 +63,7 @@ var rows = []row{
 	{"add", addInstances},
 	{"idle", idle},
 	{"crowd", crowd},
+	{"growth", growth},
 	{"neighbour", neighbour},
 }
 
@@ -112,7 +114,8 @@ func main() {
 	flag.StringVar(&o.plot, "plot", "", "measure nothing, but draw the results in the file that -json names into this directory")
 	connections := flag.String("connections", "1,4,16,64,256", "numbers of connections that settle measures, comma separated")
 	flag.IntVar(&o.sustained, "sustained", 60, "length of one load run of sustained, in seconds")
-	storages := flag.String("storage", "", "storages that crowd and neighbour measure, comma separated; all if empty")
+	flag.IntVar(&o.history, "history", 1_000_000, "settlements in the long history of growth; up to 10000000")
+	storages := flag.String("storage", "", "storages that growth, crowd and neighbour measure, comma separated; all if empty")
 	noisy := flag.String("neighbours", "", "kinds of noise that neighbour measures, comma separated; all if empty")
 	// What a process that makes noise is told; it is started by neighbour.
 	kind := flag.String("noise", "", "make noise of this kind, until it is stopped, and measure nothing")
@@ -131,6 +134,10 @@ func main() {
 			os.Exit(2)
 		}
 		o.connections = append(o.connections, n)
+	}
+	if o.history < shortHistory || o.history > 10_000_000 {
+		fmt.Fprintf(os.Stderr, "bench: -history: %d must be a number from %d to 10000000\n", o.history, shortHistory)
+		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,7 +29,9 @@ type process struct {
 	cmd   *exec.Cmd
 	dir   string
 	admin string
-	log   bytes.Buffer
+	// metrics is what lag scrapes.
+	metrics string
+	log     bytes.Buffer
 }
 
 // start runs the supervisor on a configuration, to which it adds the admin
@@ -49,7 +52,8 @@ func (b *bench) startIn(ctx context.Context, dir, config string) (*process, time
 	if err != nil {
 		return nil, 0, err
 	}
-	p := &process{dir: dir, admin: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	admin := fmt.Sprintf("http://127.0.0.1:%d", port)
+	p := &process{dir: dir, admin: admin, metrics: admin + "/metrics"}
 	file := filepath.Join(dir, "bench.yaml")
 	config = fmt.Sprintf("admin: {listen: '127.0.0.1:%d'}\ndata_dir: %q\nlog: {level: warn}\n%s", port, filepath.Join(dir, "data"), config)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
@@ -107,22 +111,62 @@ func (p *process) resident() (float64, error) {
 
 // used returns how much time of the processors the program has used up.
 func (p *process) used() (time.Duration, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	s, err := readStat(strconv.Itoa(p.cmd.Process.Pid))
+	return s.used, err
+}
+
+// usedByFamily returns how much time of the processors a process and its children
+// have used up, those that have ended included: PostgreSQL is such a family.
+func usedByFamily(pid int) (time.Duration, error) {
+	head, err := readStat(strconv.Itoa(pid))
 	if err != nil {
 		return 0, err
 	}
-	// Behind the name, which may hold anything, the 12th and 13th are what it and
-	// the system for it used, in hundredths of a second.
-	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-	var ticks time.Duration
-	for _, field := range fields[11:13] {
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			return 0, err
-		}
-		ticks += time.Duration(n)
+	total := head.used + head.ended
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
 	}
-	return ticks * 10 * time.Millisecond, nil
+	for _, entry := range entries {
+		if _, err := strconv.Atoi(entry.Name()); err != nil {
+			continue // not a process
+		}
+		s, err := readStat(entry.Name())
+		if err == nil && s.parent == pid {
+			total += s.used
+		} else if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
+			return 0, err // but for one that has just ended
+		}
+	}
+	return total, nil
+}
+
+// stat is what the system tells of a process.
+type stat struct {
+	parent int
+	used   time.Duration // of the processors
+	ended  time.Duration // what children had used that have ended
+}
+
+func readStat(pid string) (stat, error) {
+	data, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+	if err != nil {
+		return stat{}, err
+	}
+	// Behind the name, which may hold anything, the 2nd is the parent, the 12th and
+	// 13th are what it and the system for it used, in hundredths of a second, and
+	// the 14th and 15th what its children did that have ended.
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	var numbers [5]int
+	for i, field := range []string{fields[1], fields[11], fields[12], fields[13], fields[14]} {
+		if numbers[i], err = strconv.Atoi(field); err != nil {
+			return stat{}, err
+		}
+	}
+	const tick = 10 * time.Millisecond
+	return stat{
+		parent: numbers[0], used: time.Duration(numbers[1]+numbers[2]) * tick, ended: time.Duration(numbers[3]+numbers[4]) * tick,
+	}, nil
 }
 
 // addInstance adds an instance by the admin API and waits until it serves.
@@ -183,9 +227,10 @@ func get(ctx context.Context, url string) (status int, size int64, err error) {
 	return resp.StatusCode, size, err
 }
 
-// lag returns how many durable events of all instances the tables do not show yet.
+// lag returns how many durable events the tables do not show yet, of all instances
+// that the scraped metrics are of.
 func (p *process) lag(ctx context.Context) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.admin+"/metrics", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.metrics, http.NoBody)
 	if err != nil {
 		return 0, err
 	}
@@ -206,4 +251,14 @@ func (p *process) lag(ctx context.Context) (float64, error) {
 		lag += n
 	}
 	return lag, lines.Err()
+}
+
+// catchUp waits until the tables show all durable events, and returns the lag that
+// they had.
+func (p *process) catchUp(ctx context.Context) (float64, error) {
+	first, err := p.lag(ctx)
+	for lag := first; err == nil && lag > 0; lag, err = p.lag(ctx) {
+		time.Sleep(50 * time.Millisecond)
+	}
+	return first, err
 }

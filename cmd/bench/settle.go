@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -41,39 +42,41 @@ var fleets = []int{4, 16, 100}
 // synced to disk.
 type durable struct {
 	*process
-	pg    *servers.Postgres
-	close func()
+	pg     *servers.Postgres
+	config string // of a supervisor on these servers
+	close  func()
 }
 
-func (b *bench) startDurable(ctx context.Context) (_ *durable, err error) {
-	d := &durable{close: func() {}}
-	defer func() {
-		if err != nil {
-			d.close()
-		}
-	}()
-	closes := func(fn func()) {
-		before := d.close
-		d.close = func() { fn(); before() }
-	}
-	d.pg, err = servers.StartPostgres(ctx, servers.Options{Fsync: true, ExtraConf: []string{"max_connections = 500"}})
+// startServers starts the servers alone.
+func startServers(ctx context.Context) (*durable, error) {
+	pg, err := servers.StartPostgres(ctx, servers.Options{Fsync: true, ExtraConf: []string{"max_connections = 500"}})
 	if err != nil {
 		return nil, err
 	}
-	closes(func() { _ = d.pg.Close() }) // private and thrown away
 	rd, err := servers.StartRedis(ctx, servers.Options{})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, pg.Close())
 	}
-	closes(func() { _ = rd.Close() }) // likewise
-	if err := execute(ctx, d.pg.URL, reference); err != nil {
-		return nil, err
-	}
-	d.process, err = b.start(ctx, fmt.Sprintf("storage: {driver: postgres, postgres: {url: %q}}\nredis: {driver: server, url: %q}\n", d.pg.URL, rd.URL))
+	return &durable{
+		pg: pg, config: fmt.Sprintf("storage: {driver: postgres, postgres: {url: %q}}\nredis: {driver: server, url: %q}\n", pg.URL, rd.URL),
+		close: func() { _, _ = rd.Close(), pg.Close() }, // private and thrown away
+	}, nil
+}
+
+func (b *bench) startDurable(ctx context.Context) (*durable, error) {
+	d, err := startServers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	closes(d.stop)
+	if err = execute(ctx, d.pg.URL, reference); err == nil {
+		d.process, err = b.start(ctx, d.config)
+	}
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	closeServers := d.close
+	d.close = func() { d.stop(); closeServers() }
 	return d, nil
 }
 
@@ -169,6 +172,7 @@ type series struct {
 	p50, p99, p999 []float64 // in milliseconds
 	lag            float64   // the highest at the end of a run
 	used           []float64 // of the processors, in microseconds a request
+	requests       uint64    // of the last run
 }
 
 // run adds a run. Behind it waits until the tables show what is in the journal, so
@@ -187,18 +191,11 @@ func (s *series) run(ctx context.Context, p *process, connections int, length ti
 		return err
 	}
 	s.used = append(s.used, float64((after-before).Microseconds())/float64(o.requests))
-	s.perSecond = append(s.perSecond, o.perSecond)
+	s.perSecond, s.requests = append(s.perSecond, o.perSecond), o.requests
 	s.p50, s.p99, s.p999 = append(s.p50, ms(o.p50)), append(s.p99, ms(o.p99)), append(s.p999, ms(o.p999))
-	for first := true; ; first = false {
-		lag, err := p.lag(ctx)
-		if first {
-			s.lag = max(s.lag, lag)
-		}
-		if err != nil || lag == 0 {
-			return err
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	lag, err := p.catchUp(ctx)
+	s.lag = max(s.lag, lag)
+	return err
 }
 
 func (s *series) note() string {
