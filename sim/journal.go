@@ -191,7 +191,9 @@ type Tables interface {
 	FindTransfer(ctx context.Context, id uuid.UUID) (*Transfer, error)
 	// FindKeys returns the records of those keys that are stored.
 	FindKeys(ctx context.Context, keys []Key) ([]KeyRecord, error)
-	// ScanKeys calls fn with every stored key, in no particular order.
+	// ScanKeys calls fn with every stored key, in no particular order. Of external
+	// ids it tells no sequence number: what bears them has it, and to read that, too,
+	// takes long where there are millions.
 	ScanKeys(ctx context.Context, fn func(KeyRecord) error) error
 	// Projected returns the place that the tables have reached.
 	Projected(ctx context.Context) (Progress, error)

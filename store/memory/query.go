@@ -150,7 +150,8 @@ func (j *Journal) FindKeys(ctx context.Context, keys []sim.Key) ([]sim.KeyRecord
 	return found, ctx.Err()
 }
 
-// ScanKeys calls fn with every key that was stored when it was called.
+// ScanKeys calls fn with every key that was stored when it was called. See
+// [sim.Tables].
 func (j *Journal) ScanKeys(ctx context.Context, fn func(sim.KeyRecord) error) error {
 	j.books.mu.RLock()
 	keys := j.books.tables.keys
@@ -158,6 +159,9 @@ func (j *Journal) ScanKeys(ctx context.Context, fn func(sim.KeyRecord) error) er
 	for _, r := range keys {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if r.Kind != sim.KeyIdempotency {
+			r = sim.KeyRecord{Key: r.Key}
 		}
 		if err := fn(r); err != nil {
 			return err

@@ -18,9 +18,18 @@ const keyPage = 20000
 // counts as used by the event with which its bearer's history begins.
 var bearers = map[sim.KeyKind]string{sim.KeyExternal: "settlements", sim.KeyTransfer: "transfers"}
 
-// selectExternal begins a SELECT of the external ids of a kind.
-func selectExternal(kind sim.KeyKind) string {
-	return fmt.Sprintf(`SELECT %d::int4, external_id, NULL::bytea, coalesce((history->0->>'sequence')::int8, 0) FROM {schema}.%s`, kind, bearers[kind])
+// selectExternal begins a SELECT of the external ids of a kind, and of an expression.
+func selectExternal(kind sim.KeyKind, sequence string) string {
+	return fmt.Sprintf(`SELECT %d::int4, external_id, NULL::bytea, %s FROM {schema}.%s`, kind, sequence, bearers[kind])
+}
+
+// began is the sequence number of the event with which a history begins.
+const began = `coalesce((history->0->>'sequence')::int8, 0)`
+
+// scanExternal is a page of external ids. It names no other column, so that their
+// index alone is read: a row of the table is in another page for each of them.
+func scanExternal(kind sim.KeyKind) string {
+	return selectExternal(kind, "0::int8") + ` WHERE external_id > $1::text ORDER BY external_id LIMIT $2::int8`
 }
 
 const selectIdempotency = `SELECT 1::int4, key, fingerprint, sequence FROM {schema}.idempotency_keys`
@@ -28,12 +37,12 @@ const selectIdempotency = `SELECT 1::int4, key, fingerprint, sequence FROM {sche
 // What is asked for about keys.
 var (
 	findKeys = selectIdempotency + ` WHERE key = ANY($1::text[])
-		UNION ALL ` + selectExternal(sim.KeyExternal) + ` WHERE external_id = ANY($2::text[])
-		UNION ALL ` + selectExternal(sim.KeyTransfer) + ` WHERE external_id = ANY($3::text[])`
+		UNION ALL ` + selectExternal(sim.KeyExternal, began) + ` WHERE external_id = ANY($2::text[])
+		UNION ALL ` + selectExternal(sim.KeyTransfer, began) + ` WHERE external_id = ANY($3::text[])`
 	scanKeys = []string{
 		selectIdempotency + ` WHERE key > $1::text ORDER BY key LIMIT $2::int8`,
-		selectExternal(sim.KeyExternal) + ` WHERE external_id > $1::text ORDER BY external_id LIMIT $2::int8`,
-		selectExternal(sim.KeyTransfer) + ` WHERE external_id > $1::text ORDER BY external_id LIMIT $2::int8`,
+		scanExternal(sim.KeyExternal),
+		scanExternal(sim.KeyTransfer),
 	}
 )
 

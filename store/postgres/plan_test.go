@@ -81,6 +81,25 @@ func TestListsWalkTheirIndexes(t *testing.T) {
 	}
 }
 
+// A scan of the keys reads no rows of what bears them, which are all over its table.
+func TestScansOfExternalIDsReadTheirIndexAlone(t *testing.T) {
+	t.Parallel()
+	s := openServer(t)
+	schema := newSchema(t, s)
+	openJournal(t, s, schema)
+	c := session(t, testURL(t, "TEST_POSTGRES_URL"))
+	// Whether it can, not whether it is worth it for the few rows that there are.
+	if err := execScript(t.Context(), c, `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_indexscan = off;`); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []sim.KeyKind{sim.KeyExternal, sim.KeyTransfer} {
+		sql := fill(scanExternal(kind), schema)
+		if plan := explain(t, c, "EXPLAIN ", sql, []any{"e", keyPage}); !strings.Contains(plan, "Index Only Scan") {
+			t.Errorf("%s\n%s", sql, plan)
+		}
+	}
+}
+
 // manyRemoved finds that much more was read than asked for.
 var manyRemoved = regexp.MustCompile(`Rows Removed by Filter: \d{5,}`)
 

@@ -55,7 +55,6 @@ var allKeys = []keyQueries{
 // externalKeys asks for external ids, which are kept with what bears them. The
 // first step of its life belongs to the event that claimed the id.
 func externalKeys(kind sim.KeyKind, table string) keyQueries {
-	query := `SELECT external_id, coalesce(history ->> '$[0].sequence', 0) FROM ` + table
 	read := func(scan scan) (sim.KeyRecord, error) {
 		k := sim.KeyRecord{Key: sim.Key{Kind: kind}}
 		err := scan(&k.Value, &k.Sequence)
@@ -63,8 +62,10 @@ func externalKeys(kind sim.KeyKind, table string) keyQueries {
 	}
 	return keyQueries{
 		kind, read,
-		query + ` WHERE external_id IN (SELECT value FROM json_each(?1)) AND external_id IS NOT NULL`,
-		query + ` WHERE external_id > ?1 AND external_id IS NOT NULL ORDER BY external_id LIMIT ?2`,
+		`SELECT external_id, coalesce(history ->> '$[0].sequence', 0) FROM ` + table +
+			` WHERE external_id IN (SELECT value FROM json_each(?1)) AND external_id IS NOT NULL`,
+		// With no other column their index alone is read.
+		`SELECT external_id, 0 FROM ` + table + ` WHERE external_id > ?1 AND external_id IS NOT NULL ORDER BY external_id LIMIT ?2`,
 	}
 }
 

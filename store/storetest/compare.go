@@ -234,17 +234,31 @@ func (j *journal) mirrors() []*sim.Mirror {
 	return sortedBy(rows, mirrorKey)
 }
 
+// keys returns the records of all keys that a scan tells of. Those of external ids
+// have to be looked up.
 func (j *journal) keys() []*sim.KeyRecord {
 	j.t.Helper()
 	var out []*sim.KeyRecord
+	var external []sim.Key
 	err := j.ScanKeys(j.ctx, func(r sim.KeyRecord) error {
-		out = append(out, &r)
+		if r.Kind == sim.KeyIdempotency {
+			out = append(out, &r)
+			return nil
+		}
+		external = append(external, r.Key)
+		if r != (sim.KeyRecord{Key: r.Key}) {
+			j.t.Errorf("a scan tells more of external id %q than itself: %+v", r.Value, r)
+		}
 		return nil
 	})
 	if err != nil {
 		j.t.Fatalf("scanning keys: %v", err)
 	}
-	return sortedBy(out, keyOrder)
+	found, err := j.FindKeys(j.ctx, external)
+	if err != nil {
+		j.t.Fatalf("finding keys: %v", err)
+	}
+	return sortedBy(append(out, pointers(found)...), keyOrder)
 }
 
 func (j *journal) find(id uuid.UUID) *sim.Settlement {
