@@ -42,7 +42,7 @@ func TestManifestsKeepTheirPromises(t *testing.T) {
 			"spec.ingress.0.from": "[map[podSelector:map[matchLabels:map[custodian-access:caller]]]]",
 			"spec.ingress.1.from": "[map[podSelector:map[matchLabels:map[custodian-access:operator]]]]",
 			"spec.egress": "[map[ports:[map[port:53 protocol:UDP] map[port:53 protocol:TCP] " +
-				"map[port:5432 protocol:TCP] map[port:6379 protocol:TCP] map[port:443 protocol:TCP]]]]",
+				"map[port:5432 protocol:TCP] map[port:6379 protocol:TCP] map[port:443 protocol:TCP] map[port:4318 protocol:TCP]]]]",
 		},
 		"monitoring/networkpolicy.yaml": {
 			"kind": "NetworkPolicy", "spec.podSelector.matchLabels": app, "spec.policyTypes": "[Ingress]",
