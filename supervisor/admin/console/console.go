@@ -5,7 +5,10 @@
 //
 // There is no build step and nothing is loaded from elsewhere: the page works where
 // there is no network but that to the supervisor. lit-html (static/lit-html.js,
-// BSD-3-Clause, see static/lit-html.LICENSE) draws it. The pages of the documentation
+// BSD-3-Clause, see static/lit-html.LICENSE) draws it: what comes live each second
+// changes only the text that differs, so that focus, selections and half-filled forms
+// stay, and the page asks the same API as any other client, with no second one that
+// answers pieces of HTML. Its charts are few lines of SVG. The pages of the documentation
 // are made of the repository's Markdown files by go generate, and what these say of
 // keys, metrics, errors and packages is made of the code.
 package console
