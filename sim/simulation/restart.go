@@ -55,7 +55,7 @@ func (b *Books) restart(crash bool) error {
 	// In good order nothing was left to do, and nothing else is to be done next.
 	was, _ := before.NextDue()
 	for _, e := range b.open {
-		if !b.onlyText(e) {
+		if !b.onlyReasons(e) {
 			return fmt.Errorf("a restart does what was not to be done: %s", b.difference(e))
 		}
 	}
@@ -70,10 +70,10 @@ func (b *Books) restart(crash bool) error {
 	return nil
 }
 
-// onlyText reports whether an event does no more than bring reasons up to date, as
+// onlyReasons reports whether an event does no more than bring reasons up to date, as
 // any look may: their texts, or which holdings are lacking, since nothing is looked
 // at when holdings become fewer.
-func (b *Books) onlyText(e *sim.Event) bool {
+func (b *Books) onlyReasons(e *sim.Event) bool {
 	if len(e.Settlements) == 0 || len(e.Postings)+len(e.Transfers)+len(e.Documents) > 0 {
 		return false
 	}
