@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 )
@@ -54,13 +55,18 @@ func (b *Books) restart(crash bool) error {
 	}
 	// In good order nothing was left to do, and nothing else is to be done next.
 	was, _ := before.NextDue()
+	reasons := false
 	for _, e := range b.open {
-		if !b.onlyReasons(e) {
+		switch {
+		case b.onlyReasons(e):
+			reasons = true
+		case reasons && e.Type == sim.EventReconciled: // since there was an event
+		default:
 			return fmt.Errorf("a restart does what was not to be done: %s", b.difference(e))
 		}
 	}
 	switch is, _ := b.state.NextDue(); {
-	case !is.Equal(was):
+	case !is.Equal(was) && (!reasons || !b.reconcilesAt(is)):
 		return fmt.Errorf("after a restart work is due at %s, and before at %s", is, was)
 	case !slices.EqualFunc(lines, b.state.Books(), func(x, y sim.BookLine) bool {
 		return x.Symbol == y.Symbol && x.Ours.Equal(y.Ours.Amount) && x.Theirs.Equal(y.Theirs.Amount)
@@ -68,6 +74,15 @@ func (b *Books) restart(crash bool) error {
 		return fmt.Errorf("after a restart the books outside are %+v, and before %+v", b.state.Books(), lines)
 	}
 	return nil
+}
+
+// reconcilesAt reports whether the books are compared at an instant because of the
+// last event: each event behind a reconciliation is followed by another, and so is
+// one that only brings reasons up to date.
+func (b *Books) reconcilesAt(at time.Time) bool {
+	interval := b.world.Rules.Reconciliation.Interval
+	last := b.open[len(b.open)-1].Time
+	return interval > 0 && at.After(last) && at.Sub(last) <= interval && at.UnixMicro()%interval.Microseconds() == 0
 }
 
 // onlyReasons reports whether an event does no more than bring reasons up to date, as
