@@ -49,15 +49,10 @@ type boundsGauge struct {
 }
 
 func newBoundsGauge(set *collectorSet) *boundsGauge {
-	describe := func(name, help string) *prometheus.Desc {
-		labels := []string{"bound"}
-		set.define(Metric{Name: name, Type: "gauge", Help: help, Labels: labels, Values: shownBounds})
-		return prometheus.NewDesc(name, help, labels, set.labels)
-	}
-	return add(set, &boundsGauge{
-		used:  describe("custodian_bounds_used", "What the instance has taken on, by what bounds it."),
-		limit: describe("custodian_bounds_limit", "How much of it the instance takes on at one time."),
-	})
+	used, limit := &ofBoundsUsed, &ofBoundsLimit
+	set.define(used)
+	set.define(limit)
+	return add(set, &boundsGauge{used: newDesc(used, set.labels), limit: newDesc(limit, set.labels)})
 }
 
 // Describe implements prometheus.Collector.

@@ -1,7 +1,9 @@
 package obs
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -10,40 +12,51 @@ import (
 
 // collectorSet is the collectors of one instance as one collector: they are
 // registered and unregistered together or not at all, and a scrape costs one
-// goroutine per instance rather than one per metric. Its set of descriptors is
-// fixed at construction, which is what makes unregistering it reliable.
+// goroutine per instance rather than one per metric.
 //
 // A scrape collects on goroutines of its own. A collector that panics costs its
 // own series, never those of others, and the scrape counts an error.
 type collectorSet struct {
 	// labels are those of all of them. To add a label when they are collected, as
 	// the library can, copies and sorts the labels of each series at each scrape.
-	labels     prometheus.Labels
-	collectors []prometheus.Collector
-	onPanic    guard.Report
+	labels  prometheus.Labels
+	onPanic guard.Report
 	// defined takes what the collectors are of, where somebody wants to know: a
 	// thousand instances have no need to.
 	defined *[]Metric
+
+	// fixed are there from the construction on. The set is described by them alone,
+	// always in the same way, which is what makes unregistering it reliable.
+	fixed []prometheus.Collector
+
+	mu   sync.Mutex
+	made []prometheus.Collector // with their first use, see lazy
 }
 
 // define notes what a collector is of.
-func (s *collectorSet) define(m Metric) {
+func (s *collectorSet) define(m *Metric) {
 	if s.defined != nil {
-		*s.defined = append(*s.defined, m)
+		*s.defined = append(*s.defined, *m)
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (s *collectorSet) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range s.collectors {
+	for _, c := range s.fixed {
 		c.Describe(ch)
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (s *collectorSet) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range s.collectors {
-		guard.Do("metrics", s.failed(ch), func() { c.Collect(ch) })
+	s.mu.Lock()
+	made := slices.Clip(s.made) // only ever appended to
+	s.mu.Unlock()
+	failed := s.failed(ch)
+	for _, collectors := range [][]prometheus.Collector{s.fixed, made} {
+		for _, c := range collectors {
+			guard.Do("metrics", failed, func() { c.Collect(ch) })
+		}
 	}
 }
 
@@ -58,58 +71,74 @@ func (s *collectorSet) failed(ch chan<- prometheus.Metric) guard.Report {
 }
 
 func add[C prometheus.Collector](s *collectorSet, c C) C {
-	s.collectors = append(s.collectors, c)
+	s.fixed = append(s.fixed, c)
 	return c
 }
 
-func (s *collectorSet) counter(name, help string) prometheus.Counter {
-	s.define(Metric{Name: name, Type: "counter", Help: help})
-	return add(s, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: s.labels}))
+// always is a collector whose series is there from the start.
+func always[C prometheus.Collector](s *collectorSet, of *Metric, create func(*Metric, prometheus.Labels) C) C {
+	s.define(of)
+	return add(s, create(of, s.labels))
 }
 
-func (s *collectorSet) gauge(name, help string) prometheus.Gauge {
-	s.define(Metric{Name: name, Type: "gauge", Help: help})
-	return add(s, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: s.labels}))
+// lazy is a collector that is made with its first use, and whose series are not there
+// before. Most instances of a thousand do nothing for most of the time: with all of
+// theirs each took 25 kB more, and every scrape went through them. It is safe for
+// concurrent use.
+type lazy[C prometheus.Collector] struct {
+	set    *collectorSet
+	of     *Metric
+	create func(*Metric, prometheus.Labels) C
+	made   atomic.Pointer[C]
 }
 
-func (s *collectorSet) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
-	s.define(Metric{Name: name, Type: "counter", Help: help, Labels: labels})
-	return add(s, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: s.labels}, labels))
+// define says to which set the collector belongs, and what it is. It comes first.
+func (l *lazy[C]) define(s *collectorSet, of *Metric, create func(*Metric, prometheus.Labels) C) {
+	s.define(of)
+	l.set, l.of, l.create = s, of, create
 }
 
-// enumCounter is a counter with one label, whose values are known but for other.
-func (s *collectorSet) enumCounter(name, help, label string, known ...string) *enumCounter {
-	s.define(Metric{Name: name, Type: "counter", Help: help, Labels: []string{label}, Values: known})
-	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: s.labels}, []string{label})
-	return &enumCounter{vec: add(s, vec), known: known}
+// get returns the collector.
+func (l *lazy[C]) get() C {
+	if c := l.made.Load(); c != nil {
+		return *c
+	}
+	l.set.mu.Lock()
+	defer l.set.mu.Unlock()
+	if c := l.made.Load(); c != nil {
+		return *c
+	}
+	c := l.create(l.of, l.set.labels)
+	l.set.made = append(l.set.made, c)
+	l.made.Store(&c)
+	return c
 }
 
-func (s *collectorSet) gaugeVec(name, help string, labels ...string) *prometheus.GaugeVec {
-	s.define(Metric{Name: name, Type: "gauge", Help: help, Labels: labels})
-	return add(s, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: s.labels}, labels))
+func newCounter(m *Metric, labels prometheus.Labels) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: m.Name, Help: m.Help, ConstLabels: labels})
 }
 
-func (s *collectorSet) histogramVec(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	s.define(Metric{Name: name, Type: "histogram", Help: help, Labels: labels, Buckets: buckets})
-	return add(s, prometheus.NewHistogramVec(
-		prometheus.HistogramOpts{Name: name, Help: help, ConstLabels: s.labels, Buckets: buckets}, labels))
+func newGauge(m *Metric, labels prometheus.Labels) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: m.Name, Help: m.Help, ConstLabels: labels})
 }
 
-func (s *collectorSet) histogram(name, help string, buckets []float64) prometheus.Histogram {
-	s.define(Metric{Name: name, Type: "histogram", Help: help, Buckets: buckets})
-	return add(s, prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, ConstLabels: s.labels, Buckets: buckets}))
+func newHistogram(m *Metric, labels prometheus.Labels) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: m.Name, Help: m.Help, ConstLabels: labels, Buckets: m.Buckets})
 }
 
-// lazyHistogram is a histogram without labels whose series appear with the
-// first observation. An instance that never committed anything would otherwise
-// pay for all buckets in memory and in every scrape.
-func (s *collectorSet) lazyHistogram(name, help string, buckets []float64) func() prometheus.Histogram {
-	vec := s.histogramVec(name, help, buckets)
-	return sync.OnceValue(func() prometheus.Histogram { return vec.WithLabelValues().(prometheus.Histogram) })
+func newCounterVec(m *Metric, labels prometheus.Labels) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: m.Name, Help: m.Help, ConstLabels: labels}, m.Labels)
 }
 
-// lazyGauge is a gauge without labels that is absent until it is first used.
-func (s *collectorSet) lazyGauge(name, help string) func() prometheus.Gauge {
-	vec := s.gaugeVec(name, help)
-	return sync.OnceValue(func() prometheus.Gauge { return vec.WithLabelValues() })
+func newGaugeVec(m *Metric, labels prometheus.Labels) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: m.Name, Help: m.Help, ConstLabels: labels}, m.Labels)
+}
+
+func newHistogramVec(m *Metric, labels prometheus.Labels) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(
+		prometheus.HistogramOpts{Name: m.Name, Help: m.Help, ConstLabels: labels, Buckets: m.Buckets}, m.Labels)
+}
+
+func newDesc(m *Metric, labels prometheus.Labels) *prometheus.Desc {
+	return prometheus.NewDesc(m.Name, m.Help, m.Labels, labels)
 }

@@ -55,18 +55,18 @@ func (in *Instance) UnknownMethodHandler(_ any, stream grpc.ServerStream) error 
 }
 
 func (in *Instance) startCall(method string, streamed bool) (finish func(err error, panicked bool)) {
-	inFlight := in.grpcInFlight.WithLabelValues(method)
+	inFlight := in.grpcInFlight.get().WithLabelValues(method)
 	inFlight.Inc()
 	start := time.Now()
 	return func(err error, panicked bool) {
 		inFlight.Dec()
 		took := time.Since(start)
-		in.grpcDuration.WithLabelValues(method).Observe(took.Seconds())
+		in.grpcDuration.get().WithLabelValues(method).Observe(took.Seconds())
 		name := codes.Internal.String()
 		if !panicked {
 			name = statusLabel(err)
 		}
-		in.grpcRequests.WithLabelValues(method, name).Inc()
+		in.grpcRequests.get().WithLabelValues(method, name).Inc()
 		in.vitals.request(serverFailures[name])
 		if !streamed {
 			in.vitals.took(took)

@@ -49,12 +49,12 @@ type httpRecorder interface {
 	httpFinished(method, endpoint string, status int, took time.Duration, streamed bool)
 }
 
-func (in *Instance) httpStarted(method string) { in.httpInFlight.WithLabelValues(method).Inc() }
+func (in *Instance) httpStarted(method string) { in.httpInFlight.get().WithLabelValues(method).Inc() }
 
 func (in *Instance) httpFinished(method, endpoint string, status int, took time.Duration, streamed bool) {
-	in.httpInFlight.WithLabelValues(method).Dec()
-	in.httpDuration.WithLabelValues(method, endpoint).Observe(took.Seconds())
-	in.httpRequests.WithLabelValues(method, endpoint, strconv.Itoa(status)).Inc()
+	in.httpInFlight.get().WithLabelValues(method).Dec()
+	in.httpDuration.get().WithLabelValues(method, endpoint).Observe(took.Seconds())
+	in.httpRequests.get().WithLabelValues(method, endpoint, strconv.Itoa(status)).Inc()
 	in.vitals.request(status >= http.StatusInternalServerError)
 	if !streamed {
 		in.vitals.took(took)

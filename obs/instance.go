@@ -1,6 +1,7 @@
 package obs
 
 import (
+	"cmp"
 	"net/http"
 	"sync"
 
@@ -17,15 +18,6 @@ const DefaultLabelValues = 100
 // DefaultPairs is how many series each metric with two such labels may have
 // before further pairs are counted with "other" for both.
 const DefaultPairs = 1000
-
-// Buckets are few: each is a series, times routes, times instances.
-var (
-	requestBuckets    = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}
-	commitBuckets     = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 2}
-	projectionBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}
-	waitBuckets       = []float64{.001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10}
-	batchBuckets      = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}
-)
 
 // InstanceOptions are what an instance may choose about its metrics.
 type InstanceOptions struct {
@@ -54,123 +46,86 @@ type Instance struct {
 	own     *prometheus.Registry // for the instance's own port, without the label; nil until it is asked for
 	handler http.Handler         // likewise
 
-	httpRequests *prometheus.CounterVec
-	httpDuration *prometheus.HistogramVec
-	httpInFlight *prometheus.GaugeVec
+	httpRequests lazy[*prometheus.CounterVec]
+	httpDuration lazy[*prometheus.HistogramVec]
+	httpInFlight lazy[*prometheus.GaugeVec]
 
-	grpcRequests *prometheus.CounterVec
-	grpcDuration *prometheus.HistogramVec
-	grpcInFlight *prometheus.GaugeVec
+	grpcRequests lazy[*prometheus.CounterVec]
+	grpcDuration lazy[*prometheus.HistogramVec]
+	grpcInFlight lazy[*prometheus.GaugeVec]
 
-	positions   *pairCounter
-	settlements *pairCounter
-	balances    *pairCounter
+	capped      lazy[*prometheus.CounterVec]
+	positions   pairCounter
+	settlements pairCounter
+	balances    pairCounter
 
 	domain
 
 	vitals vitals
 
-	batchEvents        func() prometheus.Histogram
-	commitDuration     func() prometheus.Histogram
-	projectionDuration func() prometheus.Histogram
-	redisUp            func() prometheus.Gauge
+	batchEvents        lazy[prometheus.Histogram]
+	commitDuration     lazy[prometheus.Histogram]
+	projectionDuration lazy[prometheus.Histogram]
+	redisUp            lazy[prometheus.Gauge]
 	projectionEvents   prometheus.Counter
 	projectionLag      prometheus.Gauge
 	queueDepth         prometheus.Gauge
 	reloads            prometheus.Counter
 	restarts           prometheus.Counter
 	requestsDelayed    prometheus.Counter
-	panics             *prometheus.CounterVec
+	panics             lazy[*prometheus.CounterVec]
 	published          prometheus.Counter
-	refused            *enumCounter
-	boundsRefused      *enumCounter
+	refused            enumCounter
+	boundsRefused      enumCounter
 	bounds             *boundsGauge
-	slowStreams        *enumCounter
-	delayed            *enumCounter
-	cacheRequests      *enumCounter
+	slowStreams        enumCounter
+	delayed            enumCounter
+	cacheRequests      enumCounter
 }
 
 // newInstance creates the collectors in a set, registered nowhere yet.
 func newInstance(set *collectorSet, opts InstanceOptions) *Instance {
-	limit := opts.LabelValues
-	if limit == 0 {
-		limit = DefaultLabelValues
-	}
-	pairs := opts.Pairs
-	if pairs == 0 {
-		pairs = DefaultPairs
-	}
+	limit, pairs := cmp.Or(opts.LabelValues, DefaultLabelValues), cmp.Or(opts.Pairs, DefaultPairs)
 	in := &Instance{set: set}
 
-	in.httpRequests = set.counterVec("http_requests_total",
-		"HTTP requests answered; endpoint is the route.", "method", "endpoint", "status_code")
-	in.httpDuration = set.histogramVec("http_request_duration_seconds",
-		"Time to answer an HTTP request; a stream counts until it ends.", requestBuckets, "method", "endpoint")
-	in.httpInFlight = set.gaugeVec("http_requests_in_flight",
-		"HTTP requests being answered.", "method")
+	in.httpRequests.define(set, &ofHTTPRequests, newCounterVec)
+	in.httpDuration.define(set, &ofHTTPDuration, newHistogramVec)
+	in.httpInFlight.define(set, &ofHTTPInFlight, newGaugeVec)
 
-	in.grpcRequests = set.counterVec("grpc_server_requests_total",
-		"gRPC calls answered, by status code name.", "method", "status")
-	in.grpcDuration = set.histogramVec("grpc_server_request_duration_seconds",
-		"Time to answer a gRPC call; a stream counts until it ends.", requestBuckets, "method")
-	in.grpcInFlight = set.gaugeVec("grpc_server_requests_in_flight",
-		"gRPC calls being answered.", "method")
+	in.grpcRequests.define(set, &ofGRPCRequests, newCounterVec)
+	in.grpcDuration.define(set, &ofGRPCDuration, newHistogramVec)
+	in.grpcInFlight.define(set, &ofGRPCInFlight, newGaugeVec)
 
-	capped := set.counterVec("custodian_label_values_capped_total",
-		"Records whose label value was replaced by \"other\" because the instance had used up its distinct values or pairs of them.", "label")
-	account := newCappedLabel("account", limit, capped)
-	symbol := newCappedLabel("symbol", limit, capped)
-	currency := newCappedLabel("currency", limit, capped)
+	in.capped.define(set, &ofCapped, newCounterVec)
+	label := func(name string) *cappedLabel { return &cappedLabel{name: name, limit: limit, dropped: &in.capped} }
+	account := label("account")
+	in.positions.define(set, &ofPositions, pairs, account, label("symbol"))
+	in.settlements.define(set, &ofSettlements, pairs, label("status"), label("type"))
+	in.balances.define(set, &ofBalances, pairs, account, label("currency"))
 
-	in.positions = newPairCounter(set.counterVec("custodian_positions_total",
-		"Positions created.", "account", "symbol"), pairs, account, symbol)
-	in.settlements = newPairCounter(set.counterVec("custodian_settlements_total",
-		"Settlements processed, by the status they reached and their type.", "status", "type"),
-		pairs, newCappedLabel("status", limit, capped), newCappedLabel("type", limit, capped))
-	in.balances = newPairCounter(set.counterVec("custodian_balance_changes_total",
-		"Changes of balances.", "account", "currency"), pairs, account, currency)
+	in.define(set, pairs, label)
 
-	in.domain = newDomain(set, limit, pairs, capped)
-
-	in.batchEvents = set.lazyHistogram("custodian_engine_batch_events",
-		"Events made durable by one journal append.", batchBuckets)
-	in.commitDuration = set.lazyHistogram("custodian_engine_commit_duration_seconds",
-		"Time that a journal append took.", commitBuckets)
-	in.queueDepth = set.gauge("custodian_engine_queue_depth",
-		"Commands waiting for the engine.")
-	in.refused = set.enumCounter("custodian_engine_refused_total",
-		"Requests refused for want of capacity or availability.", "reason",
-		"overloaded", "unavailable", "paused", "draining", "limit_reached", "internal")
-	in.boundsRefused = set.enumCounter("custodian_bounds_refused_total",
-		"Requests, streams and connections refused because a bound of the instance was reached.", "bound", refusingBounds...)
+	in.batchEvents.define(set, &ofBatchEvents, newHistogram)
+	in.commitDuration.define(set, &ofCommitDuration, newHistogram)
+	in.queueDepth = always(set, &ofQueueDepth, newGauge)
+	in.refused.define(set, &ofRefused, newCounterVec)
+	in.boundsRefused.define(set, &ofBoundsRefused, newCounterVec)
 	in.bounds = newBoundsGauge(set)
-	in.delayed = set.enumCounter("custodian_connections_delayed_total",
-		"Connections that had to wait because they came faster than limits.connection_rate.", "face", "http", "grpc")
-	in.requestsDelayed = set.counter("custodian_requests_delayed_total",
-		"Requests that had to wait because the instance kept the processors busy while others had a few.")
-	in.slowStreams = set.enumCounter("custodian_slow_streams_ended_total",
-		"Event streams ended because their reader did not read.", "face", "http", "grpc")
-	in.reloads = set.counter("custodian_engine_reloads_total",
-		"Times the engine threw its state away and loaded it again after a failed append.")
-	in.restarts = set.counter("custodian_instance_restarts_total",
-		"Times the supervisor restarted the instance after a failure.")
+	in.delayed.define(set, &ofDelayed, newCounterVec)
+	in.requestsDelayed = always(set, &ofRequestsDelayed, newCounter)
+	in.slowStreams.define(set, &ofSlowStreams, newCounterVec)
+	in.reloads = always(set, &ofReloads, newCounter)
+	in.restarts = always(set, &ofRestarts, newCounter)
 	in.restarts.Add(float64(opts.Restarts))
-	in.panics = set.counterVec("custodian_instance_panics_total",
-		"Panics that were recovered, by the part of the instance that panicked.", "part")
+	in.panics.define(set, &ofPanics, newCounterVec)
 
-	in.projectionLag = set.gauge("custodian_projection_lag_events",
-		"Durable events that the tables do not show yet.")
-	in.projectionEvents = set.counter("custodian_projection_events_total",
-		"Events that the projector brought into the tables.")
-	in.projectionDuration = set.lazyHistogram("custodian_projection_duration_seconds",
-		"Time that one projection transaction took.", projectionBuckets)
+	in.projectionLag = always(set, &ofProjectionLag, newGauge)
+	in.projectionEvents = always(set, &ofProjectionEvents, newCounter)
+	in.projectionDuration.define(set, &ofProjectionDuration, newHistogram)
 
-	in.redisUp = set.lazyGauge("custodian_redis_up",
-		"Whether Redis answers (1) or not (0); absent where Redis is off.")
-	in.published = set.counter("custodian_stream_published_total",
-		"Events published on the Redis stream.")
-	in.cacheRequests = set.enumCounter("custodian_cache_requests_total",
-		"Cache look-ups by result.", "result", "hit", "miss", "error")
+	in.redisUp.define(set, &ofRedisUp, newGauge)
+	in.published = always(set, &ofPublished, newCounter)
+	in.cacheRequests.define(set, &ofCacheRequests, newCounterVec)
 	return in
 }
 

@@ -1,6 +1,7 @@
 package obs
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,14 +17,10 @@ const otherValue = "other"
 type cappedLabel struct {
 	name    string
 	limit   int
-	dropped *prometheus.CounterVec
+	dropped *lazy[*prometheus.CounterVec]
 
 	mu   sync.RWMutex
 	seen map[string]string
-}
-
-func newCappedLabel(name string, limit int, dropped *prometheus.CounterVec) *cappedLabel {
-	return &cappedLabel{name: name, limit: limit, dropped: dropped, seen: make(map[string]string)}
 }
 
 // admit returns the label value to use for v, and meters the cap when that is
@@ -46,7 +43,7 @@ func (l *cappedLabel) admit(v string) string {
 }
 
 // drop counts a record whose value was replaced by "other".
-func (l *cappedLabel) drop() { l.dropped.WithLabelValues(l.name).Inc() }
+func (l *cappedLabel) drop() { l.dropped.get().WithLabelValues(l.name).Inc() }
 
 // learn takes v in unless the last room went to another goroutine meanwhile.
 func (l *cappedLabel) learn(v string) (string, bool) {
@@ -62,6 +59,9 @@ func (l *cappedLabel) learn(v string) (string, bool) {
 	// keep alive; valid, because Prometheus panics on anything else.
 	key := strings.Clone(v)
 	value := strings.ToValidUTF8(key, "\uFFFD")
+	if l.seen == nil {
+		l.seen = make(map[string]string)
+	}
 	l.seen[key] = value
 	return value, true
 }
@@ -78,7 +78,7 @@ func (l *cappedLabel) forget(v string) {
 // their caps. The children of admitted pairs are found by one map look-up that
 // does not allocate.
 type pairCounter struct {
-	vec           *prometheus.CounterVec
+	vec           lazy[*prometheus.CounterVec]
 	first, second *cappedLabel
 	limit         int // of pairs with a series of their own
 
@@ -86,8 +86,9 @@ type pairCounter struct {
 	children map[[2]string]prometheus.Counter
 }
 
-func newPairCounter(vec *prometheus.CounterVec, limit int, first, second *cappedLabel) *pairCounter {
-	return &pairCounter{vec: vec, limit: limit, first: first, second: second, children: make(map[[2]string]prometheus.Counter)}
+func (c *pairCounter) define(set *collectorSet, of *Metric, limit int, first, second *cappedLabel) {
+	c.vec.define(set, of, newCounterVec)
+	c.limit, c.first, c.second = limit, first, second
 }
 
 // otherPair stands for the pairs that have no series of their own. It has room
@@ -125,7 +126,10 @@ func (c *pairCounter) learn(a, b string) prometheus.Counter {
 	}
 	child, ok := c.children[pair]
 	if !ok {
-		child = c.vec.WithLabelValues(pair[0], pair[1])
+		if c.children == nil {
+			c.children = make(map[[2]string]prometheus.Counter)
+		}
+		child = c.vec.get().WithLabelValues(pair[0], pair[1])
 		c.children[pair] = child
 	}
 	return child
@@ -140,17 +144,11 @@ func (c *pairCounter) child(a, b string) (prometheus.Counter, bool) {
 
 // enumCounter is a counter with one label of a closed set of values; anything
 // else is "other". Its series appear with their first use.
-type enumCounter struct {
-	vec   *prometheus.CounterVec
-	known []string
-}
+type enumCounter struct{ lazy[*prometheus.CounterVec] }
 
 func (c *enumCounter) inc(value string) {
-	for _, known := range c.known {
-		if value == known {
-			c.vec.WithLabelValues(known).Inc()
-			return
-		}
+	if !slices.Contains(c.of.Values, value) {
+		value = otherValue
 	}
-	c.vec.WithLabelValues(otherValue).Inc()
+	c.get().WithLabelValues(value).Inc()
 }

@@ -1,59 +1,9 @@
 package obs
 
 import (
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
-
-// What a reference tells of metrics is what scrapes get: each collector is in it, with
-// its labels.
-func TestTheMetricsAreThoseOfTheCollectors(t *testing.T) {
-	t.Parallel()
-	instance, process := &collectorSet{}, &collectorSet{}
-	newInstance(instance, InstanceOptions{})
-	newProcess(process)
-	for name, test := range map[string]struct {
-		set     *collectorSet
-		defined []Metric
-	}{"an instance": {instance, InstanceMetrics()}, "the process": {process, ProcessMetrics()}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			described := describedBy(t, test.set)
-			for _, m := range test.defined {
-				labels, there := described[m.Name]
-				if !there || !slices.Equal(labels, m.Labels) {
-					t.Errorf("%s is defined with labels %q, described with %q (%t)", m.Name, m.Labels, labels, there)
-				}
-				delete(described, m.Name)
-			}
-			for name := range described {
-				t.Errorf("%s is collected and not defined", name)
-			}
-			if len(test.defined) == 0 {
-				t.Error("there are no metrics")
-			}
-		})
-	}
-}
-
-func describedBy(t *testing.T, set *collectorSet) map[string][]string {
-	t.Helper()
-	descriptions := make(chan *prometheus.Desc, 200)
-	set.Describe(descriptions)
-	close(descriptions)
-	out := make(map[string][]string)
-	for d := range descriptions {
-		m, ok := described(d)
-		if !ok {
-			t.Errorf("cannot read %s", d)
-		}
-		out[m.Name] = m.Labels
-	}
-	return out
-}
 
 // The types and labels that follow from names are those of what is collected.
 func TestMetricsOfTheRuntimeAreThoseThatAreScraped(t *testing.T) {

@@ -38,7 +38,7 @@ func TestACollectorThatPanicsCostsOthersNothing(t *testing.T) {
 		labels: prometheus.Labels{instanceLabel: "faulty"}, onPanic: func(p *guard.Panic) { told <- p },
 	}, InstanceOptions{})
 	add(faulty.set, panicky{prometheus.NewGauge(prometheus.GaugeOpts{Name: "custodian_panicky", Help: "Panics."})})
-	last := faulty.set.counter("custodian_behind", "Collected behind it.")
+	last := always(faulty.set, &Metric{Name: "custodian_behind", Help: "Collected behind it."}, newCounter)
 	last.Inc()
 	faulty.shared = registry.shared
 	faulty.shared.MustRegister(faulty.set)

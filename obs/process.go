@@ -49,10 +49,9 @@ type stateGauge struct {
 	source atomic.Pointer[func() map[string]int]
 }
 
-func newStateGauge(set *collectorSet, name, help string, always []string) *stateGauge {
-	labels := []string{"state"}
-	set.define(Metric{Name: name, Type: "gauge", Help: help, Labels: labels, Values: always})
-	return add(set, &stateGauge{desc: prometheus.NewDesc(name, help, labels, set.labels), always: always})
+func newStateGauge(set *collectorSet, of *Metric) *stateGauge {
+	set.define(of)
+	return add(set, &stateGauge{desc: newDesc(of, set.labels), always: of.Values})
 }
 
 // Describe implements prometheus.Collector.

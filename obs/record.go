@@ -18,8 +18,8 @@ func (in *Instance) RecordBalanceChange(account, currency string) {
 // RecordBatch observes one journal append: how many events it made durable
 // and how long that took.
 func (in *Instance) RecordBatch(events int, commit time.Duration) {
-	in.batchEvents().Observe(float64(events))
-	in.commitDuration().Observe(commit.Seconds())
+	in.batchEvents.get().Observe(float64(events))
+	in.commitDuration.get().Observe(commit.Seconds())
 }
 
 // RecordRefused counts a request that was refused for want of capacity or
@@ -42,7 +42,7 @@ func (in *Instance) RecordProjection(events int, took time.Duration) {
 	if events > 0 { // A counter panics on anything less than zero.
 		in.projectionEvents.Add(float64(events))
 	}
-	in.projectionDuration().Observe(took.Seconds())
+	in.projectionDuration.get().Observe(took.Seconds())
 }
 
 // SetProjectionLag says how many durable events the tables do not show yet.
@@ -59,16 +59,16 @@ func (in *Instance) RecordRestart() { in.restarts.Inc() }
 
 // RecordPanic counts a panic that was recovered in a part of the instance, which
 // is one of few names.
-func (in *Instance) RecordPanic(part string) { in.panics.WithLabelValues(part).Inc() }
+func (in *Instance) RecordPanic(part string) { in.panics.get().WithLabelValues(part).Inc() }
 
 // SetRedisUp says whether Redis answers. Until the first call the instance has
 // no custodian_redis_up series, which is right where Redis is off.
 func (in *Instance) SetRedisUp(up bool) {
 	if up {
-		in.redisUp().Set(1)
+		in.redisUp.get().Set(1)
 		return
 	}
-	in.redisUp().Set(0)
+	in.redisUp.get().Set(0)
 }
 
 // RecordStreamPublished counts n events published on the Redis stream.

@@ -38,7 +38,7 @@ func NewRegistry() *Registry {
 	set := &collectorSet{}
 	r := newProcess(set)
 	r.shared = prometheus.NewRegistry()
-	r.shared.MustRegister(append(runtimeCollectors(), set.collectors...)...)
+	r.shared.MustRegister(append(runtimeCollectors(), set.fixed...)...)
 	r.handler = newScrapeHandler(r.shared, r.shared)
 	return r
 }
@@ -46,18 +46,12 @@ func NewRegistry() *Registry {
 // newProcess creates the collectors of the process in a set, registered nowhere yet.
 func newProcess(set *collectorSet) *Registry {
 	return &Registry{
-		adminRequests: set.counterVec("custodian_admin_http_requests_total",
-			"Requests answered by the admin port; endpoint is the route.", "method", "endpoint", "status_code"),
-		instances: newStateGauge(set, "custodian_instances",
-			"Configured instances by lifecycle state.", instanceStates),
-		panics: set.counterVec("custodian_process_panics_total",
-			"Panics that were recovered in what instances share or in operations on them, by part.", "part"),
-		connections: set.gaugeVec("custodian_postgres_connections",
-			"Places of the process-wide budget of PostgreSQL connections, by state (in_use, free).", "state"),
-		connWait: set.histogram("custodian_postgres_connection_wait_seconds",
-			"Time that a pool waited for a connection of the process-wide budget.", waitBuckets),
-		connTimeouts: set.counter("custodian_postgres_connection_wait_timeouts_total",
-			"Waits for a connection of the process-wide budget that were given up."),
+		adminRequests: always(set, &ofAdminRequests, newCounterVec),
+		instances:     newStateGauge(set, &ofInstances),
+		panics:        always(set, &ofProcessPanics, newCounterVec),
+		connections:   always(set, &ofConnections, newGaugeVec),
+		connWait:      always(set, &ofConnectionWait, newHistogram),
+		connTimeouts:  always(set, &ofConnectionTimeouts, newCounter),
 	}
 }
 

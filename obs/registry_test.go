@@ -99,6 +99,7 @@ func exercise(t testing.TB, instance *obs.Instance) {
 	instance.ReportBounds(func() []bounds.Usage { return []bounds.Usage{{Bound: bounds.Bytes, Used: 3, Limit: 9}} })
 	instance.SetQueueDepth(5)
 	instance.RecordRestart()
+	instance.RecordPanic("engine")
 	instance.SetRedisUp(true)
 	instance.RecordStreamPublished(3)
 	instance.RecordCacheRequest("hit")
@@ -142,6 +143,7 @@ func TestMetricNamesAndLabelsAreTheContract(t *testing.T) {
 		"custodian_engine_queue_depth{} gauge",
 		"custodian_engine_refused_total{reason} counter",
 		"custodian_engine_reloads_total{} counter",
+		"custodian_instance_panics_total{part} counter",
 		"custodian_instance_restarts_total{} counter",
 		"custodian_projection_lag_events{} gauge",
 		"custodian_projection_events_total{} counter",
@@ -182,6 +184,16 @@ func TestMetricNamesAndLabelsAreTheContract(t *testing.T) {
 	sort.Strings(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("metrics of an instance:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+
+	// What a reference tells of metrics is what scrapes get.
+	var defined []string
+	for _, m := range obs.InstanceMetrics() {
+		defined = append(defined, fmt.Sprintf("%s{%s} %s", m.Name, strings.Join(slices.Sorted(slices.Values(m.Labels)), ","), m.Type))
+	}
+	sort.Strings(defined)
+	if !slices.Equal(defined, want) {
+		t.Errorf("metrics of an instance are said to be\n%s\nwant\n%s", strings.Join(defined, "\n"), strings.Join(want, "\n"))
 	}
 
 	families, err = registry.Gatherer().Gather()
