@@ -130,7 +130,8 @@ func (g *group) run(h hooks) error {
 	if g.ownership != nil {
 		add("ownership", func() error { return held(g.ownership.watch(background)) }, stopBackground)
 	}
-	g.pulse.add(g)
+	// Telling health for the first time takes a deep stack, which this is not to keep.
+	_ = guard.Apart("health", func() error { g.pulse.add(g); return nil }) // it reports its own panics
 	defer g.pulse.remove(g)
 	err := parts.Run()
 	if errors.Is(err, errEnded) {

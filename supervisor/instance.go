@@ -12,6 +12,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/access"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/supervisor/config"
 )
 
 // want is what an instance is meant to do.
@@ -187,58 +188,85 @@ func pause(wake <-chan struct{}, d time.Duration) {
 
 // life starts the instance and runs it until it was asked to end or ends
 // unasked. It returns what asks for the end, and why it ended.
+//
+// It waits for as long as the instance runs, and what it did before would keep its
+// stack large: hence the start apart.
 func (i *instance) life() (asked context.Context, err error) {
 	i.mu.Lock()
-	asked, spec := i.asked, i.spec
+	asked = i.asked
 	i.mu.Unlock()
-	// Starts are rationed, so that a thousand of them don't fight over two cores.
-	turns := i.host.turns(spec)
-	select {
-	case turns <- struct{}{}:
-	case <-asked.Done():
-		return asked, nil
-	}
-	giveBack := sync.OnceFunc(func() { <-turns })
-	defer giveBack()
-	if asked.Err() != nil {
-		return asked, nil
-	}
-	i.enter(StateStarting, "")
-
-	var g *group
-	var closeGroup func() error
+	var s *start
 	err = guard.Apart("start", func() (err error) {
-		g, closeGroup, err = i.build(asked, spec)
+		s, err = i.start(asked)
 		return err
 	})
-	if err != nil {
+	if s == nil {
 		if p, ok := errors.AsType[*guard.Panic](err); ok {
 			i.countPanic(p)
 		}
 		return asked, err
 	}
-	defer func() {
-		i.mu.Lock()
-		i.group, i.cutOff = nil, g.cutOff.Load()
-		i.mu.Unlock()
-		closeErr := closeGroup()
-		if p, ok := errors.AsType[*guard.Panic](closeErr); ok {
-			i.countPanic(p)
-		}
-		if closeErr != nil {
-			i.log.Warn("closing the instance's store", "error", closeErr)
-		}
-	}()
-	var started time.Time
-	err = g.run(hooks{deadline: i.drainDeadline, refuse: i.refuse, progress: i.draining, started: func() {
-		giveBack()
-		started = time.Now()
-		i.serve(g)
+	defer s.giveBack()
+	defer i.end(s)
+	var serving time.Time
+	err = s.group.run(hooks{deadline: i.drainDeadline, refuse: i.refuse, progress: i.draining, started: func() {
+		s.giveBack()
+		serving = time.Now()
+		i.serve(s.group)
 	}})
-	if !started.IsZero() {
-		i.failures.healthy(spec.Restart, time.Since(started))
+	if !serving.IsZero() {
+		i.failures.healthy(s.restart, time.Since(serving))
 	}
 	return asked, err
+}
+
+// start is a group that is ready to run.
+type start struct {
+	group    *group
+	close    func() error
+	giveBack func() // the turn that starts take; may be called again
+	restart  config.Restart
+}
+
+// start makes the group. It returns none where it was asked to end before.
+func (i *instance) start(asked context.Context) (s *start, err error) {
+	spec := i.specNow()
+	// Starts are rationed, so that a thousand of them don't fight over two cores.
+	turns := i.host.turns(spec)
+	select {
+	case turns <- struct{}{}:
+	case <-asked.Done():
+		return nil, nil //nolint:nilnil // nothing is to be run
+	}
+	giveBack := sync.OnceFunc(func() { <-turns })
+	defer func() {
+		if s == nil { // also after a panic
+			giveBack()
+		}
+	}()
+	if asked.Err() != nil {
+		return nil, nil //nolint:nilnil // nothing is to be run
+	}
+	i.enter(StateStarting, "")
+	g, closeGroup, err := i.build(asked, spec)
+	if err != nil {
+		return nil, err
+	}
+	return &start{group: g, close: closeGroup, giveBack: giveBack, restart: spec.Restart}, nil
+}
+
+// end closes what a start made.
+func (i *instance) end(s *start) {
+	i.mu.Lock()
+	i.group, i.cutOff = nil, s.group.cutOff.Load()
+	i.mu.Unlock()
+	closeErr := s.close()
+	if p, ok := errors.AsType[*guard.Panic](closeErr); ok {
+		i.countPanic(p)
+	}
+	if closeErr != nil {
+		i.log.Warn("closing the instance's store", "error", closeErr)
+	}
 }
 
 // refuse closes the ports early in a drain, unless the instance is to run again

@@ -72,7 +72,7 @@ func (b *beater) run(ctx context.Context) error {
 			return nil
 		}
 		b.spread = false
-		err = b.beat(ctx)
+		err = apart(func() error { return b.beat(ctx) })
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // Why a session ended. Each is met by finding out anew where the stream ends.
@@ -18,7 +20,11 @@ var (
 // something happens that puts its knowledge in doubt. up ends when the server
 // goes away. It never returns nil.
 func (p *Publisher) session(ctx, up context.Context) error {
-	start, err := p.locate(ctx)
+	var start startPoint
+	err := apart(func() (err error) {
+		start, err = p.locate(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -153,4 +159,15 @@ func (p *Publisher) publish(ctx context.Context, events []Event, start *startPoi
 		}
 	}
 	return nil
+}
+
+// apart does fn on a goroutine of its own and waits for it: talking to Redis takes a
+// deep stack, and one that has grown stays large while its goroutine waits for the
+// next time. A panic goes on where it was waited for.
+func apart(fn func() error) error {
+	err := guard.Apart(part, fn)
+	if panicked, ok := errors.AsType[*guard.Panic](err); ok {
+		panic(panicked)
+	}
+	return err
 }
