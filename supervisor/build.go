@@ -209,6 +209,10 @@ func (g *group) buildFaces(i *instance, spec Spec, assets *asset.Registry, lane 
 		// interest only in detail.
 		ErrorLog: slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
+	if secure == nil { // where there is none to negotiate, nothing for HTTP/2 is set up
+		g.http.Protocols = new(http.Protocols)
+		g.http.Protocols.SetHTTP1(true)
+	}
 	g.grpc = grpcapi.New(grpcapi.Options{
 		Custodian: g.engine, Assets: assets, Webhooks: g.webhooks, Context: g.serving, Logger: g.logger, OnPanic: g.panicked,
 		Access: i.access, TLS: secure, Lane: lane, Bounds: bound, OnSlowStream: func() { i.metrics.RecordSlowStreamEnded("grpc") },
