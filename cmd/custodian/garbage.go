@@ -24,11 +24,14 @@ const (
 // A process that has hardly anything to do gives back to the system what it does not
 // need: after each idleTime in which it used less than idleShare of one processor and
 // has more than idleGarbage that is of no use. The start of a thousand instances
-// leaves as much garbage as is in use, which else would stay for hours.
+// leaves as much garbage as is in use, which else would stay for hours, and stacks
+// that have grown. Those are halved by each collection, so it collects again as long
+// as that gives back more than worthwhile.
 const (
 	idleTime    = 20 * time.Second
 	idleShare   = 0.1
 	idleGarbage = 16 << 20
+	worthwhile  = 4 << 20
 )
 
 // returnMemory does so until ctx ends.
@@ -36,6 +39,7 @@ func returnMemory(ctx context.Context) {
 	guard.Go("memory", nil, func() {
 		tick := time.NewTicker(idleTime)
 		defer tick.Stop()
+		again := false
 		for before := fair.ProcessUsage(); ; {
 			select {
 			case <-tick.C:
@@ -43,8 +47,10 @@ func returnMemory(ctx context.Context) {
 				return
 			}
 			used := fair.ProcessUsage()
-			if idle(used-before, unused()) {
+			if idle(used-before, unused(), again) {
+				had := held()
 				debug.FreeOSMemory()
+				again = held()+worthwhile < had
 				used = fair.ProcessUsage() // what that took is no work
 			}
 			before = used
@@ -53,9 +59,17 @@ func returnMemory(ctx context.Context) {
 }
 
 // idle reports whether a process that used so much time of the processors within
-// idleTime is to give memory back, of which it does not use so many bytes.
-func idle(used time.Duration, unused uint64) bool {
-	return float64(used) < idleShare*float64(idleTime) && unused > idleGarbage
+// idleTime is to give memory back, of which it does not use so many bytes; again, that
+// it was worthwhile the last time.
+func idle(used time.Duration, unused uint64, again bool) bool {
+	return float64(used) < idleShare*float64(idleTime) && (again || unused > idleGarbage)
+}
+
+// held returns how many bytes the runtime has from the system.
+func held() uint64 {
+	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64() - s[1].Value.Uint64()
 }
 
 // unused returns how many bytes of memory the heap has without using them.
