@@ -67,10 +67,10 @@ const liveEvery = time.Second
 // liveRow is what the console shows of an instance in a line.
 type liveRow struct {
 	Instance wire.Instance `json:"instance"`
-	// Rate and Failing are answers a second within the last look, P99 is in
-	// milliseconds; nil while nothing was asked.
-	Rate    float64  `json:"rate"`
-	Failing float64  `json:"failing"`
+	// Rate and Failing are answers a second since the last look, nil at the first and
+	// where the counters began anew. P99 is in milliseconds; nil while nothing was asked.
+	Rate    *float64 `json:"rate,omitempty"`
+	Failing *float64 `json:"failing,omitempty"`
 	P99     *float64 `json:"p99_ms,omitempty"`
 
 	OpenSettlements  int `json:"open_settlements"`
@@ -188,8 +188,8 @@ func rowOf(now, before supervisor.Live, since float64) liveRow {
 	if before.Name == "" || v.Requests < b.Requests { // seen for the first time, or its counters began anew
 		return row
 	}
-	row.Rate = rounded(float64(v.Requests-b.Requests) / since)
-	row.Failing = rounded(float64(v.Failed-b.Failed) / since)
+	rate, failing := rounded(float64(v.Requests-b.Requests)/since), rounded(float64(v.Failed-b.Failed)/since)
+	row.Rate, row.Failing = &rate, &failing
 	if p99, found := v.Answered.Quantile(b.Answered, .99); found {
 		ms := math.Round(p99.Seconds()*1e5) / 100
 		row.P99 = &ms

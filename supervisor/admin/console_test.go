@@ -86,8 +86,8 @@ func TestTheConsoleIsToldWhatChanges(t *testing.T) {
 	scanner := bufio.NewScanner(resp.Body)
 	type row struct {
 		Instance struct{ Name string }
-		Rate     float64
-		Failing  float64
+		Rate     *float64
+		Failing  *float64
 		P99      *float64 `json:"p99_ms"`
 		Open     int      `json:"open_settlements"`
 	}
@@ -114,8 +114,11 @@ func TestTheConsoleIsToldWhatChanges(t *testing.T) {
 		t.Fatalf("the stream ended: %v", scanner.Err())
 		return nil, nil
 	}
-	if rows, _ := next(); len(rows) != 2 || rows["one"].P99 != nil {
-		t.Errorf("at first: %+v", rows)
+	if rows, _ := next(); len(rows) != 2 || rows["one"].P99 != nil || rows["one"].Rate != nil || rows["one"].Failing != nil {
+		t.Errorf("at first, when nobody knows how many there are a second: %+v", rows)
+	}
+	if rows, _ := next(); len(rows) != 2 || rows["one"].Rate == nil || *rows["one"].Rate != 0 {
+		t.Errorf("a second later: %+v", rows)
 	}
 	var busy obs.Vitals
 	busy.Requests, busy.Failed, busy.Gauges = 1000, 100, sim.Gauges{OpenSettlements: 7}
@@ -123,15 +126,18 @@ func TestTheConsoleIsToldWhatChanges(t *testing.T) {
 	d.setVitals("one", busy)
 	rows, _ := next()
 	one := rows["one"]
-	if len(rows) != 1 || one.Rate < 300 || one.Rate > 1100 || one.Failing < 30 || one.Failing > 110 || one.P99 == nil || *one.P99 < 1 || *one.P99 > 2.5 || one.Open != 7 {
+	if len(rows) != 1 || one.Rate == nil || *one.Rate < 300 || *one.Rate > 1100 || *one.Failing < 30 || *one.Failing > 110 || one.P99 == nil || *one.P99 < 1 || *one.P99 > 2.5 || one.Open != 7 {
 		t.Errorf("after a thousand requests: %+v", rows)
 	}
-	if rows, _ = next(); rows["one"].Rate != 0 || rows["one"].P99 != nil {
+	if rows, _ = next(); *rows["one"].Rate != 0 || rows["one"].P99 != nil {
 		t.Errorf("after them: %+v", rows)
 	}
 	d.setVitals("one", obs.Vitals{Requests: 5}) // it was drained and started, so its counters began anew
-	if rows, _ = next(); rows["one"].Rate != 0 {
+	if rows, _ = next(); len(rows) != 1 || rows["one"].Rate != nil {
 		t.Errorf("after a start: %+v", rows)
+	}
+	if rows, _ = next(); *rows["one"].Rate != 0 {
+		t.Errorf("a second after it: %+v", rows)
 	}
 	d.forget("two")
 	if rows, removed := next(); len(rows) != 0 || len(removed) != 1 || removed[0] != "two" {
