@@ -4,8 +4,8 @@
 // that its user gives it, and with that token's role.
 //
 // There is no build step and nothing is loaded from elsewhere: the page works where
-// there is no network but that to the supervisor. lit-html (static/lit-html.js,
-// BSD-3-Clause, see static/lit-html.LICENSE) draws it: what comes live each second
+// there is no network but that to the supervisor. lit-html (static/lit-html,
+// BSD-3-Clause, see the LICENSE there) draws it: what comes live each second
 // changes only the text that differs, so that focus, selections and half-filled forms
 // stay, and the page asks the same API as any other client, with no second one that
 // answers pieces of HTML. Its charts are few lines of SVG. The pages of the documentation
@@ -74,7 +74,7 @@ func addressesOf(name string) []string {
 	case isPage:
 		return []string{"/docs/" + strings.TrimSuffix(page, ".html")}
 	}
-	return []string{prefix + path.Base(name)}
+	return []string{prefix + strings.TrimPrefix(name, "static/")}
 }
 
 // ServeHTTP answers with the file, unless the browser has it already.

@@ -8,7 +8,7 @@ const inCard = (l) => ({ ...l, draw: () => html`<div class="card">${l.draw()}</d
 export function accounts(name) {
   const set = (a, status) => attempt(`${a.account_id} is ${status}`, () =>
     call("PATCH", `/console/instances/${encodeURIComponent(name)}/api/v1/accounts/${encodeURIComponent(a.account_id)}`, { body: { status } })).then(() => l.reload());
-  const l = list({ name, path: "/api/v1/accounts", member: "accounts", label: "Accounts", empty: "There is no account like that.",
+  const l = list({ name, path: "/api/v1/accounts", member: "accounts", key: (a) => a.account_id, label: "Accounts", empty: "There is no account like that.",
     filters: [{ name: "client_id", label: "Client" }, { name: "type", label: "Type", choices: ["MASTER", "SEGREGATED"] }],
     columns: [
       { title: "Account", of: (a) => html`<code>${a.account_id}</code>` }, { title: "Client", of: (a) => a.client_id },
@@ -23,7 +23,7 @@ export function accounts(name) {
 const amount = (title, of) => ({ title, of, kind: "number" });
 
 export function positions(name) {
-  return inCard(list({ name, path: "/api/v1/positions", member: "positions", label: "Positions", empty: "There is no position like that.",
+  return inCard(list({ name, path: "/api/v1/positions", member: "positions", key: (p) => `${p.account_id} ${p.symbol}`, label: "Positions", empty: "There is no position like that.",
     filters: [{ name: "account_id", label: "Account" }, { name: "symbol", label: "Symbol" }],
     columns: [
       { title: "Account", of: (p) => html`<code>${p.account_id}</code>` }, { title: "Symbol", of: (p) => p.symbol },
@@ -34,7 +34,7 @@ export function positions(name) {
 }
 
 export function balances(name) {
-  return inCard(list({ name, path: "/api/v1/balances", member: "balances", label: "Balances", empty: "There is no balance like that.",
+  return inCard(list({ name, path: "/api/v1/balances", member: "balances", key: (b) => `${b.account_id} ${b.currency}`, label: "Balances", empty: "There is no balance like that.",
     filters: [{ name: "account_id", label: "Account" }, { name: "currency", label: "Currency" }],
     columns: [
       { title: "Account", of: (b) => html`<code>${b.account_id}</code>` }, { title: "Currency", of: (b) => b.currency },

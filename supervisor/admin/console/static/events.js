@@ -1,6 +1,6 @@
 // The tail of an instance's events.
 import { follow } from "/console/static/api.js";
-import { errorNotice, html, state, time, update } from "/console/static/ui.js";
+import { errorNotice, html, repeat, state, time, update } from "/console/static/ui.js";
 
 const kept = 500, before = 100;
 
@@ -37,7 +37,7 @@ export function events(name) {
         <button @click=${hold} aria-pressed=${held ? "true" : "false"}>${held ? "Go on" : "Hold"}</button></div>
         ${errorNotice(failure)}
         ${found.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Events, the newest first"><table class="cards"><thead><tr><th class="number">Event</th><th>Time</th><th>Type</th><th>Data</th></tr></thead>
-          <tbody>${found.map((e) => html`<tr><td class="number" data-label="Event">${e.sequence}</td><td>${time(e.event.time)}</td><td class="title">${e.type}</td><td class="wrap all"><code>${JSON.stringify(e.event.data)}</code></td></tr>`)}</tbody></table></div>`
+          <tbody>${repeat(found, (e) => e.sequence, (e) => html`<tr><td class="number" data-label="Event">${e.sequence}</td><td>${time(e.event.time)}</td><td class="title">${e.type}</td><td class="wrap all"><code>${JSON.stringify(e.event.data)}</code></td></tr>`)}</tbody></table></div>`
           : html`<p>No event yet.</p>`}</div>`;
     },
   };

@@ -1,6 +1,6 @@
 // What goes wrong on purpose.
 import { call, get, post } from "/console/static/api.js";
-import { ask, attempt, errorNotice, html, mayOperate, nothing, time, toast, update, version } from "/console/static/ui.js";
+import { ask, attempt, errorNotice, html, mayOperate, nothing, repeat, time, toast, update, version } from "/console/static/ui.js";
 
 const lasts = { name: "duration_s", label: "For how many seconds; until it is cleared unless given", kind: "number" };
 const rate = (name, label) => ({ name, label, required: true, placeholder: "0.5" });
@@ -53,7 +53,7 @@ export function faults(name) {
         ${kinds.map((k) => html`<button @click=${() => begin(k)}>${k.text}</button>`)}<button @click=${custom}>A rule…</button></div>` : nothing}
       ${status ? html`<div class="card"><div class="row apart"><h2>Active rules</h2>${mayOperate() && status.rules?.length ? html`<button class="danger" @click=${clearAll}>Clear all</button>` : nothing}</div>
         ${status.rules?.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Active rules"><table class="cards"><thead><tr><th>Name</th><th>Effect</th><th>On</th><th>Since</th><th>Until</th><th><span class="hidden">Clear</span></th></tr></thead>
-          <tbody>${status.rules.map((r) => html`<tr><td class="title">${r.name || r.id}</td><td class="wrap" data-label="Effect"><code>${JSON.stringify(r.effect)}</code></td>
+          <tbody>${repeat(status.rules, (r) => r.id, (r) => html`<tr><td class="title">${r.name || r.id}</td><td class="wrap" data-label="Effect"><code>${JSON.stringify(r.effect)}</code></td>
             <td class="wrap" data-label="On">${r.match ? html`<code>${JSON.stringify(r.match)}</code>` : "everything"}</td><td data-label="Since">${time(r.since)}</td><td data-label="Until">${r.until ? time(r.until) : "cleared"}</td>
             <td>${mayOperate() ? html`<button @click=${() => clear(r)}>Clear<span class="hidden"> ${r.name || r.id}</span></button>` : nothing}</td></tr>`)}</tbody></table></div>`
         : html`<p>Nothing goes wrong on purpose.</p>`}</div>` : nothing}`,

@@ -1,5 +1,5 @@
 // All instances at a glance.
-import { badge, html, line, link, mayOperate, milliseconds, nothing, number, state, update } from "/console/static/ui.js";
+import { badge, html, line, link, mayOperate, milliseconds, nothing, number, repeat, state, update } from "/console/static/ui.js";
 import { lifecycle, operate } from "/console/static/operate.js";
 
 const shownAtOnce = 200;
@@ -14,7 +14,7 @@ export function fleetPage(query) {
     const counts = {};
     for (const { instance } of all) counts[instance.state] = (counts[instance.state] ?? 0) + 1;
     const found = all.filter(({ instance }) => instance.name.includes(sought.toLowerCase()) && (!only || instance.state === only));
-    const sum = (of) => all.reduce((total, row) => total + of(row), 0);
+    const sum = (of) => all.reduce((total, row) => total + (of(row) ?? 0), 0);
     return html`
       <div class="row apart"><h1>Instances</h1>${mayOperate() ? html`<a class="button main" href="#/add">Add an instance</a>` : nothing}</div>
       <ul class="tiles" aria-label="All instances together">
@@ -34,7 +34,7 @@ export function fleetPage(query) {
           <caption class="hidden">Instances, ordered by name</caption>
           <thead><tr><th>Name</th><th>State</th><th>Profile</th><th>HTTP</th><th>gRPC</th><th class="number">Requests/s</th><th>Last minute</th>
             <th class="number">Errors/s</th><th class="number">p99</th><th class="number">Open settlements</th><th><span class="hidden">Actions</span></th></tr></thead>
-          <tbody>${found.slice(0, shown).map(rowOf)}</tbody></table></div>`
+          <tbody>${repeat(found.slice(0, shown), (row) => row.instance.name, rowOf)}</tbody></table></div>`
           : html`<p>${state.live ? all.length ? "No instance is like that." : html`There is no instance yet. ${mayOperate() ? html`<a href="#/add">Add one</a>.` : nothing}` : "Looking for instances…"}</p>`}
         ${found.length > shown ? html`<p><button @click=${() => { shown += shownAtOnce; update(); }}>Show more of ${found.length}</button></p>` : nothing}
       </div>`;
@@ -53,7 +53,7 @@ function rowOf(row) {
     <td data-label="HTTP">${port(i.http_addr)}</td><td data-label="gRPC">${port(i.grpc_addr)}</td>
     <td class="number" data-label="Requests/s">${number(row.rate)}</td>
     <td>${line(trend, `requests a second of ${i.name} in the last minute: now ${number(row.rate)}, at most ${number(Math.max(...trend, 0))}`)}</td>
-    <td class="number" data-label="Errors/s">${row.failing ? html`<strong>${number(row.failing)}</strong>` : "0"}</td>
+    <td class="number" data-label="Errors/s">${row.failing ? html`<strong>${number(row.failing)}</strong>` : number(row.failing)}</td>
     <td class="number" data-label="p99">${milliseconds(row.p99_ms)}</td>
     <td class="number" data-label="Open settlements">${number(row.open_settlements)}</td>
     <td>${mayOperate() ? lifecycle(i).slice(0, 1).map((action) => html`<button @click=${() => operate(action, i)}>${action.text}<span class="hidden"> ${i.name}</span></button>`) : nothing}</td>

@@ -1,5 +1,5 @@
 // One instance: how it is, and what can be done to it.
-import { badge, chart, html, link, mayOperate, milliseconds, nothing, number, ago, state } from "/console/static/ui.js";
+import { badge, chart, html, link, mayOperate, milliseconds, nothing, number, repeat, ago, state } from "/console/static/ui.js";
 import { lifecycle, operate } from "/console/static/operate.js";
 import { accounts, balances, positions } from "/console/static/books.js";
 import { settlement, settlements } from "/console/static/settlements.js";
@@ -39,7 +39,7 @@ export function instancePage(name, [key = "", id], query) {
         ${i.last_error ? html`<div class="notice bad">${i.last_error}</div>` : nothing}
         ${progressOf(i)}
         ${mayOperate() ? html`<div class="row card" role="group" aria-label="Actions">
-          ${lifecycle(i).map((a) => html`<button class=${a.danger ? "danger" : ""} @click=${() => operate(a, i)}>${a.text}</button>`)}
+          ${repeat(lifecycle(i), (a) => a.text, (a) => html`<button class=${a.danger ? "danger" : ""} @click=${() => operate(a, i)}>${a.text}</button>`)}
           ${lifecycle(i).length ? nothing : html`<span class="faint">It is ${i.state}.</span>`}</div>` : nothing}
         <nav class="tabs" aria-label="Parts of ${name}">${tabs.map((t) => html`<a href=${link("instances", name, ...(t.key ? [t.key] : []))}
           aria-current=${t === tab ? "page" : nothing}>${t.text}${t.count?.(row) ? html` <span class="badge warn">${t.count(row)}</span>` : nothing}</a>`)}</nav>

@@ -1,12 +1,13 @@
 // Lists of what an instance holds, page by page, brought up to date as events happen.
 import { get } from "/console/static/api.js";
-import { errorNotice, html, nothing, update, valuesOf, version } from "/console/static/ui.js";
+import { errorNotice, html, nothing, repeat, update, valuesOf, version } from "/console/static/ui.js";
 
 const page = 50, mostAtOnce = 1000, restBetween = 1000;
 
 // list returns what shows a list: path of the instance's API, the member of its answer
-// that holds the records, filters (fields) and columns (title, of, kind).
-export function list({ name, path, member, filters = [], preset = {}, columns, empty, label }) {
+// that holds the records, key what tells one record from others, filters (fields) and
+// columns (title, of, kind).
+export function list({ name, path, member, key, filters = [], preset = {}, columns, empty, label }) {
   let chosen = { ...preset }, records = null, next = null, failure = null, loading = false, again = false, seen = "", wanted = page, last = 0;
   const ending = new AbortController();
 
@@ -58,7 +59,7 @@ export function list({ name, path, member, filters = [], preset = {}, columns, e
         : records.length === 0 ? html`<p>${empty}</p>`
           : html`<div class="scroll" tabindex="0" role="region" aria-label=${label}><table class="cards"><caption class="hidden">${label}</caption>
             <thead><tr>${columns.map((c) => html`<th class=${c.kind ?? ""}>${c.title}</th>`)}</tr></thead>
-            <tbody>${records.map((r) => html`<tr>${columns.map((c) => html`<td class=${c.kind ?? ""} data-label=${typeof c.title === "string" ? c.title : nothing}>${c.of(r)}</td>`)}</tr>`)}</tbody>
+            <tbody>${repeat(records, key, (r) => html`<tr>${columns.map((c) => html`<td class=${c.kind ?? ""} data-label=${typeof c.title === "string" ? c.title : nothing}>${c.of(r)}</td>`)}</tr>`)}</tbody>
           </table></div>`}
       ${next && wanted < mostAtOnce ? html`<p><button @click=${() => { wanted += page; load(); }}>Show more</button></p>` : nothing}
       ${next && wanted >= mostAtOnce ? html`<p class="faint">There are more than ${mostAtOnce}; narrow the list down.</p>` : nothing}`,

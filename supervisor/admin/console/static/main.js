@@ -1,5 +1,5 @@
 // The page as a whole: who is asking, where one is, and what is shown there.
-import { render } from "/console/static/lit-html.js";
+import { render } from "/console/static/lit-html/lit-html.js";
 import { follow, get, onUnauthorized, token } from "/console/static/api.js";
 import { dialogElement, errorNotice, html, nothing, onUpdate, showDialog, state, toast, update } from "/console/static/ui.js";
 import { fleetPage } from "/console/static/fleet.js";
@@ -99,7 +99,7 @@ function remember() {
   for (const [name, row] of state.rows) {
     const before = state.trends.get(name);
     const trend = before && at - before.at < lapse ? before : { rate: [], p99: [] };
-    state.trends.set(name, { at, rate: [...trend.rate, row.rate].slice(-kept), p99: [...trend.p99, row.p99_ms ?? null].slice(-kept) });
+    state.trends.set(name, { at, rate: [...trend.rate, row.rate ?? null].slice(-kept), p99: [...trend.p99, row.p99_ms ?? null].slice(-kept) });
   }
   page.changed?.();
   update();
@@ -155,8 +155,23 @@ function here(path) {
   return now === path ? "page" : nothing;
 }
 
+// hold returns what gives the focus a place again if its own is drawn no more: within
+// the dialog that is open, in the group or table that it was in, or at the content.
+function hold() {
+  const before = document.activeElement, asked = document.querySelector("dialog[open]");
+  const around = before?.closest("[role=group], [role=region]");
+  return () => {
+    if (document.activeElement !== document.body) return;
+    const dialog = document.querySelector("dialog[open]");
+    const place = dialog ? dialog.querySelector("[aria-invalid=true]") ?? dialog.querySelector("input, select, textarea, button")
+      : before === document.body && !asked ? null
+        : around?.isConnected ? around.querySelector("button") ?? around : document.getElementById("main");
+    place?.focus({ preventScroll: true });
+  };
+}
+
 function draw() {
-  const about = state.about;
+  const about = state.about, givePlace = hold();
   render(html`
     <a class="skip" href="#main" @click=${(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>To the content</a>
     <header class="top">
@@ -179,6 +194,7 @@ function draw() {
   document.getElementById("console"));
   showDialog();
   showTab();
+  givePlace();
 }
 
 onUpdate(draw);

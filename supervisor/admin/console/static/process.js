@@ -1,6 +1,6 @@
 // The process: its readiness, its log level, and what happened to its instances.
 import { call, follow, get } from "/console/static/api.js";
-import { attempt, badge, errorNotice, html, link, mayOperate, nothing, state, time, update } from "/console/static/ui.js";
+import { attempt, badge, errorNotice, html, link, mayOperate, nothing, repeat, state, time, update } from "/console/static/ui.js";
 
 const kept = 300;
 
@@ -31,7 +31,7 @@ export function processPage() {
         <p class="faint"><a href="/openapi.json">OpenAPI document</a> of the admin API. Metrics are at <code>/metrics</code>, for those who have a token.</p></section></div>
       <section class="card"><h2>What happened to instances</h2>
         ${happened.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Changes in the life of instances, the newest first"><table class="cards"><thead><tr><th>Time</th><th>Instance</th><th>State</th><th>Why</th></tr></thead>
-          <tbody>${[...happened].reverse().map((e) => html`<tr><td>${time(e.time)}</td><td class="title"><a href=${link("instances", e.instance)}>${e.instance}</a></td><td>${badge(e.state)}</td><td class="wrap all">${e.detail ?? ""}</td></tr>`)}</tbody></table></div>`
+          <tbody>${repeat([...happened].reverse(), (e) => e, (e) => html`<tr><td>${time(e.time)}</td><td class="title"><a href=${link("instances", e.instance)}>${e.instance}</a></td><td>${badge(e.state)}</td><td class="wrap all">${e.detail ?? ""}</td></tr>`)}</tbody></table></div>`
         : html`<p>Nothing yet.</p>`}</section>`,
   };
 }

@@ -6,7 +6,7 @@ import { list } from "/console/static/lists.js";
 const statuses = ["PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED"];
 
 export function settlements(name, query) {
-  const l = list({ name, path: "/api/v1/settlements", member: "settlements", label: "Settlements", empty: "There is no settlement like that.",
+  const l = list({ name, path: "/api/v1/settlements", member: "settlements", key: (s) => s.settlement_id, label: "Settlements", empty: "There is no settlement like that.",
     preset: Object.fromEntries(query),
     filters: [{ name: "account_id", label: "Account" }, { name: "symbol", label: "Symbol" }, { name: "external_id", label: "External id" },
       { name: "settlement_type", label: "Type" }, { name: "status", label: "Status", choices: statuses }],

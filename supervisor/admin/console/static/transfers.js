@@ -13,7 +13,7 @@ export function transfers(name, query) {
     action, danger: what === "reject",
     send: async (values) => { await post(path(t, what), values); toast(`${what === "approve" ? "Approved" : "Rejected"} by ${values.by}`); l.reload(); },
   });
-  const l = list({ name, path: "/api/v1/transfers", member: "transfers", label: "Transfers", empty: "There is no transfer like that.",
+  const l = list({ name, path: "/api/v1/transfers", member: "transfers", key: (t) => t.transfer_id, label: "Transfers", empty: "There is no transfer like that.",
     preset: Object.fromEntries(query),
     filters: [{ name: "account_id", label: "Account" }, { name: "symbol", label: "Symbol" }, { name: "stage", label: "Stage", choices: stages }],
     columns: [

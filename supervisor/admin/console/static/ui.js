@@ -1,8 +1,11 @@
 // What several pages share: the state of the page, and small pieces to draw.
-import { html, svg, nothing } from "/console/static/lit-html.js";
+import { html, svg, nothing } from "/console/static/lit-html/lit-html.js";
+import { repeat } from "/console/static/lit-html/directives/repeat.js";
 import { Refusal } from "/console/static/api.js";
 
-export { html, svg, nothing };
+// Rows that others may come before are drawn with repeat: whoever has the focus in one
+// is then still in the same.
+export { html, svg, nothing, repeat };
 
 // state is all that is drawn. What changes it calls update.
 export const state = {
@@ -200,6 +203,9 @@ export function showDialog() {
 function dialogClosed(event) {
   if (state.dialog === shown && !event.target.open) closeDialog();
 }
+
+// serves reports whether an instance answers, as far as the live stream has told.
+export const serves = (name) => state.rows.get(name)?.instance.state === "running";
 
 // version changes with what an instance holds, and with whether it tells of it.
 export function version(name) {
