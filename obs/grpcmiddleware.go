@@ -18,7 +18,7 @@ const unknownMethod = "unknown"
 func (in *Instance) UnaryServerInterceptor() grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 		// grpc calls this for registered methods only, so the label is bounded.
-		finish := in.startCall(info.FullMethod, false)
+		finish := in.startCall(ctx, info.FullMethod, false)
 		panicked := true
 		defer func() { finish(err, panicked) }()
 		resp, err = handler(ctx, req)
@@ -37,7 +37,7 @@ func (in *Instance) StreamServerInterceptor() grpc.StreamServerInterceptor {
 		if srv == nil { // no service behind it: the client made the name up
 			method = unknownMethod
 		}
-		finish := in.startCall(method, true)
+		finish := in.startCall(ss.Context(), method, true)
 		panicked := true
 		defer func() { finish(err, panicked) }()
 		err = handler(srv, ss)
@@ -54,7 +54,7 @@ func (in *Instance) UnknownMethodHandler(_ any, stream grpc.ServerStream) error 
 	return status.Errorf(codes.Unimplemented, "unknown method %s", method)
 }
 
-func (in *Instance) startCall(method string, streamed bool) (finish func(err error, panicked bool)) {
+func (in *Instance) startCall(ctx context.Context, method string, streamed bool) (finish func(err error, panicked bool)) {
 	inFlight := in.grpcInFlight.get().WithLabelValues(method)
 	inFlight.Inc()
 	start := time.Now()
@@ -70,6 +70,9 @@ func (in *Instance) startCall(method string, streamed bool) (finish func(err err
 		in.vitals.request(serverFailures[name])
 		if !streamed {
 			in.vitals.took(took)
+		}
+		if in.logs(ctx) {
+			in.logger.DebugContext(ctx, "call", "method", method, "status", name, "took", took)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package obs
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/httpapi/requestid"
 )
 
 // unmatchedEndpoint is the endpoint of requests that no route was found for.
@@ -46,27 +49,44 @@ func (r *Registry) AdminMiddleware(next http.Handler) http.Handler {
 // httpRecorder takes what meterHTTP sees. Each started has one finished.
 type httpRecorder interface {
 	httpStarted(method string)
-	httpFinished(method, endpoint string, status int, took time.Duration, streamed bool)
+	httpFinished(r *http.Request, a httpAnswer)
+}
+
+// httpAnswer is what became of a request.
+type httpAnswer struct {
+	method, endpoint string // labels
+	status           int
+	took             time.Duration
+	header           http.Header
 }
 
 func (in *Instance) httpStarted(method string) { in.httpInFlight.get().WithLabelValues(method).Inc() }
 
-func (in *Instance) httpFinished(method, endpoint string, status int, took time.Duration, streamed bool) {
-	in.httpInFlight.get().WithLabelValues(method).Dec()
-	in.httpDuration.get().WithLabelValues(method, endpoint).Observe(took.Seconds())
-	in.httpRequests.get().WithLabelValues(method, endpoint, strconv.Itoa(status)).Inc()
-	in.vitals.request(status >= http.StatusInternalServerError)
-	if !streamed {
-		in.vitals.took(took)
+func (in *Instance) httpFinished(r *http.Request, a httpAnswer) {
+	in.httpInFlight.get().WithLabelValues(a.method).Dec()
+	in.httpDuration.get().WithLabelValues(a.method, a.endpoint).Observe(a.took.Seconds())
+	in.httpRequests.get().WithLabelValues(a.method, a.endpoint, strconv.Itoa(a.status)).Inc()
+	in.vitals.request(a.status >= http.StatusInternalServerError)
+	if !streams(a.header) {
+		in.vitals.took(a.took)
 	}
+	if in.logs(r.Context()) {
+		in.logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", a.status,
+			"took", a.took, "request_id", a.header.Get(requestid.Header))
+	}
+}
+
+// logs reports whether somebody wants a line for each request.
+func (in *Instance) logs(ctx context.Context) bool {
+	return in.logger != nil && in.logger.Enabled(ctx, slog.LevelDebug)
 }
 
 type adminRecorder struct{ registry *Registry }
 
 func (adminRecorder) httpStarted(string) {}
 
-func (a adminRecorder) httpFinished(method, endpoint string, status int, _ time.Duration, _ bool) {
-	a.registry.adminRequests.WithLabelValues(method, endpoint, strconv.Itoa(status)).Inc()
+func (a adminRecorder) httpFinished(_ *http.Request, answer httpAnswer) {
+	a.registry.adminRequests.WithLabelValues(answer.method, answer.endpoint, strconv.Itoa(answer.status)).Inc()
 }
 
 func meterHTTP(next http.Handler, recorder httpRecorder) http.Handler {
@@ -96,7 +116,7 @@ func meterHTTP(next http.Handler, recorder httpRecorder) http.Handler {
 			}
 			endpoint := endpointLabel(r, status)
 			routed(r.Context(), method, endpoint)
-			recorder.httpFinished(method, endpoint, status, time.Since(start), streams(ww.Header()))
+			recorder.httpFinished(r, httpAnswer{method, endpoint, status, time.Since(start), ww.Header()})
 		}()
 		next.ServeHTTP(ww, r)
 		returned = true

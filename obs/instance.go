@@ -2,6 +2,7 @@ package obs
 
 import (
 	"cmp"
+	"log/slog"
 	"net/http"
 	"sync"
 
@@ -30,6 +31,8 @@ type InstanceOptions struct {
 	// Restarts is what custodian_instance_restarts_total starts from: restarts
 	// that were counted before this Instance was created.
 	Restarts uint64
+	// Logger takes a line for each request at debug; may be nil.
+	Logger *slog.Logger
 	// OnPanic is told of a collector that panicked during a scrape; may be nil.
 	OnPanic guard.Report
 }
@@ -38,6 +41,7 @@ type InstanceOptions struct {
 // drained. All methods are safe for concurrent use.
 type Instance struct {
 	set     *collectorSet
+	logger  *slog.Logger          // nil for none
 	shared  prometheus.Registerer // adds the instance label
 	closing sync.Once
 
@@ -86,7 +90,7 @@ type Instance struct {
 // newInstance creates the collectors in a set, registered nowhere yet.
 func newInstance(set *collectorSet, opts InstanceOptions) *Instance {
 	limit, pairs := cmp.Or(opts.LabelValues, DefaultLabelValues), cmp.Or(opts.Pairs, DefaultPairs)
-	in := &Instance{set: set}
+	in := &Instance{set: set, logger: opts.Logger}
 
 	in.httpRequests.define(set, &ofHTTPRequests, newCounterVec)
 	in.httpDuration.define(set, &ofHTTPDuration, newHistogramVec)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -134,11 +135,21 @@ func (t *Tracing) HTTP(instance string, next http.Handler) http.Handler {
 		return next
 	}
 	options := []otelhttp.Option{otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(t.propagator),
-		otelhttp.WithSpanNameFormatter(spanName)}
+		otelhttp.WithSpanNameFormatter(spanName), otelhttp.WithFilter(traced)}
 	if instance != "" {
 		options = append(options, otelhttp.WithSpanOptions(trace.WithAttributes(instanceKey.String(instance))))
 	}
 	return otelhttp.NewHandler(next, "", options...)
+}
+
+// traced reports whether a request is followed. Probes and scrapes are not: they come
+// every few seconds for as long as the process runs, and their traces tell nothing.
+func traced(r *http.Request) bool {
+	switch r.URL.Path {
+	case "/api/v1/health", "/api/v1/ready", "/healthz", "/readyz", "/metrics":
+		return false
+	}
+	return true
 }
 
 // spanName is asked for twice: when a request comes, and at its end if its route is
@@ -153,7 +164,8 @@ func (t *Tracing) GRPC(instance string) stats.Handler {
 		return nil
 	}
 	return otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(t.provider), otelgrpc.WithPropagators(t.propagator),
-		otelgrpc.WithSpanAttributes(instanceKey.String(instance)))
+		otelgrpc.WithSpanAttributes(instanceKey.String(instance)),
+		otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))
 }
 
 // routed gives the span of a request the name of its route.

@@ -43,7 +43,7 @@ func TestVitalsCountWhatBothFacesAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err = in.StreamServerInterceptor()(struct{}{}, nil, &grpc.StreamServerInfo{FullMethod: "/a/s"}, func(any, grpc.ServerStream) error { return errors.New("broken") })
+	err = in.StreamServerInterceptor()(struct{}{}, stream{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: "/a/s"}, func(any, grpc.ServerStream) error { return errors.New("broken") })
 	if err == nil {
 		t.Fatal("the stream's error is lost")
 	}
@@ -83,3 +83,11 @@ func TestQuantilesAreOfWhatCameSince(t *testing.T) {
 		t.Errorf("the most is %s", took)
 	}
 }
+
+// stream is a server's stream that nothing comes through.
+type stream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s stream) Context() context.Context { return s.ctx }

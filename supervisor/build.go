@@ -67,7 +67,7 @@ func (i *instance) build(asked context.Context, spec Spec) (_ *group, _ func() e
 	}
 	if i.metrics == nil {
 		i.metrics, err = i.host.metrics.Instance(spec.Name, obs.InstanceOptions{
-			LabelValues: spec.Limits.LabelValues, Restarts: i.restarts(), OnPanic: i.scrapePanicked,
+			LabelValues: spec.Limits.LabelValues, Restarts: i.restarts(), Logger: i.log, OnPanic: i.scrapePanicked,
 		})
 		if err != nil {
 			return nil, nil, err
