@@ -1,11 +1,14 @@
 package simulation_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -55,6 +58,23 @@ func show(progress func() terminal.Progress) (end func()) {
 	return terminal.NewScreen(os.Stderr, os.Getenv).Show(progress)
 }
 
+// asked ends when a simulation that was asked for is to end.
+var asked = sync.OnceValue(func() context.Context {
+	if *seeds == 0 {
+		return context.Background()
+	}
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt) // until the process ends
+	return ctx
+})
+
+// goesOn fails the test where no more histories are to be run, and tells where to go on.
+func goesOn(t *testing.T, seed, failed uint64) {
+	t.Helper()
+	if asked().Err() != nil {
+		t.Fatalf("interrupted: of %d histories %d have failed; the next is FROM=%d", seed-*from, failed, seed)
+	}
+}
+
 // report fails a test with a failure, the shortest history that shows it, and what
 // its steps do.
 func report(t *testing.T, err error, open func(*simulation.World) (simulation.Target, error)) {
@@ -95,7 +115,9 @@ func TestHistoriesOfAStateKeepEveryPromise(t *testing.T) {
 	now.Store(*from)
 	shown := show(progress)
 	defer func() { shown() }()
+	failed := uint64(0)
 	for seed := *from; seed < *from+n; seed++ {
+		goesOn(t, seed, failed)
 		now.Store(seed)
 		var target simulation.Target
 		out, err := simulation.Run(simulation.Options{Seed: seed, Steps: length}, func(w *simulation.World) (simulation.Target, error) {
@@ -110,6 +132,7 @@ func TestHistoriesOfAStateKeepEveryPromise(t *testing.T) {
 		}
 		if err != nil {
 			shown()
+			failed++
 			report(t, err, simulation.NewBooks)
 			shown = show(progress)
 			continue
@@ -161,8 +184,11 @@ func served(t *testing.T, seed uint64, length int) (out simulation.Outcome, err 
 func TestHistoriesOfAnEngineKeepEveryPromise(t *testing.T) {
 	t.Parallel()
 	n, length := amount(8, 300)
+	failed := uint64(0)
 	for seed := *from; seed < *from+n; seed++ {
+		goesOn(t, seed, failed)
 		if _, err := served(t, seed, length); err != nil {
+			failed++
 			report(t, err, nil)
 		}
 	}
