@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"sync"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/store/internal/tables"
 )
@@ -40,23 +41,35 @@ var hotSQL = []struct {
 	{func(h *hot) **sql.Stmt { return &h.removeApprovals }, `DELETE FROM approvals WHERE transfer_id = ?1 AND idx >= ?2`},
 }
 
-// hotTables are the tables that have statements of [writing].
-var hotTables = []struct {
-	into  func(*hot) *writing
-	table *tables.Table
-	write func(*tables.Table, int) string
-}{
-	{func(h *hot) *writing { return &h.account }, &tables.Accounts.Table, upsert},
-	{func(h *hot) *writing { return &h.position }, &tables.Positions.Table, upsert},
-	{func(h *hot) *writing { return &h.balance }, &tables.Balances.Table, upsert},
-	{func(h *hot) *writing { return &h.mirror }, &tables.Mirrors.Table, upsert},
-	{func(h *hot) *writing { return &h.settlement }, &tables.Settlements.Table, upsert},
-	{func(h *hot) *writing { return &h.transfer }, &tables.Transfers.Table, upsert},
-	{func(h *hot) *writing { return &h.approval }, &tables.Approvals.Table, upsert},
-	{func(h *hot) *writing { return &h.document }, &tables.Documents.Table, upsert},
-	{func(h *hot) *writing { return &h.entry }, &tables.Entries.Table, insert},
-	{func(h *hot) *writing { return &h.key }, &tables.Keys.Table, insert},
+// hotTable is a table that has statements of [writing], and their text.
+type hotTable struct {
+	into        func(*hot) *writing
+	plain, full string // full only where it differs
 }
+
+// hotTables are those tables. Their text too is made once: of a thousand journals each
+// kept 12 kB of it.
+var hotTables = sync.OnceValue(func() []hotTable {
+	write := func(into func(*hot) *writing, t *tables.Table, text func(*tables.Table, int) string) hotTable {
+		h := hotTable{into: into, plain: text(t, t.Common)}
+		if t.Stored != t.Common {
+			h.full = text(t, t.Stored)
+		}
+		return h
+	}
+	return []hotTable{
+		write(func(h *hot) *writing { return &h.account }, &tables.Accounts.Table, upsert),
+		write(func(h *hot) *writing { return &h.position }, &tables.Positions.Table, upsert),
+		write(func(h *hot) *writing { return &h.balance }, &tables.Balances.Table, upsert),
+		write(func(h *hot) *writing { return &h.mirror }, &tables.Mirrors.Table, upsert),
+		write(func(h *hot) *writing { return &h.settlement }, &tables.Settlements.Table, upsert),
+		write(func(h *hot) *writing { return &h.transfer }, &tables.Transfers.Table, upsert),
+		write(func(h *hot) *writing { return &h.approval }, &tables.Approvals.Table, upsert),
+		write(func(h *hot) *writing { return &h.document }, &tables.Documents.Table, upsert),
+		write(func(h *hot) *writing { return &h.entry }, &tables.Entries.Table, insert),
+		write(func(h *hot) *writing { return &h.key }, &tables.Keys.Table, insert),
+	}
+})
 
 // prepare prepares the statements on the writing connections. Those opened
 // later prepare them again as they are used.
@@ -66,15 +79,15 @@ func prepare(ctx context.Context, db *sql.DB) (h hot, err error) {
 			return h, err
 		}
 	}
-	for _, t := range hotTables {
+	for _, t := range hotTables() {
 		w := t.into(&h)
-		if w.plain, err = db.PrepareContext(ctx, t.write(t.table, t.table.Common)); err != nil {
+		if w.plain, err = db.PrepareContext(ctx, t.plain); err != nil {
 			return h, err
 		}
-		if t.table.Stored == t.table.Common {
+		if t.full == "" {
 			continue
 		}
-		if w.full, err = db.PrepareContext(ctx, t.write(t.table, t.table.Stored)); err != nil {
+		if w.full, err = db.PrepareContext(ctx, t.full); err != nil {
 			return h, err
 		}
 	}
