@@ -6,7 +6,7 @@
 #
 # Without a configuration it runs the one custodian that the environment describes.
 # Beyond loopback, which in a container is where callers come from, keys are needed
-# (README, Security), and so:
+# (configs/secure.md), and so:
 #
 #     docker run --rm -p 127.0.0.1:8080:8080 -v custodian:/var/lib/custodian \
 #         -e CUSTODIAN_PORTS_HOST=0.0.0.0 -e CUSTODIAN_DEFAULTS_API_KEYS=desk:<sha256 of the key> custodian:<version>

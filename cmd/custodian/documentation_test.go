@@ -28,9 +28,9 @@ const top = "../.."
 var exempt = []struct{ page, first, reason string }{
 	{"README.md", "make run         #", "lists targets, which are played below or take minutes"},
 	{"README.md", "make test        #", "lists targets, which take minutes to hours; that they exist is looked at here"},
-	{"README.md", "make release     ", "builds for four platforms, which takes minutes; .ci/run does so for one"},
-	{"README.md", "make image  ", "needs docker"},
-	{"README.md", "kubectl apply", "needs a cluster"},
+	{"configs/deploy.md", "make release     ", "builds for four platforms, which takes minutes; .ci/run does so for one"},
+	{"configs/deploy.md", "make image  ", "needs docker"},
+	{"configs/deploy.md", "kubectl apply", "needs a cluster"},
 	{"testdata/examples/README.md", "node testdata/examples/", "needs Node.js, where a test of sim/custodiantest runs it"},
 	{"testdata/examples/README.md", "make tool-esbuild", "needs Node.js, where the same test does this"},
 	{"testdata/api/README.md", "error", "takes an interface that breaks callers; .ci/run compares the one that there is"},

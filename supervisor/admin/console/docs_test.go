@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path"
 	"regexp"
 	"slices"
@@ -40,8 +41,8 @@ func TestTheDocumentationShowsItsPictures(t *testing.T) {
 	t.Parallel()
 	all := pages(t)
 	for picture, page := range map[string]string{
-		"testdata/architecture/packages.svg": "/docs/architecture", "testdata/figures/connections.svg": "/docs/", "testdata/figures/instances.svg": "/docs/bench",
-		"testdata/screenshots/fleet.png": "/docs/", "testdata/screenshots/settlement.png": "/docs/", "testdata/screenshots/instance.png": "/docs/",
+		"testdata/architecture/packages.svg": "/docs/architecture", "testdata/figures/connections.svg": "/docs/", "testdata/figures/instances.svg": "/docs/",
+		"testdata/screenshots/fleet.png": "/docs/", "testdata/screenshots/settlement.png": "/docs/", "testdata/screenshots/instance.png": "/docs/manage",
 	} {
 		want, err := os.ReadFile("../../../" + picture)
 		if err != nil {
@@ -88,20 +89,67 @@ func TestEveryLinkOfTheDocumentationLeadsSomewhere(t *testing.T) {
 	}
 }
 
+// served are the pages of the repository, and where each is read.
+var served = map[string]string{
+	"README.md":                       "/docs/",
+	"cmd/bench/README.md":             "/docs/bench",
+	"cmd/custodian/README.md":         "/docs/commands",
+	"configs/README.md":               "/docs/configs",
+	"configs/ci.md":                   "/docs/ci",
+	"configs/deploy.md":               "/docs/deploy",
+	"configs/migrate.md":              "/docs/migrate",
+	"configs/secure.md":               "/docs/secure",
+	"configs/upgrade.md":              "/docs/upgrade",
+	"obs/README.md":                   "/docs/obs",
+	"sim/README.md":                   "/docs/sim",
+	"sim/call.md":                     "/docs/call",
+	"sim/faults.md":                   "/docs/faults",
+	"sim/httpapi/problem/README.md":   "/docs/errors",
+	"sim/settle.md":                   "/docs/settle",
+	"store/README.md":                 "/docs/store",
+	"supervisor/README.md":            "/docs/supervisor",
+	"supervisor/config/README.md":     "/docs/configuration",
+	"supervisor/configure.md":         "/docs/configure",
+	"supervisor/manage.md":            "/docs/manage",
+	"testdata/api/README.md":          "/docs/api",
+	"testdata/architecture/README.md": "/docs/architecture",
+	"testdata/examples/README.md":     "/docs/examples",
+	"testdata/scenarios/README.md":    "/docs/scenarios",
+	"testdata/scenarios/write.md":     "/docs/write",
+}
+
+// Each page of the repository is one of the console, and can be reached from the first.
+func TestEveryPageIsServedAndLedTo(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "*.md")
+	list.Dir = "../../.."
+	names, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := pages(t)["/docs/"]
+	_, content, _ := strings.Cut(first, "<main")
+	count := 0
+	for name := range strings.Lines(string(names)) {
+		name = strings.TrimSpace(name)
+		count++
+		switch address, isServed := served[name]; {
+		case !isServed:
+			t.Errorf("%s is not served; add it to documents of render, and here", name)
+		case name != "README.md" && !strings.Contains(content, `href="`+address+`"`):
+			t.Errorf("README.md does not lead to %s", name)
+		}
+	}
+	if count != len(served) {
+		t.Errorf("there are %d pages, and %d should be served", count, len(served))
+	}
+}
+
 // The pages are those of the files that they are made of.
 func TestTheDocumentationHasEverySection(t *testing.T) {
 	t.Parallel()
 	all := pages(t)
-	for file, path := range map[string]string{
-		"README.md": "/docs/", "configs/README.md": "/docs/configs", "supervisor/config/README.md": "/docs/configuration", "sim/README.md": "/docs/sim", "supervisor/README.md": "/docs/supervisor",
-		"obs/README.md": "/docs/obs", "sim/httpapi/problem/README.md": "/docs/errors", "testdata/architecture/README.md": "/docs/architecture", "testdata/scenarios/README.md": "/docs/scenarios", "testdata/examples/README.md": "/docs/examples",
-		"testdata/api/README.md": "/docs/api", "cmd/bench/README.md": "/docs/bench", "cmd/custodian/README.md": "/docs/commands",
-		"testdata/scenarios/write.md": "/docs/write",
-		"configs/upgrade.md":          "/docs/upgrade",
-		"store/README.md":             "/docs/store",
-		"configs/ci.md":               "/docs/ci",
-		"configs/migrate.md":          "/docs/migrate",
-	} {
+	for file, path := range served {
 		source, err := os.ReadFile("../../../" + file)
 		if err != nil {
 			t.Fatal(err)
