@@ -8,11 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/text"
 )
 
 // Who has unpacked a release reads it without the repository.
@@ -58,23 +53,11 @@ func TestEveryRelativeLinkOfAReleaseLeadsToAFileOfIt(t *testing.T) {
 // anchors.
 func relativeLinks(t *testing.T, content []byte) (out []string) {
 	t.Helper()
-	document := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(content))
-	err := ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		var target []byte
-		switch n := n.(type) {
-		case *ast.Link:
-			target = n.Destination
-		case *ast.Image:
-			target = n.Destination
-		}
-		name, _, _ := strings.Cut(string(target), "#")
-		if entering && name != "" && !strings.Contains(name, "://") {
+	for _, target := range links(t, content) {
+		name, _, _ := strings.Cut(target, "#")
+		if name != "" && !strings.Contains(name, "://") {
 			out = append(out, name)
 		}
-		return ast.WalkContinue, nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return out
 }
