@@ -4,7 +4,7 @@
 // that its user gives it, and with that token's role.
 //
 // There is no build step and nothing is loaded from elsewhere: the page works where
-// there is no network but that to the supervisor. lit-html (static/lit-html,
+// there is no network but that to the supervisor. lit-html 3.3.3 (static/lit-html,
 // BSD-3-Clause, see the LICENSE there) draws it: what comes live each second
 // changes only the text that differs, so that focus, selections and half-filled forms
 // stay, and the page asks the same API as any other client, with no second one that

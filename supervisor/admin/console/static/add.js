@@ -1,6 +1,6 @@
 // Adding an instance by a form.
 import { Refusal, post } from "/console/static/api.js";
-import { field, html, link, mayOperate, others, state, toast, update, valuesOf } from "/console/static/ui.js";
+import { field, html, link, mayOperate, mistakesOf, others, state, toast, update, valuesOf } from "/console/static/ui.js";
 
 const groups = () => [
   { title: "What it is", fields: [
@@ -50,6 +50,7 @@ export function addPage() {
 
   async function send(event) {
     event.preventDefault();
+    if (busy) return;
     mistakes = [];
     busy = true;
     update();
@@ -58,11 +59,10 @@ export function addPage() {
       toast(`${added.name} runs`);
       location.hash = link("instances", added.name);
     } catch (error) {
-      mistakes = error instanceof Refusal ? error.mistakes : [{ key: "", text: error.message }];
+      mistakes = mistakesOf(error);
     }
     busy = false;
     update();
-    setTimeout(() => document.querySelector("[aria-invalid=true], .notice.bad")?.focus(), 50);
   }
 
   return { title: "Add an instance", draw: () => html`<h1>Add an instance</h1>
@@ -71,6 +71,6 @@ export function addPage() {
       ${others(mistakes, fields)}
       ${all.map((g) => html`<fieldset><legend>${g.title}</legend><div class="fields">${g.fields.map((f) => field(f, mistakes))}</div></fieldset>`)}
       <details class="fields" ?open=${mistakes.some((m) => m.key === "more")}><summary>More</summary>${field(more, mistakes)}</details>
-      <div class="row"><button class="main" ?disabled=${busy || !mayOperate()}>${busy ? "Starting…" : "Add and start"}</button><a class="button" href="#/">Cancel</a></div>
+      <div class="row"><button class="main" ?disabled=${!mayOperate()} aria-disabled=${busy}>${busy ? "Starting…" : "Add and start"}</button><a class="button" href="#/">Cancel</a></div>
     </form>` };
 }

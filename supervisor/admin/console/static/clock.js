@@ -1,6 +1,6 @@
 // The instance's clock.
 import { call, get, post } from "/console/static/api.js";
-import { attempt, errorNotice, field, html, mayOperate, nothing, number, serves, time, update, valuesOf } from "/console/static/ui.js";
+import { attempt, errorNotice, field, html, mayOperate, mistakesOf, nothing, number, serves, time, update, valuesOf } from "/console/static/ui.js";
 
 export function clock(name) {
   const path = `/console/instances/${encodeURIComponent(name)}/clock`;
@@ -23,7 +23,7 @@ export function clock(name) {
     try {
       now = await call("PUT", path, { body: valuesOf(event.target) });
     } catch (error) {
-      mistakes = error.mistakes ?? [{ key: "", text: error.message }];
+      mistakes = mistakesOf(error);
     }
     update();
   }

@@ -14,7 +14,10 @@ export function fleetPage(query) {
     const counts = {};
     for (const { instance } of all) counts[instance.state] = (counts[instance.state] ?? 0) + 1;
     const found = all.filter(({ instance }) => instance.name.includes(sought.toLowerCase()) && (!only || instance.state === only));
-    const sum = (of) => all.reduce((total, row) => total + (of(row) ?? 0), 0);
+    const sum = (of) => {
+      const known = all.map(of).filter((figure) => figure != null);
+      return known.length || !all.length ? known.reduce((total, figure) => total + figure, 0) : null;
+    };
     return html`
       <div class="row apart"><h1>Instances</h1>${mayOperate() ? html`<a class="button main" href="#/add">Add an instance</a>` : nothing}</div>
       <ul class="tiles" aria-label="All instances together">
@@ -28,7 +31,7 @@ export function fleetPage(query) {
         <div class="row" role="search">
           <label><span>Name contains</span><input type="search" name="q" .value=${sought} @input=${find}></label>
           <label><span>State</span><select name="state" @change=${choose}>
-            <option value="">all</option>${Object.keys(counts).sort().map((s) => html`<option ?selected=${s === only}>${s}</option>`)}</select></label>
+            <option value="">all</option>${repeat([...new Set([...Object.keys(counts), ...(only ? [only] : [])])].sort(), (s) => s, (s) => html`<option ?selected=${s === only}>${s}</option>`)}</select></label>
         </div>
         ${found.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Instances"><table class="cards">
           <caption class="hidden">Instances, ordered by name</caption>
@@ -56,6 +59,6 @@ function rowOf(row) {
     <td class="number" data-label="Errors/s">${row.failing ? html`<strong>${number(row.failing)}</strong>` : number(row.failing)}</td>
     <td class="number" data-label="p99">${milliseconds(row.p99_ms)}</td>
     <td class="number" data-label="Open settlements">${number(row.open_settlements)}</td>
-    <td>${mayOperate() ? lifecycle(i).slice(0, 1).map((action) => html`<button @click=${() => operate(action, i)}>${action.text}<span class="hidden"> ${i.name}</span></button>`) : nothing}</td>
+    <td>${mayOperate() ? repeat(lifecycle(i).slice(0, 1), (action) => action.text, (action) => html`<button @click=${() => operate(action, i)}>${action.text}<span class="hidden"> ${i.name}</span></button>`) : nothing}</td>
   </tr>`;
 }

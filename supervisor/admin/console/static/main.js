@@ -1,7 +1,7 @@
 // The page as a whole: who is asking, where one is, and what is shown there.
 import { render } from "/console/static/lit-html/lit-html.js";
 import { follow, get, onUnauthorized, token } from "/console/static/api.js";
-import { dialogElement, errorNotice, html, nothing, onUpdate, showDialog, state, toast, update } from "/console/static/ui.js";
+import { dialogElement, errorNotice, focusOn, html, nothing, onUpdate, showDialog, showMistakes, state, toast, update, wasAsked } from "/console/static/ui.js";
 import { fleetPage } from "/console/static/fleet.js";
 import { addPage } from "/console/static/add.js";
 import { instancePage } from "/console/static/instance.js";
@@ -155,23 +155,32 @@ function here(path) {
   return now === path ? "page" : nothing;
 }
 
-// hold returns what gives the focus a place again if its own is drawn no more: within
-// the dialog that is open, in the group or table that it was in, or at the content.
-function hold() {
-  const before = document.activeElement, asked = document.querySelector("dialog[open]");
-  const around = before?.closest("[role=group], [role=region]");
-  return () => {
-    if (document.activeElement !== document.body) return;
-    const dialog = document.querySelector("dialog[open]");
-    const place = dialog ? dialog.querySelector("[aria-invalid=true]") ?? dialog.querySelector("input, select, textarea, button")
-      : before === document.body && !asked ? null
-        : around?.isConnected ? around.querySelector("button") ?? around : document.getElementById("main");
-    place?.focus({ preventScroll: true });
-  };
+let places = []; // that what has the focus on the page is in, the nearest first
+
+// noteFocus notes where the focus is before the page is drawn anew. What has it may be
+// drawn no more; and a dialog gives it back to what it was asked for by.
+function noteFocus() {
+  const focused = document.activeElement;
+  if (focused === document.body ? !wasAsked() : !focused.closest("dialog")) places = focused === document.body ? [] : placesOf(focused);
+}
+
+function placesOf(element) {
+  const found = [];
+  for (let e = element; (e = e.parentElement?.closest("tr, [role=group], [role=region], .card, main, body")); ) found.push(e);
+  return found;
+}
+
+// keepFocus gives the focus to the nearest place where it was, if what had it is drawn
+// no more: to the place, and not to the next button there, which does something else.
+function keepFocus() {
+  if (document.activeElement !== document.body || !places.length) return;
+  const place = places.find((p) => p.isConnected);
+  focusOn(place !== document.body ? place : document.querySelector("#main [autofocus]") ?? document.getElementById("main"), { preventScroll: true });
 }
 
 function draw() {
-  const about = state.about, givePlace = hold();
+  const about = state.about;
+  noteFocus();
   render(html`
     <a class="skip" href="#main" @click=${(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>To the content</a>
     <header class="top">
@@ -194,7 +203,8 @@ function draw() {
   document.getElementById("console"));
   showDialog();
   showTab();
-  givePlace();
+  keepFocus();
+  showMistakes();
 }
 
 onUpdate(draw);

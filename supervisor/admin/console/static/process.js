@@ -25,7 +25,7 @@ export function processPage() {
     draw: () => html`<h1>Process ${ready ? badge(ready.status) : nothing}</h1>${errorNotice(failure)}
       <div class="columns"><section class="card"><h2>This program</h2><dl>
         <dt>Version</dt><dd>${state.about.version.version}</dd><dt>Revision</dt><dd>${state.about.version.commit || "–"}</dd><dt>Go</dt><dd>${state.about.version.go}, ${state.about.version.os}/${state.about.version.arch}</dd>
-        <dt>Not ready</dt><dd>${ready?.not_ready?.length ? ready.not_ready.map((n) => html`<a href=${link("instances", n)}>${n}</a> `) : "none"}</dd></dl></section>
+        <dt>Not ready</dt><dd>${ready?.not_ready?.length ? repeat(ready.not_ready, (n) => n, (n) => html`<a href=${link("instances", n)}>${n}</a> `) : "none"}</dd></dl></section>
       <section class="card"><h2>Log level</h2>${level ? html`<label><span>Of the whole process, until it ends</span><select name="level" @change=${set} ?disabled=${!mayOperate()}>
         ${["debug", "info", "warn", "error"].map((l) => html`<option ?selected=${l === level}>${l}</option>`)}</select></label>` : nothing}
         <p class="faint"><a href="/openapi.json">OpenAPI document</a> of the admin API. Metrics are at <code>/metrics</code>, for those who have a token.</p></section></div>

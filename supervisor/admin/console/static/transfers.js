@@ -24,7 +24,8 @@ export function transfers(name, query) {
       { title: "Confirmations", of: (t) => t.confirmations_required ? `${t.confirmations} of ${t.confirmations_required}` : "–" },
       { title: "Expected", of: (t) => time(t.expected_completion) }, { title: "Reason", of: (t) => t.reason ?? "" },
       { title: html`<span class="hidden">Actions</span>`, of: (t) => mayOperate() && t.stage === "AWAITING_APPROVAL"
-        ? html`<button @click=${() => decide(t, "approve", "Approve")}>Approve</button> <button class="danger" @click=${() => decide(t, "reject", "Reject")}>Reject</button>` : nothing },
+        ? html`<button @click=${() => decide(t, "approve", "Approve")}>Approve<span class="hidden"> ${t.external_id ?? t.transfer_id}</span></button>
+          <button class="danger" @click=${() => decide(t, "reject", "Reject")}>Reject<span class="hidden"> ${t.external_id ?? t.transfer_id}</span></button>` : nothing },
     ] });
   return { ...l, draw: () => html`<div class="card">${l.draw()}</div>` };
 }

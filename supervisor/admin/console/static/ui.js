@@ -117,6 +117,7 @@ function closeDialog() {
 async function submitDialog(event) {
   event.preventDefault();
   const dialog = state.dialog;
+  if (dialog.busy) return;
   const values = valuesOf(event.target);
   dialog.busy = true;
   dialog.mistakes = [];
@@ -125,11 +126,33 @@ async function submitDialog(event) {
     await dialog.send(values);
     if (state.dialog === dialog) state.dialog = null;
   } catch (error) {
-    dialog.mistakes = error instanceof Refusal ? error.mistakes : [{ key: "", text: error.message }];
+    if (state.dialog === dialog) dialog.mistakes = mistakesOf(error);
+    else toast(error.message, "bad");
   } finally {
     dialog.busy = false;
     update();
   }
+}
+
+let refused = false; // whether what is wrong gets the focus when it is drawn
+
+// mistakesOf returns what is wrong with a form that was sent, and has the focus go there.
+export function mistakesOf(error) {
+  refused = true;
+  return error instanceof Refusal ? error.mistakes : [{ key: "", text: error.message }];
+}
+
+// showMistakes gives the focus to the first mistake of a form that was refused.
+export function showMistakes() {
+  const within = document.querySelector("dialog[open]") ?? document.getElementById("main");
+  if (refused) focusOn(within?.querySelector("[aria-invalid=true], [role=alert]"));
+  refused = false;
+}
+
+// focusOn gives the focus to whatever it is, for keys to go on from there.
+export function focusOn(element, options) {
+  if (element && element.tabIndex < 0) element.tabIndex = -1; // an attribute that it may lack
+  element?.focus(options);
 }
 
 // valuesOf returns what a form's fields hold, those that are empty left out.
@@ -182,13 +205,16 @@ export function dialogElement() {
       ${d.text ? html`<p>${d.text}</p>` : nothing}
       ${others(d.mistakes, d.fields)}
       ${d.fields.map((f) => field(f, d.mistakes))}
-      <div class="row"><button class=${d.danger ? "danger" : "main"} ?disabled=${d.busy}>${d.action}</button>
+      <div class="row"><button class=${d.danger ? "danger" : "main"} aria-disabled=${d.busy}>${d.action}</button>
       <button type="button" @click=${closeDialog}>Cancel</button></div>
     </form>` : html`<h2 id="dialog-title"></h2>`}
   </dialog>`;
 }
 
 let shown = null; // the dialog that the element was last opened for
+let open = false; // whether it was when the page was last drawn
+
+export const wasAsked = () => open;
 
 // showDialog opens or closes the element as the state says.
 export function showDialog() {
@@ -196,6 +222,7 @@ export function showDialog() {
   if (state.dialog && !element.open) element.showModal();
   if (!state.dialog && element.open) element.close();
   shown = state.dialog ?? shown;
+  open = element.open;
 }
 
 // dialogClosed takes note that the browser has closed the element. It tells so
