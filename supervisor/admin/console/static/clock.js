@@ -1,6 +1,6 @@
 // The instance's clock.
 import { call, get, post } from "/console/static/api.js";
-import { attempt, errorNotice, field, html, mayOperate, mistakesOf, nothing, number, serves, time, update, valuesOf } from "/console/static/ui.js";
+import { attempt, field, html, mayOperate, mistakesOf, nothing, number, serves, time, unanswered, update, valuesOf } from "/console/static/ui.js";
 
 export function clock(name) {
   const path = `/console/instances/${encodeURIComponent(name)}/clock`;
@@ -34,7 +34,7 @@ export function clock(name) {
   return {
     changed: () => { if (!now) load(); },
     leave: () => clearInterval(looking),
-    draw: () => html`${errorNotice(failure)}${!serves(name) ? html`<p>The instance does not run, and so does not tell the time.</p>` : now ? html`<div class="columns">
+    draw: () => html`${unanswered(name, failure)}${now && serves(name) ? html`<div class="columns">
       <section class="card"><h2>Instance time</h2><dl>
         <dt>Now</dt><dd>${time(now.now)} UTC</dd><dt>Mode</dt><dd>${now.mode}${now.factor ? `, ${number(now.factor)} times as fast` : ""}</dd>
         <dt>Work is due next</dt><dd>${time(now.next_event)}</dd></dl>

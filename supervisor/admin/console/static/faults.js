@@ -1,6 +1,6 @@
 // What goes wrong on purpose.
 import { call, get, post } from "/console/static/api.js";
-import { ask, attempt, errorNotice, html, mayOperate, nothing, repeat, time, toast, update, version } from "/console/static/ui.js";
+import { ask, attempt, html, mayOperate, nothing, repeat, serves, time, toast, unanswered, update, version } from "/console/static/ui.js";
 
 const lasts = { name: "duration_s", label: "For how many seconds; until it is cleared unless given", kind: "number" };
 const rate = (name, label) => ({ name, label, required: true, placeholder: "0.5" });
@@ -19,8 +19,9 @@ export function faults(name) {
   let status = null, failure = null, loading = false, seen = "";
   async function load() {
     if (loading) return;
-    loading = true;
     seen = version(name);
+    if (!serves(name)) return;
+    loading = true;
     try {
       status = await get(`${path}/status`);
       failure = null;
@@ -48,7 +49,7 @@ export function faults(name) {
   load();
   return {
     changed: () => { if (version(name) !== seen) load(); },
-    draw: () => html`${errorNotice(failure)}
+    draw: () => html`${unanswered(name, failure)}
       ${mayOperate() ? html`<div class="card row" role="group" aria-label="Switch on">
         ${kinds.map((k) => html`<button @click=${() => begin(k)}>${k.text}</button>`)}<button @click=${custom}>A rule…</button></div>` : nothing}
       ${status ? html`<div class="card"><div class="row apart"><h2>Active rules</h2>${mayOperate() && status.rules?.length ? html`<button class="danger" @click=${clearAll}>Clear all</button>` : nothing}</div>

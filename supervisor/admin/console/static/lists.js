@@ -1,6 +1,6 @@
 // Lists of what an instance holds, page by page, brought up to date as events happen.
 import { get } from "/console/static/api.js";
-import { errorNotice, html, nothing, repeat, update, valuesOf, version } from "/console/static/ui.js";
+import { html, nothing, repeat, serves, unanswered, update, valuesOf, version } from "/console/static/ui.js";
 
 const page = 50, mostAtOnce = 1000, restBetween = 1000;
 
@@ -16,9 +16,10 @@ export function list({ name, path, member, key, filters = [], preset = {}, colum
       again = true;
       return;
     }
-    loading = true;
     again = false;
     seen = version(name);
+    if (!serves(name)) return;
+    loading = true;
     try {
       const answer = await get(`/console/instances/${encodeURIComponent(name)}${path}`, { ...chosen, limit: Math.min(wanted, mostAtOnce) }, ending.signal);
       records = answer[member] ?? [];
@@ -54,8 +55,8 @@ export function list({ name, path, member, key, filters = [], preset = {}, colum
           ? html`<select name=${f.name}><option value="">all</option>${f.choices.map((c) => html`<option ?selected=${c === chosen[f.name]}>${c}</option>`)}</select>`
           : html`<input name=${f.name} value=${chosen[f.name] ?? ""} autocomplete="off" spellcheck="false">`}</label>`)}
         <button>Filter</button></form>` : nothing}
-      ${errorNotice(failure)}
-      ${records === null ? failure ? nothing : html`<p class="faint">Loading…</p>`
+      ${unanswered(name, failure)}
+      ${records === null ? failure || !serves(name) ? nothing : html`<p class="faint">Loading…</p>`
         : records.length === 0 ? html`<p>${empty}</p>`
           : html`<div class="scroll" tabindex="0" role="region" aria-label=${label}><table class="cards"><caption class="hidden">${label}</caption>
             <thead><tr>${columns.map((c) => html`<th class=${c.kind ?? ""}>${c.title}</th>`)}</tr></thead>

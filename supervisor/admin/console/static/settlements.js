@@ -1,6 +1,6 @@
 // Settlements, and one of them with all that happened to it.
 import { get, post } from "/console/static/api.js";
-import { ask, attempt, badge, errorNotice, html, link, mayOperate, nothing, time, update, version } from "/console/static/ui.js";
+import { ask, attempt, badge, html, link, mayOperate, nothing, serves, time, unanswered, update, version } from "/console/static/ui.js";
 import { list } from "/console/static/lists.js";
 
 const statuses = ["PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED"];
@@ -38,8 +38,9 @@ export function settlement(name, id) {
   let s = null, failure = null, seen = "", loading = false;
   async function load() {
     if (loading) return;
-    loading = true;
     seen = version(name);
+    if (!serves(name)) return;
+    loading = true;
     try {
       s = await get(path);
       failure = null;
@@ -56,7 +57,7 @@ export function settlement(name, id) {
   return {
     changed: () => { if (version(name) !== seen) load(); },
     draw: () => {
-      if (!s) return html`${errorNotice(failure)}${failure ? nothing : "Loading…"}`;
+      if (!s) return html`${unanswered(name, failure)}${failure || !serves(name) ? nothing : "Loading…"}`;
       const open = s.status === "PENDING" || s.status === "IN_PROGRESS";
       const facts = [
         ["Settlement", html`<code>${s.settlement_id}</code>`], ["External id", s.external_id ?? "–"], ["Type", s.settlement_type], ["Account", html`<code>${s.account_id}</code>`],
@@ -66,7 +67,7 @@ export function settlement(name, id) {
         ["Next", time(s.next_action_at)], ["Processing", dimension(s.processing)], ["Matching", dimension(s.matching)], ["Settlement", dimension(s.settlement)], ["Hold", dimension(s.hold)],
         ["Reason", s.reason ? `${s.reason} ${s.reason_text ?? ""}` : "–"],
       ];
-      return html`<p><a href=${link("instances", name, "settlements")}>All settlements</a></p>${errorNotice(failure)}
+      return html`<p><a href=${link("instances", name, "settlements")}>All settlements</a></p>${unanswered(name, failure)}
         <div class="columns">
           <section class="card"><h2>${s.settlement_type} ${badge(s.status)}</h2>
             ${mayOperate() && open ? html`<p class="row"><button @click=${() => change("hold", "It is held")}>Hold</button>

@@ -234,6 +234,10 @@ function dialogClosed(event) {
 // serves reports whether an instance answers, as far as the live stream has told.
 export const serves = (name) => state.rows.get(name)?.instance.state === "running";
 
+// unanswered says why an instance tells nothing new: it does not run, or it refused.
+export const unanswered = (name, error) => state.rows.has(name) && !serves(name)
+  ? html`<div class="notice warn">It is ${state.rows.get(name).instance.state}, and answers once it runs.</div>` : errorNotice(error);
+
 // version changes with what an instance holds, and with whether it tells of it.
 export function version(name) {
   const i = state.rows.get(name)?.instance;
