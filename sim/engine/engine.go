@@ -146,6 +146,7 @@ type Engine struct {
 	durable   mark
 	projected mark
 	reading   chan struct{} // held by the longer read of a server that is under way
+	historian chan struct{} // held by the follower that reads a page of the history
 	began     atomic.Uint64 // what was durable when the engine first served
 	nudge     chan struct{} // asks the projector not to wait for more
 	resumed   chan struct{} // asks the loop to look at the clock again
@@ -164,7 +165,7 @@ func New(cfg Config) *Engine {
 		cfg:     cfg,
 		queue:   make(chan *call, min(cfg.Limits.Queue, queueRoom)),
 		serving: make(chan struct{}),
-		reading: make(chan struct{}, 1),
+		reading: make(chan struct{}, 1), historian: make(chan struct{}, 1),
 		nudge:   make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
 		faults:  faceFaults{generator: sim.NewGenerator(cfg.Instance+"/faces", cfg.Seed)},

@@ -84,22 +84,58 @@ func (e *Engine) Follow(ctx context.Context, after uint64, fn func([]Recorded) e
 			}
 			continue
 		}
-		if some := e.tail.recall(after, gathered); len(some) > 0 {
-			if err := deliver(some); err != nil {
-				return err
-			}
-			continue
-		}
-		// What somebody else has read already need not be read again.
-		err := e.readJournal(ctx, after, gathered, func(events []Recorded) error {
-			if err := deliver(events); err != nil || !e.tail.recalls(after) {
-				return err
-			}
-			return errEnough
-		})
-		if err != nil && !errors.Is(err, errEnough) {
+		if err := e.followHistory(ctx, after, deliver); err != nil {
 			return err
 		}
+	}
+}
+
+// followHistory delivers a page of the history behind the sequence number after that
+// others have read, or reads on until the next page is one that they have. Of those
+// who follow, one at a time reads: the others, who mostly want the same page, wait
+// until it has it instead of reading it as well.
+func (e *Engine) followHistory(ctx context.Context, after uint64, deliver func([]Recorded) error) error {
+	end, err := e.historyTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { end() }()
+	if some := e.tail.recall(after, gathered); len(some) > 0 {
+		end()
+		end = func() {}
+		return deliver(some)
+	}
+	err = e.readJournal(ctx, after, gathered, func(events []Recorded) (err error) {
+		end()
+		end = func() {}
+		after = events[len(events)-1].Event.Sequence
+		if err := deliver(events); err != nil {
+			return err
+		}
+		next, err := e.historyTurn(ctx)
+		if err != nil {
+			return err
+		}
+		if end = next; e.tail.recalls(after) {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// historyTurn takes the turn of who follows the history and is to read a page of it,
+// and returns what ends it. It is taken before a turn at the store or a processor,
+// never while one is held.
+func (e *Engine) historyTurn(ctx context.Context) (end func(), err error) {
+	select {
+	case e.historian <- struct{}{}:
+		return func() { <-e.historian }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
