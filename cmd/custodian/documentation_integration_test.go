@@ -57,7 +57,7 @@ var unseen = []struct{ page, first, commands string }{
 	{"cmd/custodian/README.md", "custodian config get\n", "custodian serve --config configs/local.yaml"},
 	{"cmd/custodian/README.md", "custodian doctor --config", interrupt + "\nexport CUSTODIAN_STORAGE_POSTGRES_URL=$POSTGRES_URL CUSTODIAN_REDIS_URL=$REDIS_URL"},
 	{"cmd/custodian/README.md", "custodian events --follow", "custodian serve --config configs/local.yaml\ncustodian instance add alpine-bank"},
-	{"cmd/custodian/README.md", "custodian instance add alpine-bank", "custodian instance remove alpine-bank --purge\necho 'name: geneva-bank' >entry.yaml"},
+	{"cmd/custodian/README.md", "custodian instance add alpine-bank", "custodian instance remove alpine-bank --purge --yes\necho 'name: geneva-bank' >entry.yaml"},
 	{"cmd/custodian/README.md", "custodian instance restore custodian-sim-001", "custodian instance snapshot custodian-sim-001 --to monday.custodian"},
 	{"cmd/custodian/README.md", "custodian provision --config", "export CUSTODIAN_REDIS_ADMIN_URL=$REDIS_ADMIN_URL\necho \"$POSTGRES_ADMIN_URL\" >admin.url"},
 	{"cmd/custodian/README.md", "custodian scenario run testdata", "cp testdata/scenarios/settlement/08-settle-in-house.yaml dvp.yaml"},

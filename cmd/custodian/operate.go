@@ -186,9 +186,9 @@ Instances of a configuration file are removed there.`,
 }
 
 // confirmed makes a command ask a person before it destroys something. Programs,
-// whose standard input is no terminal, are not asked.
+// whose standard input is no terminal, cannot be asked and have to say --yes.
 func (a *app) confirmed(cmd *cobra.Command, what string, only ...func() bool) {
-	yes := cmd.Flags().BoolP("yes", "y", false, "do not ask")
+	yes := cmd.Flags().BoolP("yes", "y", false, "do not ask; required where there is no terminal to ask at")
 	next := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		for _, destroys := range only {
@@ -196,10 +196,14 @@ func (a *app) confirmed(cmd *cobra.Command, what string, only ...func() bool) {
 				return next(cmd, names)
 			}
 		}
-		if *yes || !terminal.Is(a.in) {
+		if *yes {
 			return next(cmd, names)
 		}
-		if _, err := fmt.Fprintf(a.err, "this "+what+"; go on? [y/N] ", strings.Join(names, ", ")); err != nil {
+		consequence := "this " + fmt.Sprintf(what, strings.Join(names, ", "))
+		if !terminal.Is(a.in) {
+			return inputError(errors.New(consequence + ", and there is no terminal to ask at: give --yes to go on"))
+		}
+		if _, err := fmt.Fprint(a.err, consequence+"; go on? [y/N] "); err != nil {
 			return err
 		}
 		answer, _ := bufio.NewReader(a.in).ReadString('\n') // none is no
