@@ -115,7 +115,9 @@ type Restart struct {
 	Max Duration `koanf:"max" json:"max,omitempty" range:"1ms..24h"`
 	// ForgiveAfter is the time of health after which failures are forgotten.
 	ForgiveAfter Duration `koanf:"forgive_after" json:"forgive_after,omitempty" range:"1ms..24h"`
-	// MaxAttempts is after how many failures in a row the instance is given up.
+	// MaxAttempts is after how many failures in a row the instance is given up. A store
+	// that is away counts for none: the instance stays pending and is tried for as
+	// long as it takes, so that it is there again when its store is.
 	MaxAttempts int `koanf:"max_attempts" json:"max_attempts,omitempty" range:"1..1000000"`
 }
 
