@@ -32,8 +32,8 @@ const (
 	crowdSize = 1000
 	// settleDown is how long they are left alone before they are measured: idle
 	// connections and handles are closed by then, and memory of the start has gone
-	// back to the system.
-	settleDown = 45 * time.Second
+	// back to the system, which takes several looks 20 seconds apart.
+	settleDown = 100 * time.Second
 	// Their ports begin here, below those that the system gives to who connects.
 	crowdHTTP, crowdGRPC = 10000, 12000
 )
