@@ -440,7 +440,7 @@ func TestEveryPageFitsATelephone(t *testing.T) {
 		b.looks(name + "-dark")
 		b.dark(false)
 	}
-	for _, page := range []string{"/docs/", "/docs/configuration", "/docs/commands", "/docs/obs"} {
+	for _, page := range []string{"/docs/", "/docs/configuration", "/docs/commands", "/docs/obs", "/docs/settle", "/docs/secure", "/docs/manage"} {
 		b.do(chromedp.Navigate(p.url + page))
 		b.until(`document.querySelector(".docs main")`)
 		b.fits()
