@@ -69,7 +69,7 @@ func listen(t *testing.T, port int) (net.Listener, error) {
 var (
 	documentedPort = regexp.MustCompile(`\b(708\d|80[89]\d|81[0-4]\d|8999|50(0[5-9]|1[0-4])\d|50970)\b`)
 	aNumber        = regexp.MustCompile(`\b[0-9]{4,5}\b`)
-	beforePort     = regexp.MustCompile(`(?:(?:127\.0\.0\.1|0\.0\.0\.0|localhost|\[::\]):|(?:port|listen)"?(?:: ?|=))$`)
+	beforePort     = regexp.MustCompile(`(?:(?:127\.0\.0\.1|0\.0\.0\.0|localhost|\[::\]):|(?:[Pp]ort|listen)"?(?:: ?|=)"?)$`)
 	withoutWord    = regexp.MustCompile(`(://[\w-]+:)…(@[\w.]+:(?:5432|6379))`)
 	serverAddress  = regexp.MustCompile(`\b(?:127\.0\.0\.1|localhost|db|postgres|redis):(5432|6379)\b`)
 )
