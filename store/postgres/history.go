@@ -32,7 +32,7 @@ func union(branches []string, order, limit string) string {
 
 // ListSettlements lists settlements by id. See [sim.Tables].
 func (j *Journal) ListSettlements(ctx context.Context, f sim.SettlementFilter, p sim.Page) ([]*sim.Settlement, error) {
-	sql, args, err := j.sql.listSettlements(f, p)
+	sql, args, err := j.sql().listSettlements(f, p)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (c *conditions) from(text string, t time.Time) {
 
 // FindSettlement returns one settlement, or nil. See [sim.Tables].
 func (j *Journal) FindSettlement(ctx context.Context, id uuid.UUID) (*sim.Settlement, error) {
-	out, err := query(ctx, j, selectFrom(j.sql.schema, &tables.Settlements.Table)+" WHERE settlement_id = $1::uuid", []any{id.String()}, read(tables.Settlements))
+	out, err := query(ctx, j, selectFrom(j.sql().schema, &tables.Settlements.Table)+" WHERE settlement_id = $1::uuid", []any{id.String()}, read(tables.Settlements))
 	if err != nil {
 		return nil, fmt.Errorf("finding settlement %s: %w", id, err)
 	}
@@ -111,7 +111,7 @@ func (j *Journal) FindSettlement(ctx context.Context, id uuid.UUID) (*sim.Settle
 
 // ListEntries lists ledger entries by sequence and index. See [sim.Tables].
 func (j *Journal) ListEntries(ctx context.Context, f sim.EntryFilter, p sim.Page) ([]sim.Entry, error) {
-	sql, args, err := j.sql.listEntries(f, p)
+	sql, args, err := j.sql().listEntries(f, p)
 	if err != nil {
 		return nil, err
 	}

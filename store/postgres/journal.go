@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -39,8 +40,8 @@ type JournalOptions struct {
 type Journal struct {
 	pool   *pool
 	schema string
-	lease  *Lease // nil for none
-	sql    statements
+	lease  *Lease                     // nil for none
+	texts  atomic.Pointer[statements] // see sql
 
 	// place is what this journal claimed and how far it knows the tables to be.
 	place struct {
@@ -89,11 +90,9 @@ func (s *Server) journal(ctx context.Context, o JournalOptions, steps []string) 
 
 // journalAs opens a journal that logs in with as, nil for the server's own role.
 func (s *Server) journalAs(ctx context.Context, o JournalOptions, as *login, steps []string) (*Journal, error) {
-	p, err := s.newPool(o.Instance, poolConnections, as)
-	if err != nil {
-		return nil, err
-	}
-	j := &Journal{pool: p, schema: o.Schema, lease: o.Lease, sql: prepare(o.Schema)}
+	p := s.newPool(o.Instance, poolConnections, as)
+	j := &Journal{pool: p, schema: o.Schema, lease: o.Lease}
+	p.rested = func() { j.texts.Store(nil) }
 	// The journal's first connection, and its role before that, is made while the
 	// tables are, which a connection does faster that has done it before.
 	connected := make(chan error, 1)
@@ -107,7 +106,7 @@ func (s *Server) journalAs(ctx context.Context, o JournalOptions, as *login, ste
 			return p.use(ctx, func(context.Context, *pgx.Conn) error { return nil })
 		})
 	})
-	err = guard.Run(part, func() error {
+	err := guard.Run(part, func() error {
 		return s.admin.useFor(ctx, 0, func(ctx context.Context, c *pgx.Conn) error {
 			if err := s.migrate(ctx, c, o, steps); err != nil || as != nil || o.Existing {
 				return err
@@ -145,9 +144,20 @@ type statements struct {
 	remove                                                          [2]string
 }
 
-func prepare(schema string) statements {
+// sql returns the statements. They are there while the pool is awake: of an instance
+// with nothing to do, they would be a large part.
+func (j *Journal) sql() *statements {
+	s := j.texts.Load()
+	if s == nil {
+		s = prepare(j.schema)
+		j.texts.Store(s)
+	}
+	return s
+}
+
+func prepare(schema string) *statements {
 	q := func(s string) string { return fill(s, schema) }
-	return statements{
+	return &statements{
 		schema: quoteName(schema),
 		claim:  q(`UPDATE {schema}.meta SET epoch = epoch + 1 RETURNING epoch, seq`),
 		// The same epoch stands in both rows, so that each guards its writers alone.
@@ -188,7 +198,7 @@ func (j *Journal) Append(ctx context.Context, b *sim.Batch) error {
 	}
 	epoch, _ := j.claimed()
 	return j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		tag, err := c.Exec(ctx, j.sql.append, epoch, int64(b.First), int64(b.Last), orNull(b.Time), b.Hash[:], b.Payload)
+		tag, err := c.Exec(ctx, j.sql().append, epoch, int64(b.First), int64(b.Last), orNull(b.Time), b.Hash[:], b.Payload)
 		switch {
 		// Where the server's default isolation is stricter, it reports as a
 		// conflict what would otherwise be a row that does not match.
@@ -234,7 +244,7 @@ func (j *Journal) Read(ctx context.Context, after uint64, fn func(*sim.Batch) er
 	for {
 		var page []*sim.Batch
 		err := j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-			rows, err := c.Query(ctx, j.sql.read, sequence(after), readBatches, readBytes)
+			rows, err := c.Query(ctx, j.sql().read, sequence(after), readBatches, readBytes)
 			if err != nil {
 				return err
 			}

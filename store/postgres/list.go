@@ -90,7 +90,7 @@ func (j *Journal) ListAccounts(ctx context.Context, f sim.AccountFilter, p sim.P
 	}
 	c.equal("client_id", f.ClientID)
 	c.equal("account_type", string(f.Type))
-	sql := selectFrom(j.sql.schema, &tables.Accounts.Table) + c.where() + " ORDER BY account_id LIMIT " + c.value(p.Limit) + "::int8"
+	sql := selectFrom(j.sql().schema, &tables.Accounts.Table) + c.where() + " ORDER BY account_id LIMIT " + c.value(p.Limit) + "::int8"
 	out, err := query(ctx, j, sql, c.args, read(tables.Accounts))
 	if err != nil {
 		return nil, fmt.Errorf("listing accounts: %w", err)
@@ -114,7 +114,7 @@ func (j *Journal) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.P
 	}
 	c.equal("account_id", f.AccountID)
 	c.equal(symbol, f.Symbol)
-	sql := selectFrom(j.sql.schema, &t.Table) + c.where() + " ORDER BY " + id + " LIMIT " + c.value(p.Limit) + "::int8"
+	sql := selectFrom(j.sql().schema, &t.Table) + c.where() + " ORDER BY " + id + " LIMIT " + c.value(p.Limit) + "::int8"
 	out, err := query(ctx, j, sql, c.args, read(t))
 	if err != nil {
 		return nil, fmt.Errorf("listing %s: %w", t.Name, err)
@@ -124,7 +124,7 @@ func (j *Journal) ListHoldings(ctx context.Context, f sim.HoldingFilter, p sim.P
 
 // ListMirrors lists all mirror accounts. See [sim.Tables].
 func (j *Journal) ListMirrors(ctx context.Context) ([]*sim.Mirror, error) {
-	out, err := query(ctx, j, selectFrom(j.sql.schema, &tables.Mirrors.Table)+" ORDER BY symbol", nil, read(tables.Mirrors))
+	out, err := query(ctx, j, selectFrom(j.sql().schema, &tables.Mirrors.Table)+" ORDER BY symbol", nil, read(tables.Mirrors))
 	if err != nil {
 		return nil, fmt.Errorf("listing mirrors: %w", err)
 	}
@@ -133,7 +133,7 @@ func (j *Journal) ListMirrors(ctx context.Context) ([]*sim.Mirror, error) {
 
 // ListDocuments lists the documents of a kind by id, or all. See [sim.Tables].
 func (j *Journal) ListDocuments(ctx context.Context, kind sim.DocumentKind, p sim.Page) ([]*sim.Document, error) {
-	sql, args, err := j.sql.listDocuments(kind, p)
+	sql, args, err := j.sql().listDocuments(kind, p)
 	if err != nil {
 		return nil, err
 	}

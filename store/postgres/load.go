@@ -78,16 +78,16 @@ func (j *Journal) load(ctx context.Context) (*sim.Snapshot, error) {
 		if guard := j.lease.guard(); guard != "" {
 			batch.Queue(guard)
 		}
-		batch.Queue(j.sql.claim)
-		batch.Queue(j.sql.claimTables)
-		batch.Queue(j.sql.keyed)
-		batch.Queue(selectFrom(j.sql.schema, &tables.Accounts.Table))
-		batch.Queue(selectFrom(j.sql.schema, &tables.Positions.Table))
-		batch.Queue(selectFrom(j.sql.schema, &tables.Balances.Table))
-		batch.Queue(selectFrom(j.sql.schema, &tables.Mirrors.Table))
-		batch.Queue(selectFrom(j.sql.schema, &tables.Settlements.Table) + ` WHERE status IN ('PENDING', 'IN_PROGRESS') ORDER BY settlement_id`)
-		batch.Queue(selectFrom(j.sql.schema, &tables.Transfers.Table) + ` WHERE ` + openTransfers + ` ORDER BY transfer_id`)
-		batch.Queue(selectFrom(j.sql.schema, &tables.Documents.Table))
+		batch.Queue(j.sql().claim)
+		batch.Queue(j.sql().claimTables)
+		batch.Queue(j.sql().keyed)
+		batch.Queue(selectFrom(j.sql().schema, &tables.Accounts.Table))
+		batch.Queue(selectFrom(j.sql().schema, &tables.Positions.Table))
+		batch.Queue(selectFrom(j.sql().schema, &tables.Balances.Table))
+		batch.Queue(selectFrom(j.sql().schema, &tables.Mirrors.Table))
+		batch.Queue(selectFrom(j.sql().schema, &tables.Settlements.Table) + ` WHERE status IN ('PENDING', 'IN_PROGRESS') ORDER BY settlement_id`)
+		batch.Queue(selectFrom(j.sql().schema, &tables.Transfers.Table) + ` WHERE ` + openTransfers + ` ORDER BY transfer_id`)
+		batch.Queue(selectFrom(j.sql().schema, &tables.Documents.Table))
 		batch.Queue(`COMMIT`)
 		results := c.SendBatch(ctx, &batch)
 		if err := j.readSnapshot(results, &snap, &epoch); err != nil {
@@ -174,7 +174,7 @@ func readProgress(row pgx.Row) (p sim.Progress, err error) {
 // Projected returns the place that the tables have reached. See [sim.Tables].
 func (j *Journal) Projected(ctx context.Context) (p sim.Progress, err error) {
 	err = j.pool.use(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		p, err = readProgress(c.QueryRow(ctx, j.sql.projected))
+		p, err = readProgress(c.QueryRow(ctx, j.sql().projected))
 		return err
 	})
 	if err != nil {

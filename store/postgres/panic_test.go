@@ -25,10 +25,7 @@ func TestAPanicWhileDiallingGoesOnWhereTheConnectionIsWaitedFor(t *testing.T) {
 	}
 	budget := newBudget(2, time.Second, panicky{})
 	s := &Server{config: config, budget: budget, party: budget.enter(), log: slog.New(slog.DiscardHandler)}
-	p, err := s.newPool("panic", 1, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := s.newPool("panic", 1, nil)
 	for range 2 { // the second finds no lock held
 		err = guard.Run("caller", func() error {
 			return p.use(t.Context(), func(context.Context, *pgx.Conn) error { return nil })

@@ -46,7 +46,7 @@ func TestListsWalkTheirIndexes(t *testing.T) {
 		{}, {AccountID: "account-7"}, {AccountID: "account-7", Symbol: "USD", Status: sim.StatusCompleted}, {Status: sim.StatusPending},
 		{ExternalID: "e77"}, {From: at.AddDate(0, 0, -20), Until: at.AddDate(0, 0, -19)},
 	} {
-		sql, args, err := j.sql.listSettlements(f, page)
+		sql, args, err := j.sql().listSettlements(f, page)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,23 +57,23 @@ func TestListsWalkTheirIndexes(t *testing.T) {
 		{Stage: sim.StageAwaitingApproval}, {Status: sim.StatusPending, Stage: sim.StageAwaitingApproval}, {ExternalID: "x77"},
 		{From: at.AddDate(0, 0, -20), Until: at.AddDate(0, 0, -19)},
 	} {
-		sql, args, err := j.sql.listTransfers(f, page)
+		sql, args, err := j.sql().listTransfers(f, page)
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkPlan(t, c, sql, args)
 	}
 	for _, list := range []sim.DocumentKey{{Kind: sim.DocumentFault}, {Kind: sim.DocumentFault, ID: "id-3"}, {}, {ID: "fault id-3"}} {
-		sql, args, err := j.sql.listDocuments(list.Kind, sim.Page{After: list.ID, Limit: 50})
+		sql, args, err := j.sql().listDocuments(list.Kind, sim.Page{After: list.ID, Limit: 50})
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkPlan(t, c, sql, args)
 	}
-	checkPlan(t, c, selectFrom(j.sql.schema, &tables.Transfers.Table)+" WHERE "+openTransfers+" ORDER BY transfer_id", nil)
+	checkPlan(t, c, selectFrom(j.sql().schema, &tables.Transfers.Table)+" WHERE "+openTransfers+" ORDER BY transfer_id", nil)
 	page.After = "1000-0"
 	for _, f := range []sim.EntryFilter{{}, {AccountID: "account-7"}, {SettlementID: uuid.MustParse("01900000-0000-7000-8000-000000001000")}, {AfterSequence: 40000}} {
-		sql, args, err := j.sql.listEntries(f, page)
+		sql, args, err := j.sql().listEntries(f, page)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,24 +26,42 @@ const (
 )
 
 // pool is a pgxpool that takes part in the server's budget and can be closed
-// in bounded time.
+// in bounded time. While it has no connection and nobody wants one, it rests: there is
+// no pgxpool then, which has a goroutine and some settings of its own.
 type pool struct {
-	server *Server
-	pgx    *pgxpool.Pool
-	login  *login // of the instance, nil for the server's own role
+	server      *Server
+	name        string // tells its connections from others in pg_stat_activity
+	connections int32  // at most
+	login       *login // of the instance, nil for the server's own role
+	rested      func() // called when it goes to rest; may be nil
 	// life ends when the pool is closed, and with it all that is under way.
 	life context.Context // it is the pool's own lifetime
 	end  context.CancelFunc
 	// closing counts connections that are being closed outside of pgxpool.
 	closing sync.WaitGroup
+
+	// pgx is nil while the pool rests. It changes under mu, while users is 0.
+	pgx    atomic.Pointer[pgxpool.Pool]
+	mu     sync.Mutex
+	users  int
+	look   *time.Timer // for whether it may rest
+	closed bool
 }
 
 // newPool makes a pool of at most so many connections, which dials nothing
-// yet. Name tells its connections from others in pg_stat_activity. They log in
-// with what the login has at that time, nil meaning the server's own role.
-func (s *Server) newPool(name string, connections int32, as *login) (*pool, error) {
+// yet. They log in with what the login has at that time, nil meaning the server's own
+// role.
+func (s *Server) newPool(name string, connections int32, as *login) *pool {
+	p := &pool{server: s, name: name, connections: connections, login: as}
+	p.life, p.end = context.WithCancel(context.Background())
+	return p
+}
+
+// settings returns those of pgxpool.
+func (p *pool) settings() *pgxpool.Config {
+	s := p.server
 	config := s.config.Copy()
-	config.MaxConns = connections
+	config.MaxConns = p.connections
 	config.MinConns, config.MinIdleConns = 0, 0
 	config.MaxConnIdleTime, config.HealthCheckPeriod = connectionIdle, connectionCheck
 	if s.idle > 0 {
@@ -50,26 +69,18 @@ func (s *Server) newPool(name string, connections int32, as *login) (*pool, erro
 	}
 	config.PingTimeout = connectionPing
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = cut("custodian "+name, maxNameBytes)
+		config.ConnConfig.RuntimeParams["application_name"] = cut("custodian "+p.name, maxNameBytes)
 	}
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
 		held := s.lendable
-		if as != nil {
+		if p.login != nil {
 			held = nil
-			c.User, c.Password = as.credentials()
+			c.User, c.Password = p.login.credentials()
 		}
 		c.DialFunc = s.budget.dialer(s.party, held) // called on goroutines of the driver
 		return nil
 	}
-	p := &pool{server: s, login: as}
-	p.life, p.end = context.WithCancel(context.Background())
-	var err error
-	if p.pgx, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
-		p.end()
-		return nil, fmt.Errorf("making a connection pool: %w", err)
-	}
-	s.budget.join(p)
-	return p, nil
+	return config
 }
 
 func cut(s string, n int) string {
@@ -97,6 +108,10 @@ func (p *pool) use(ctx context.Context, fn func(context.Context, *pgx.Conn) erro
 
 // useFor is use with another bound; none if that is 0.
 func (p *pool) useFor(ctx context.Context, bound time.Duration, fn func(context.Context, *pgx.Conn) error) error {
+	if err := p.wake(); err != nil {
+		return err
+	}
+	defer p.doze()
 	bounded, cancel := context.WithCancel(ctx)
 	if bound > 0 {
 		bounded, cancel = context.WithTimeout(ctx, bound)
@@ -121,7 +136,7 @@ func (p *pool) useFor(ctx context.Context, bound time.Duration, fn func(context.
 	case sqlState(err) == codeReadOnly:
 		// The server is not, or no longer, the one to write to. Where the URL
 		// names several, new connections find it.
-		owner.pgx.Reset()
+		owner.reset()
 	}
 	if p.login != nil {
 		return p.server.explainTo(p.login.role, err)
@@ -155,7 +170,7 @@ type loan struct {
 // one instance did.
 func (p *pool) borrow(ctx context.Context) (l loan, err error) {
 	b := p.server.budget
-	short := func() bool { return b.usedUp() && p.server.lendable.Load() > 0 && p.pgx.Stat().IdleConns() == 0 }
+	short := func() bool { return b.usedUp() && p.server.lendable.Load() > 0 && p.idle() == 0 }
 	if !short() {
 		return loan{}, nil
 	}
@@ -187,10 +202,10 @@ func (p *pool) borrow(ctx context.Context) (l loan, err error) {
 // not those that are taken away from it.
 func (s *Server) idleOne(ctx context.Context) (l loan) {
 	for _, p := range s.budget.pools() {
-		if p.server != s || p.login != nil || p.pgx.Stat().IdleConns() == 0 {
+		if p.server != s || p.login != nil {
 			continue
 		}
-		for _, c := range p.pgx.AcquireAllIdle(ctx) {
+		for _, c := range p.takeIdle(ctx) {
 			if l.conn == nil && answers(ctx, c) {
 				l = loan{p, c}
 			} else {
@@ -234,7 +249,7 @@ func (p *pool) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 func (p *pool) admitted(ctx context.Context) (*pgxpool.Conn, error) {
 	start := time.Now()
 	for {
-		c, err := p.pgx.Acquire(ctx)
+		c, err := p.pgx.Load().Acquire(ctx)
 		waited := time.Since(start)
 		if sqlState(err) != codeTooManyConnections || waited > p.server.budget.wait {
 			if waited > connectionAgain {
@@ -242,7 +257,7 @@ func (p *pool) admitted(ctx context.Context) (*pgxpool.Conn, error) {
 			}
 			return c, err
 		}
-		if p.pgx.Stat().TotalConns() == 0 {
+		if p.total() == 0 {
 			p.server.want()
 		}
 		if !p.awaitIdle(ctx) {
@@ -262,7 +277,7 @@ func (p *pool) awaitIdle(ctx context.Context) bool {
 	defer again.Stop()
 	look := time.NewTicker(connectionAgain / 20)
 	defer look.Stop()
-	for p.pgx.Stat().IdleConns() == 0 {
+	for p.idle() == 0 {
 		select {
 		case <-look.C:
 		case <-again.C:
@@ -315,10 +330,7 @@ func (p *pool) giveUp(c *pgxpool.Conn, done func()) {
 // giveUpIdle closes one idle connection in the background and calls done, in any
 // case. It reports whether there was one.
 func (p *pool) giveUpIdle(done func()) bool {
-	var idle []*pgxpool.Conn
-	if p.pgx.Stat().IdleConns() > 0 {
-		idle = p.pgx.AcquireAllIdle(p.life)
-	}
+	idle := p.takeIdle(p.life)
 	if len(idle) == 0 {
 		done()
 		return false
@@ -340,17 +352,26 @@ func closeConn(conn *pgx.Conn) {
 // if they are not gone when ctx ends; they go on closing then.
 func (p *pool) close(ctx context.Context) error {
 	p.end()
+	p.mu.Lock()
+	p.closed = true
+	awake := p.pgx.Load()
+	if awake != nil {
+		p.look.Stop()
+	}
+	p.mu.Unlock()
 	p.server.budget.leave(p)
 	done := make(chan struct{})
 	guard.Go(part, p.server.report, func() {
 		defer close(done)
-		p.pgx.Close()
+		if awake != nil {
+			awake.Close()
+		}
 		p.closing.Wait()
 	})
 	select {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("closing connections to %s: %d are still open: %w", p.server.where, p.pgx.Stat().TotalConns(), ctx.Err())
+		return fmt.Errorf("closing connections to %s: %d are still open: %w", p.server.where, p.total(), ctx.Err())
 	}
 }

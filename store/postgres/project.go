@@ -38,7 +38,7 @@ func (j *Journal) Project(ctx context.Context, p *sim.Projection) error {
 			if rows.rows == 0 {
 				continue
 			}
-			_, err := c.PgConn().CopyFrom(ctx, bytes.NewReader(rows.finish()), copyInto(j.sql.schema, rows.into, rows.columns))
+			_, err := c.PgConn().CopyFrom(ctx, bytes.NewReader(rows.finish()), copyInto(j.sql().schema, rows.into, rows.columns))
 			if err != nil {
 				return fmt.Errorf("copying %d rows into %s: %w", rows.rows, rows.into.Name, err)
 			}
@@ -216,24 +216,24 @@ func (j *Journal) guardAndUpsert(ctx context.Context, c *pgx.Conn, epoch int64, 
 	var batch pgx.Batch
 	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
 	batch.Queue(projectionLimits)
-	batch.Queue(j.sql.move, epoch, int64(from), int64(p.Through.Sequence),
+	batch.Queue(j.sql().move, epoch, int64(from), int64(p.Through.Sequence),
 		orNull(p.Through.Time), p.Through.Hash[:], p.Through.Generator)
 	for kind, ids := range w.removed {
 		// First, since the same account and symbol may have been opened anew.
 		if len(ids) > 0 {
-			batch.Queue(j.sql.remove[kind], ids)
+			batch.Queue(j.sql().remove[kind], ids)
 		}
 	}
 	if kinds := w.removedDocuments[0]; len(kinds) > 0 {
-		batch.Queue(j.sql.removeDocuments, kinds, w.removedDocuments[1])
+		batch.Queue(j.sql().removeDocuments, kinds, w.removedDocuments[1])
 	}
 	for _, rows := range w.upserts {
 		if rows.rows > 0 {
-			batch.Queue(upsert(j.sql.schema, rows.into, rows.columns), rows.arguments()...)
+			batch.Queue(upsert(j.sql().schema, rows.into, rows.columns), rows.arguments()...)
 		}
 	}
 	if ids := w.approvals[0]; len(ids) > 0 {
-		batch.Queue(j.sql.removeApprovals, ids, w.approvals[1])
+		batch.Queue(j.sql().removeApprovals, ids, w.approvals[1])
 	}
 	results := c.SendBatch(ctx, &batch)
 	for range 2 { // BEGIN, limits
@@ -261,7 +261,7 @@ func (j *Journal) guardAndUpsert(ctx context.Context, c *pgx.Conn, epoch int64, 
 func (j *Journal) whyNotMoved(ctx context.Context, c *pgx.Conn, epoch int64, from uint64) error {
 	var found int64
 	var seq uint64
-	if err := c.QueryRow(ctx, j.sql.place).Scan(&found, &seq); err != nil {
+	if err := c.QueryRow(ctx, j.sql().place).Scan(&found, &seq); err != nil {
 		return err
 	}
 	if found != epoch {

@@ -106,14 +106,14 @@ func TestPasswordsAndVerifiersAppearNowhere(t *testing.T) {
 	// A refusal in the very statement that carries the verifier, and others.
 	role := quoteName(j.pool.login.role)
 	must(t, admin, "ALTER ROLE "+role+" PASSWORD NULL")
-	j.pool.pgx.Reset()
+	j.pool.reset()
 	if err := j.Append(t.Context(), batchAt(1, "x")); err != nil {
 		t.Fatal(err)
 	}
 	note()
 	must(t, admin, "ALTER ROLE "+role+" PASSWORD NULL")
 	must(t, admin, "ALTER ROLE "+quoteName(s.role)+" NOCREATEROLE")
-	j.pool.pgx.Reset()
+	j.pool.reset()
 	told = append(told, fmt.Sprintf("%v", j.Append(t.Context(), batchAt(2, "x"))))
 	verifier, err := newVerifier(secrets[0])
 	if err != nil {

@@ -287,7 +287,7 @@ func TestALostRoleOrPasswordIsMadeAnew(t *testing.T) {
 		if _, err := admin.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
 			t.Fatal(err)
 		}
-		j.pool.pgx.Reset() // connections that are open go on
+		j.pool.reset() // connections that are open go on
 		if err := j.Append(t.Context(), batchAt(uint64(seq)+1, "x")); err != nil {
 			t.Errorf("after %s: %v", sql, err)
 		}
@@ -297,7 +297,7 @@ func TestALostRoleOrPasswordIsMadeAnew(t *testing.T) {
 	if err := j.pool.login.lease.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	j.pool.pgx.Reset()
+	j.pool.reset()
 	if err := j.Append(t.Context(), batchAt(3, "x")); !errors.Is(err, ErrNotHeld) {
 		t.Errorf("after the loss: %v", err)
 	}

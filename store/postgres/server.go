@@ -126,9 +126,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		passed: make(chan struct{}, 1), loans: make(chan loan), lendable: new(atomic.Int64), openings: make(chan struct{}, min(maxOpenings, max(1, connections/2))),
 	}
 	s.party = s.budget.enter()
-	if s.admin, err = s.newPool("administration", maxOpenings, nil); err != nil {
-		return nil, err
-	}
+	s.admin = s.newPool("administration", maxOpenings, nil)
 	s.keeper = newKeeper(s, o.lockPing)
 	if err := s.inspect(ctx, connections, o.LockURL != ""); err != nil {
 		_ = s.Close(ctx)

@@ -187,7 +187,7 @@ func TestServerInTroubleLeavesTheOthersTheirShare(t *testing.T) {
 	p.Stall()
 	for n := range 20 {
 		// Of its connections none is kept from one to the next.
-		quiet.pool.pgx.Reset()
+		quiet.pool.reset()
 		if err := quiet.Append(t.Context(), batchAt(uint64(n+1), "x")); err != nil {
 			t.Errorf("the neighbour: %v", err)
 		}
@@ -255,10 +255,7 @@ func TestDeadConnectionsAreNotLent(t *testing.T) {
 	s := openServer(t, through, func(o *Options) { o.MaxConnections = 2 }) // one of them for ownership
 	ask := func(ctx context.Context, c *pgx.Conn) error { return c.Ping(ctx) }
 	for round := range 5 {
-		one, err := s.newPool(fmt.Sprint("pool ", round), 1, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		one := s.newPool(fmt.Sprint("pool ", round), 1, nil)
 		defer func() { _ = one.close(context.Background()) }()
 		// It has no connection yet, and the pool that has the only one loses it.
 		p.Cut()

@@ -18,7 +18,7 @@ var liveStages = []sim.TransferStage{
 
 // ListTransfers lists transfers by id. See [sim.Tables].
 func (j *Journal) ListTransfers(ctx context.Context, f sim.TransferFilter, p sim.Page) ([]*sim.Transfer, error) {
-	sql, args, err := j.sql.listTransfers(f, p)
+	sql, args, err := j.sql().listTransfers(f, p)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (q *statements) listTransfers(f sim.TransferFilter, p sim.Page) (sql string
 
 // FindTransfer returns one transfer, or nil. See [sim.Tables].
 func (j *Journal) FindTransfer(ctx context.Context, id uuid.UUID) (*sim.Transfer, error) {
-	sql := selectFrom(j.sql.schema, &tables.Transfers.Table) + " WHERE transfer_id = $1::uuid"
+	sql := selectFrom(j.sql().schema, &tables.Transfers.Table) + " WHERE transfer_id = $1::uuid"
 	out, err := query(ctx, j, sql, []any{id.String()}, read(tables.Transfers))
 	if err != nil {
 		return nil, fmt.Errorf("finding transfer %s: %w", id, err)
