@@ -260,7 +260,9 @@ func publisherServer(spec Spec, server *redis.Server) (*redis.Server, func() err
 // published event stream.
 func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, server, publishing *redis.Server) {
 	if server == nil {
-		g.announce = func(ctx context.Context) error { <-ctx.Done(); return nil }
+		never := make(chan struct{})
+		close(never)
+		g.announce = func(context.Context) (<-chan struct{}, error) { return never, nil }
 		return
 	}
 	h := i.host
@@ -276,8 +278,8 @@ func (g *group) buildRedis(i *instance, spec Spec, assets *asset.Registry, serve
 		service.Metadata["tls"] = "true"
 	}
 	discovery := redis.NewDiscovery(server)
-	g.announce = func(ctx context.Context) error {
-		return discovery.Run(ctx, service, h.redisCfg.HeartbeatInterval.Std(), g.ownership.confirm)
+	g.announce = func(ctx context.Context) (<-chan struct{}, error) {
+		return discovery.Keep(ctx, service, h.redisCfg.HeartbeatInterval.Std(), g.ownership.confirm, g.panicked)
 	}
 	g.publisher = redis.NewPublisher(publishing, redis.Prefix(spec.RedisPrefix), &published{g.engine, view.NewEncoder(assets)}, redis.PublisherOptions{
 		Logger: g.logger, OnPublished: i.metrics.RecordStreamPublished, Confirm: g.ownership.confirm,

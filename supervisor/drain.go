@@ -20,17 +20,19 @@ const streamGrace = 2 * time.Second
 
 // drainSteps are the ends of the parts that a drain takes down in order.
 type drainSteps struct {
+	announcing     context.Context
 	stopAnnouncing context.CancelFunc
-	announced      chan struct{} // closed when discovery has ended
+	withdrawn      <-chan struct{} // closed when discovery has ended; nil if it never began
+	posting        context.Context
 	stopWebhooks   context.CancelFunc
-	webhooksDone   chan struct{} // closed when webhooks have ended
+	webhooksDone   <-chan struct{} // closed when webhooks have ended; nil if they never began
 	stopEngine     context.CancelFunc
 	engineDone     chan struct{} // closed when the engine has ended
 }
 
 // drain takes the group down in order, by the deadline: first nobody is sent
 // here any more, then what is in flight is finished, then the books are flushed.
-func (g *group) drain(h hooks, steps drainSteps) {
+func (g *group) drain(h hooks, steps *drainSteps) {
 	deadline := h.deadline()
 	ctx, cancel := context.WithDeadline(g.abort, deadline)
 	defer cancel()
@@ -43,7 +45,7 @@ func (g *group) drain(h hooks, steps drainSteps) {
 	g.stopServing() // not ready any more, and streams end
 	g.tellHealth()
 	steps.stopAnnouncing()
-	await(finishing, steps.announced)
+	await(finishing, steps.withdrawn)
 	h.refuse()
 
 	// Attempts under way are finished beside, and how far they came is saved in the

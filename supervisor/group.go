@@ -14,6 +14,7 @@ import (
 	"github.com/oklog/run"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/obs"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/engine"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/grpcapi"
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
@@ -41,8 +42,8 @@ type group struct {
 	redis     *redis.Server    // nil without Redis
 	publisher *redis.Publisher // likewise
 	webhooks  *webhook.Manager
-	announce  func(context.Context) error
-	redisUp   func(up bool) // told how Redis is, from time to time
+	announce  func(context.Context) (withdrawn <-chan struct{}, err error) // until the context ends
+	redisUp   func(up bool)                                                // told how Redis is, from time to time
 	vitals    func() obs.Vitals
 	inFlight  *atomic.Int64
 	admitted  atomic.Int64 // requests under way that did not come through the port
@@ -91,8 +92,8 @@ func (g *group) run(h hooks) error {
 	posting, stopWebhooks := context.WithCancel(background)
 	defer stopWebhooks()
 	steps := drainSteps{
-		stopAnnouncing: stopAnnouncing, announced: make(chan struct{}),
-		stopWebhooks: stopWebhooks, webhooksDone: make(chan struct{}),
+		announcing: announcing, stopAnnouncing: stopAnnouncing,
+		posting: posting, stopWebhooks: stopWebhooks,
 		stopEngine: stopEngine, engineDone: make(chan struct{}),
 	}
 	ended := make(chan struct{}) // closed when the conductor is done
@@ -112,8 +113,11 @@ func (g *group) run(h hooks) error {
 	}
 	add("conductor", func() error {
 		defer close(ended)
-		return g.conduct(h, steps)
-	}, g.stopServing)
+		return g.conduct(h, &steps)
+	}, func() {
+		stopBackground()
+		g.stopServing()
+	})
 	add("engine", func() error { return held(g.runEngine(engineStop, steps.engineDone)) }, func() {
 		stopEngine()
 		time.AfterFunc(abortAfter, g.cut) // harmless once the group has ended
@@ -122,18 +126,19 @@ func (g *group) run(h hooks) error {
 		return held(servingEnd(serveHTTP(g.http, g.httpPort)))
 	}, func() { _ = g.http.Close() }) // its connections are of no use any more
 	add("grpc server", func() error { return held(g.serveGRPC()) }, g.stopGRPC)
-	add("discovery", func() error { return held(g.runDiscovery(announcing, steps.announced)) }, stopBackground)
-	add("webhooks", func() error { return held(g.runWebhooks(posting, steps.webhooksDone)) }, stopBackground)
 	if g.publisher != nil {
 		add("event publisher", func() error { return held(g.afterStart(background, g.publisher.Run)) }, stopBackground)
-	}
-	if g.ownership != nil {
-		add("ownership", func() error { return held(g.ownership.watch(background)) }, stopBackground)
 	}
 	// Telling health for the first time takes a deep stack, which this is not to keep.
 	_ = guard.Apart("health", func() error { g.pulse.add(g); return nil }) // it reports its own panics
 	defer g.pulse.remove(g)
 	err := parts.Run()
+	stopBackground()
+	for _, done := range []<-chan struct{}{steps.withdrawn, steps.webhooksDone} {
+		if done != nil {
+			<-done
+		}
+	}
 	if errors.Is(err, errEnded) {
 		return nil
 	}
@@ -142,26 +147,28 @@ func (g *group) run(h hooks) error {
 
 // conduct waits for the group to serve, then for the reason to end, and takes
 // it down in order if it was asked to.
-func (g *group) conduct(h hooks, steps drainSteps) error {
-	select {
-	case <-g.engine.Serving():
-	case <-g.asked.Done():
-		return errEnded // before it ever served
-	case err := <-g.crashed:
-		return err
-	case <-g.serving.Done():
-		return nil // another part failed
+func (g *group) conduct(h hooks, steps *drainSteps) error {
+	for serving := g.engine.Serving(); ; {
+		select {
+		case <-serving:
+			if err := g.startBeside(steps); err != nil {
+				return err
+			}
+			h.started()
+			serving = nil
+		case <-g.asked.Done():
+			if serving == nil { // else it never served
+				g.drain(h, steps)
+			}
+			return errEnded
+		case err := <-g.crashed:
+			return err
+		case <-g.ownership.lost():
+			return fmt.Errorf("ownership: %w", g.ownership.explain(sim.ErrLostOwnership))
+		case <-g.serving.Done():
+			return nil // another part failed
+		}
 	}
-	h.started()
-	select {
-	case <-g.asked.Done():
-	case err := <-g.crashed:
-		return err
-	case <-g.serving.Done():
-		return nil // another part failed
-	}
-	g.drain(h, steps)
-	return errEnded
 }
 
 // servingEnd takes a server's end for a good one if its port was closed, which
@@ -214,17 +221,24 @@ func (g *group) runEngine(stop context.Context, done chan<- struct{}) error {
 	return err
 }
 
-// runDiscovery announces the instance once it serves.
-func (g *group) runDiscovery(ctx context.Context, done chan<- struct{}) error {
-	defer close(done)
-	return g.afterStart(ctx, g.announce)
-}
-
-// runWebhooks posts events once the instance serves. What is under way when it is
-// to stop is finished, and how far it came is saved.
-func (g *group) runWebhooks(ctx context.Context, done chan<- struct{}) error {
-	defer close(done)
-	return g.afterStart(ctx, func(ctx context.Context) error { return g.webhooks.Run(ctx, g.abort) })
+// startBeside starts the parts that have no goroutine while they have nothing to do:
+// discovery, and webhooks. They end with their contexts.
+func (g *group) startBeside(steps *drainSteps) error {
+	err := guard.Run("discovery", func() (err error) {
+		steps.withdrawn, err = g.announce(steps.announcing)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("starting discovery: %w", err)
+	}
+	err = guard.Run("webhooks", func() (err error) {
+		steps.webhooksDone, err = g.webhooks.Start(steps.posting, g.abort)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("starting webhooks: %w", err)
+	}
+	return nil
 }
 
 // afterStart runs a background part once the instance serves, and takes its end

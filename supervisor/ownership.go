@@ -13,15 +13,12 @@ import (
 // ownership guards an instance's schema against other supervisors.
 type ownership struct{ lease *postgres.Lease }
 
-// watch returns when the context ends, or with an error that names the new
-// owner when the ownership is lost.
-func (o *ownership) watch(ctx context.Context) error {
-	select {
-	case <-o.lease.Lost():
-		return o.explain(sim.ErrLostOwnership)
-	case <-ctx.Done():
+// lost is closed when somebody else has taken the ownership; nil where nobody can.
+func (o *ownership) lost() <-chan struct{} {
+	if o == nil {
 		return nil
 	}
+	return o.lease.Lost()
 }
 
 // recent returns what tells whether the instance can have no other owner yet, or

@@ -118,7 +118,16 @@ func TestAPanicInAnyGoroutineRestartsItsInstanceAlone(t *testing.T) {
 			})
 		}},
 		{"webhook resends", "webhooks", "webhook.(*deliverer).runResends", nil, func(f *faulty) { f.post("/api/v1/webhooks/ops/resend", `{"from":1}`) }},
-		{"discovery", "discovery", "", func(g *group) { g.announce = func(context.Context) error { panic("deliberate") } }, (*faulty).again},
+		{"discovery", "discovery", "", func(g *group) {
+			g.announce = func(context.Context) (<-chan struct{}, error) { panic("deliberate") }
+		}, (*faulty).again},
+		{"heartbeat", "discovery", "", func(g *group) {
+			g.announce = func(context.Context) (<-chan struct{}, error) {
+				withdrawn := make(chan struct{})
+				guard.Go("discovery", g.panicked, func() { defer close(withdrawn); panic("deliberate") })
+				return withdrawn, nil
+			}
+		}, (*faulty).again},
 		{"health", "health", "", func(g *group) { g.redisUp = func(bool) { panic("deliberate") } }, (*faulty).again},
 		{"ending of a part", "conductor", "", func(g *group) { g.stopServing = func() { panic("deliberate") } }, func(f *faulty) {
 			f.again()

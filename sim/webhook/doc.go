@@ -27,7 +27,7 @@
 // because receivers compare webhook-timestamp with their clocks; the payload's
 // timestamp is the event's, in instance time.
 //
-// The entry points are [New], [Manager.Run], and for management [Manager.Add],
+// The entry points are [New], [Manager.Start], and for management [Manager.Add],
 // [Manager.Update], [Manager.Remove], [Manager.List], [Manager.Status],
 // [Manager.Resend] and [Manager.Ping].
 package webhook

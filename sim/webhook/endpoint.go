@@ -46,7 +46,7 @@ type Endpoint struct {
 	Disabled bool
 	// From is the first event to deliver to an endpoint that has no cursor yet;
 	// 0 begins with those that become durable after it was added, or for one
-	// that was there before [Manager.Run], after that began. One beyond the last
+	// that was there before [Manager.Start], after that began. One beyond the last
 	// event stands for the next.
 	From uint64
 }

@@ -93,8 +93,8 @@ func TestADrainDoesNotWaitForRetries(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("it took %s", took)
 		}
-		if err := l.Run(t.Context(), t.Context()); err == nil {
-			t.Error("it can be run twice")
+		if _, err := l.Start(t.Context(), t.Context()); err == nil {
+			t.Error("it can be started twice")
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim"
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 // changeTimeout bounds what a change of the endpoints waits for.
@@ -18,12 +19,12 @@ const changeTimeout = 10 * time.Second
 type phase int
 
 const (
-	waiting phase = iota // Run was not called yet
+	waiting phase = iota // not started yet
 	running
 	ended
 )
 
-// Manager delivers an instance's events to its endpoints. [Manager.Run] starts
+// Manager delivers an instance's events to its endpoints. [Manager.Start] starts
 // it; its other methods may be called before, meanwhile and after, and are safe
 // for concurrent use.
 type Manager struct {
@@ -34,10 +35,14 @@ type Manager struct {
 	// until a deliverer has ended.
 	change chan struct{}
 
+	once sync.Once // of Start
+
 	mu          sync.Mutex
 	phase       phase
 	stop, abort context.Context // while running
-	// posting ends the attempts under way, which the deliveries survive.
+	// attempts is the context of the attempts under way, which the deliveries
+	// survive; posting ends it.
+	attempts  context.Context
 	posting   context.CancelFunc
 	endpoints map[string]*deliverer
 	// configured are the ids of [Options.Endpoints], whatever became of those.
@@ -48,7 +53,9 @@ type Manager struct {
 	begun  chan struct{}
 	settle func() // closes begun
 
-	dirty  chan struct{} // told that some state has changed; room for one
+	dirty  bool          // some state has changed since it was saved
+	saving bool          // a saver is at work
+	savers guard.Group   // one at a time
 	urgent chan struct{} // told that many events are unsaved; room for one
 }
 
@@ -60,7 +67,7 @@ func New(opts Options) (*Manager, error) {
 	m := &Manager{
 		opts: opts, sender: newSender(&opts),
 		endpoints: make(map[string]*deliverer), configured: make(map[string]bool), shelved: make(map[string]bool),
-		begun: make(chan struct{}), change: make(chan struct{}, 1), dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
+		begun: make(chan struct{}), change: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 	}
 	m.settle = sync.OnceFunc(func() { close(m.begun) })
 	if len(opts.Endpoints) > opts.MaxEndpoints {
@@ -112,26 +119,42 @@ func (m *Manager) deliverer(e Endpoint, p *progress) (*deliverer, error) {
 	}, nil
 }
 
-// Run delivers until stop ends, then waits for the attempts under way, saves
-// the cursors and returns nil. When abort ends it does not wait any longer.
-// Call it when the source serves, and only once: its sole error is that of a
-// second call.
-func (m *Manager) Run(stop, abort context.Context) error {
+// Start begins to deliver. Once stop has ended, what is under way is finished, the
+// cursors are saved and the returned channel is closed; when abort ends, nothing is
+// waited for any longer. There are goroutines only while there are endpoints or
+// something is to be done. Call it when the source serves, and only once: its sole
+// error is that of a second call.
+func (m *Manager) Start(stop, abort context.Context) (<-chan struct{}, error) {
+	first := false
+	m.once.Do(func() { first = true })
+	if !first {
+		return nil, errors.New("webhook: the manager was started before")
+	}
 	stop, end := context.WithCancel(stop)
-	defer end()
-	defer context.AfterFunc(abort, end)()
-
-	durable := m.opts.Begin()
-	if !m.bringBack(stop) {
-		m.finish()
-		return nil
+	unlink := context.AfterFunc(abort, end)
+	done := make(chan struct{})
+	last := func() {
+		defer close(done)
+		defer end()
+		unlink()
+		m.end(abort)
 	}
-	if err := m.begin(stop, abort, durable); err != nil {
-		return err
-	}
-	m.saveRegularly(stop, abort)
+	guard.Go(part, m.opts.OnPanic, func() {
+		defer func() { // at once where stop has ended
+			context.AfterFunc(stop, func() { guard.Do(part, m.opts.OnPanic, last) })
+		}()
+		durable := m.opts.Begin()
+		if m.bringBack(stop) {
+			m.begin(stop, abort, durable)
+		}
+	})
+	return done, nil
+}
 
+// end ends the deliveries, whose context has ended.
+func (m *Manager) end(abort context.Context) {
 	m.finish()
+	m.savers.Wait()
 	m.change <- struct{}{} // the last change is done
 	defer func() { <-m.change }()
 	for _, d := range m.sorted() {
@@ -140,11 +163,10 @@ func (m *Manager) Run(stop, abort context.Context) error {
 	m.Cut() // there are none, but their context is
 	m.saveAll(abort)
 	m.sender.client.CloseIdleConnections()
-	return nil
 }
 
 // Cut ends the attempts under way. They are made again after the next start, as
-// all that has not been delivered when Run's stop ended.
+// all that has not been delivered when the context of [Manager.Start] ended.
 func (m *Manager) Cut() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -163,48 +185,52 @@ func (m *Manager) finish() {
 
 // begin launches what serves the endpoints. Durable is where those begin that have
 // no cursor.
-func (m *Manager) begin(stop, abort context.Context, durable uint64) error {
+func (m *Manager) begin(stop, abort context.Context, durable uint64) {
 	m.change <- struct{}{}
 	defer func() { <-m.change }()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.phase != waiting {
-		return errors.New("webhook: the manager was run before")
-	}
-	attempts, cut := context.WithCancel(abort)
-	m.phase, m.stop, m.abort, m.posting = running, stop, attempts, cut
-	abort = attempts
+	m.phase, m.stop, m.abort = running, stop, abort
+	m.attempts, m.posting = context.WithCancel(abort)
 	for _, d := range m.endpoints {
 		d.startAt = durable
-		d.launch(stop, abort)
+		d.launch(stop, m.attempts)
 	}
 	m.settle()
-	return nil
 }
 
-// changed tells the saver that a state has changed.
+// changed tells the saver that a state has changed. Where there is none, it begins.
 func (m *Manager) changed(unsaved uint64) {
-	tell := func(c chan struct{}) {
+	m.mu.Lock()
+	m.dirty = true
+	if !m.saving && m.phase == running {
+		m.saving = true
+		m.savers.Go(part, m.opts.OnPanic, m.saveRegularly)
+	}
+	m.mu.Unlock()
+	if unsaved >= uint64(m.opts.SaveEvery) {
 		select {
-		case c <- struct{}{}:
+		case m.urgent <- struct{}{}:
 		default:
 		}
 	}
-	tell(m.dirty)
-	if unsaved >= uint64(m.opts.SaveEvery) {
-		tell(m.urgent)
-	}
 }
 
-// saveRegularly saves what has changed, some time after it has, until stop ends.
-func (m *Manager) saveRegularly(stop, abort context.Context) {
+// unsaved reports whether a state has changed since it was last asked. Where none
+// has, the saver is to end.
+func (m *Manager) unsaved() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.saving = m.dirty
+	m.dirty = false
+	return m.saving
+}
+
+// saveRegularly saves what has changed, some time after it has, while there is
+// something and until stop ends.
+func (m *Manager) saveRegularly() {
 	failing := false
-	for {
-		select {
-		case <-m.dirty:
-		case <-stop.Done():
-			return
-		}
+	for m.unsaved() {
 		timer := time.NewTimer(m.opts.SaveInterval)
 		urgent := m.urgent
 		if failing {
@@ -214,11 +240,11 @@ func (m *Manager) saveRegularly(stop, abort context.Context) {
 		case <-timer.C:
 		case <-urgent:
 			timer.Stop()
-		case <-stop.Done():
+		case <-m.stop.Done():
 			timer.Stop()
 			return
 		}
-		if failing = !m.saveAll(abort); failing {
+		if failing = !m.saveAll(m.abort); failing {
 			m.changed(0)
 		}
 	}
@@ -274,7 +300,7 @@ func (m *Manager) started(d *deliverer) {
 	defer m.mu.Unlock()
 	m.endpoints[d.endpoint.ID] = d
 	if m.phase == running {
-		d.launch(m.stop, m.abort)
+		d.launch(m.stop, m.attempts)
 	}
 }
 
@@ -305,7 +331,7 @@ func (m *Manager) changing(ctx context.Context) (_ context.Context, done func(),
 	}
 	unlink := func() bool { return true }
 	if m.phase == running {
-		unlink = context.AfterFunc(m.abort, cancel)
+		unlink = context.AfterFunc(m.attempts, cancel)
 	}
 	return ctx, func() { unlink(); cancel(); <-m.change }, nil
 }

@@ -33,7 +33,7 @@ func network(t *testing.T, rules *webhook.TargetRules, roots *x509.CertPool, url
 	t.Cleanup(func() { // for the idle connections
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
-		if err := m.Run(ended, ended); err != nil {
+		if err := deliver(ended, ended, m); err != nil {
 			t.Error(err)
 		}
 	})
@@ -173,7 +173,7 @@ func TestTheEventsOfAnEngineArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	delivering, endDelivering := context.WithCancel(context.Background())
-	go func() { ran <- m.Run(delivering, context.Background()) }()
+	go func() { ran <- deliver(delivering, context.Background(), m) }()
 	if _, err := e.Do(t.Context(), sim.Request{Command: sim.OpenAccount{AccountID: "fund-a"}}); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type Options struct {
 	// Cursors keep how far each endpoint has come.
 	Cursors Cursors
 	// Begin returns the last event that is not for endpoints without a cursor. Nil:
-	// the last that is durable when [Manager.Run] is called.
+	// the last that is durable when [Manager.Start] is called.
 	Begin func() uint64
 	// Render returns the payload's member data for an event, as JSON. It is
 	// called by several goroutines. An event for which it fails or panics is
@@ -41,7 +41,7 @@ type Options struct {
 
 	// Endpoints are there from the start, and are called configured.
 	Endpoints []Endpoint
-	// Added keeps those that [Manager.Add] adds, which [Manager.Run] brings back.
+	// Added keeps those that [Manager.Add] adds, which [Manager.Start] brings back.
 	// Nil: they last as long as the Manager does.
 	Added Added
 	// Targets say where events may be sent. Nil: https to public addresses.

@@ -244,13 +244,13 @@ func (l *lab) run() *lab {
 	l.stop, l.abort = cancelStop, cancelAbort
 	manager, ran := l.Manager, l.ran
 	go func() {
-		ran <- manager.Run(stop, abort)
+		ran <- deliver(stop, abort, manager)
 		close(ran)
 	}()
 	l.t.Cleanup(func() {
 		cancelAbort()
 		if err := <-ran; err != nil {
-			l.t.Errorf("Run: %v", err)
+			l.t.Errorf("Start: %v", err)
 		}
 		cancelStop()
 	})
@@ -258,12 +258,21 @@ func (l *lab) run() *lab {
 	return l
 }
 
+// deliver has a manager deliver and waits until it has ended.
+func deliver(stop, abort context.Context, m *webhook.Manager) error {
+	ended, err := m.Start(stop, abort)
+	if err == nil {
+		<-ended
+	}
+	return err
+}
+
 // end stops it in good order.
 func (l *lab) end() {
 	l.t.Helper()
 	l.stop()
 	if err := <-l.ran; err != nil {
-		l.t.Errorf("Run: %v", err)
+		l.t.Errorf("Start: %v", err)
 	}
 }
 

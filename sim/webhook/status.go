@@ -61,7 +61,7 @@ func (m *Manager) Status(id string) (Status, error) {
 	return d.status(m.current() == running), nil
 }
 
-// List returns how all endpoints stand, by their ids. Before [Manager.Run] has
+// List returns how all endpoints stand, by their ids. Before [Manager.Start] has
 // brought back those that are kept, it waits a moment for that.
 func (m *Manager) List() []Status {
 	m.look()

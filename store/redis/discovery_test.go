@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 func testService(name string) Service {
@@ -145,8 +147,8 @@ func TestMalformedServicesAreRefused(t *testing.T) {
 		t.Errorf("Discover of a malformed name returned %v", err)
 	}
 	bad := testService("")
-	if err := d.Run(ctx, bad, 0, nil); err == nil {
-		t.Error("Run accepted a service without a name")
+	if _, err := d.Keep(ctx, bad, 0, nil, nil); err == nil {
+		t.Error("Keep accepted a service without a name")
 	}
 }
 
@@ -221,7 +223,7 @@ func TestTheLoopKeepsAServiceAnnouncedAndWithdrawsIt(t *testing.T) {
 		t.Run(interval.String(), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *Server, _ *wire) {
 				d := NewDiscovery(s)
-				loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), interval, nil) })
+				loop := start(t, keep(d, testService("sim"), interval, nil))
 				synctest.Wait()
 				var last time.Time
 				for range 20 {
@@ -247,7 +249,7 @@ func TestTheLoopKeepsAServiceAnnouncedAndWithdrawsIt(t *testing.T) {
 func TestTheLoopAnnouncesAnewAfterAnOutageAndAfterAFlush(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *Server, w *wire) {
 		d := NewDiscovery(s)
-		loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), 0, nil) })
+		loop := start(t, keep(d, testService("sim"), 0, nil))
 		synctest.Wait()
 		first, err := d.Discover(t.Context(), "sim")
 		if err != nil {
@@ -288,13 +290,36 @@ func TestTheLoopAnnouncesAnewAfterAnOutageAndAfterAFlush(t *testing.T) {
 	})
 }
 
+func TestAPanicOfAHeartbeatIsToldAndEndsTheAnnouncement(t *testing.T) {
+	t.Parallel()
+	s := openEmbedded(t)
+	d := NewDiscovery(s)
+	if err := d.Register(t.Context(), testService("sim")); err != nil {
+		t.Fatal(err)
+	}
+	other := testService("sim")
+	other.ServiceID = "another"
+	told := make(chan *guard.Panic, 1)
+	withdrawn, err := d.Keep(t.Context(), other, 0, func(context.Context) error { panic("deliberate") }, func(p *guard.Panic) { told <- p })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := <-told; p.Part != "discovery" || p.Value != "deliberate" {
+		t.Errorf("told of %v", p)
+	}
+	<-withdrawn
+	if got, err := d.Discover(t.Context(), "sim"); err != nil || got.ServiceID == other.ServiceID {
+		t.Errorf("announced is %+v, %v", got, err)
+	}
+}
+
 func TestTheLoopReportsAMissingRightAndRecovers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _, mini := openOnWire(t)
 		d := NewDiscovery(s)
 		deny(mini, "SET")
-		loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), 0, nil) })
+		loop := start(t, keep(d, testService("sim"), 0, nil))
 		time.Sleep(time.Minute)
 		deny(mini)
 		time.Sleep(maxBeatBackoff)
@@ -310,7 +335,7 @@ func TestHeartbeatsOfManyServicesDoNotFallTogether(t *testing.T) {
 		d := NewDiscovery(s)
 		const many = 50
 		for i := range many {
-			start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim-"+strconv.Itoa(i)), 0, nil) })
+			start(t, keep(d, testService("sim-"+strconv.Itoa(i)), 0, nil))
 		}
 		time.Sleep(5 * time.Minute)
 		list, err := d.List(t.Context())

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 const (
@@ -15,44 +17,51 @@ const (
 	// deregisterTimeout bounds the farewell.
 	deregisterTimeout = 2 * time.Second
 	maxBeatBackoff    = 10 * time.Second
+	// heartbeats is the part of an instance that a panic is told of.
+	heartbeats = "discovery"
 )
 
-// Run keeps svc announced until ctx ends, then withdraws it. It renews the
-// announcement every interval ([HeartbeatInterval] for 0), less a little so
-// that many services don't beat together, and announces anew after Redis was
-// away or lost the record. An interval over a third of [ServiceTTL] lengthens
-// the time that the record lives to three intervals.
+// Keep keeps svc announced until ctx ends, then withdraws it and closes the channel
+// that it returns. It renews the announcement every interval ([HeartbeatInterval] for
+// 0), less a little so that many services don't beat together, and announces anew
+// after Redis was away or lost the record. An interval over a third of [ServiceTTL]
+// lengthens the time that the record lives to three intervals. Between two beats it
+// has no goroutine: of a thousand services, each would keep a stack.
 //
 // Where another process is announced under the name, confirm is asked whether
 // this one may take its place; nil means that it always may. So a process that
 // has lost the instance to the other one leaves the announcement alone.
 //
-// It returns nil after ctx has ended, and an error at once if svc can't be
-// announced, or when the Server was closed.
-func (d *Discovery) Run(ctx context.Context, svc Service, interval time.Duration, confirm func(context.Context) error) error {
+// Report is told of a panic, which is the end of the announcement. Keep returns an
+// error if svc can't be announced. A Server that is closed ends it as ctx does.
+func (d *Discovery) Keep(ctx context.Context, svc Service, interval time.Duration, confirm func(context.Context) error, report guard.Report) (withdrawn <-chan struct{}, err error) {
 	if err := svc.validate(); err != nil {
-		return err
+		return nil, err
 	}
 	if interval <= 0 {
 		interval = HeartbeatInterval
 	}
-	svc = svc.beat(time.Now())
 	if confirm == nil {
 		confirm = func(context.Context) error { return nil }
 	}
-	b := beater{d: d, svc: svc, interval: interval, ttl: max(ServiceTTL, 3*interval), confirm: confirm}
-	err := b.run(ctx)
-	b.farewell(ctx)
-	return err
+	b := &beater{
+		d: d, svc: svc.beat(time.Now()), interval: interval, ttl: max(ServiceTTL, 3*interval), confirm: confirm,
+		ctx: ctx, report: report, withdrawn: make(chan struct{}),
+	}
+	guard.Go(heartbeats, report, b.run)
+	return b.withdrawn, nil
 }
 
-// beater is the state of one Run.
+// beater is the state of one Keep. One goroutine at a time works on it.
 type beater struct {
-	d        *Discovery
-	svc      Service
-	interval time.Duration
-	ttl      time.Duration
-	confirm  func(context.Context) error
+	d         *Discovery
+	svc       Service
+	interval  time.Duration
+	ttl       time.Duration
+	confirm   func(context.Context) error
+	ctx       context.Context // it is that of Keep, which has no goroutine to keep it
+	report    guard.Report
+	withdrawn chan struct{}
 
 	spread    bool // many have the same reason to beat now
 	announced bool // the record is there, as far as we know
@@ -60,31 +69,62 @@ type beater struct {
 	failing   bool // the last beat failed; logged once
 }
 
-func (b *beater) run(ctx context.Context) error {
-	backoff := time.Second
-	for {
-		wasUp := b.d.server.Up()
-		up, err := b.d.server.Wait(ctx)
-		if err != nil {
-			return endOf(ctx, err)
+// run beats, then rests, or withdraws the announcement at the end.
+func (b *beater) run() {
+	resting := false
+	defer func() {
+		if !resting { // also after a panic
+			close(b.withdrawn)
 		}
-		if (!wasUp || b.spread) && b.ever && !pause(ctx, rand.N(min(afterOutage, b.interval/10+1))) { //nolint:gosec // jitter needs no secrecy
+	}()
+	if up := b.beatWell(); up != nil {
+		resting = true
+		b.rest(up)
+		return
+	}
+	b.farewell()
+}
+
+// beatWell tries until a beat is well. It returns the context that ends when Redis
+// goes away, or nil when the announcement is to end.
+func (b *beater) beatWell() (up context.Context) {
+	for backoff := time.Second; ; backoff = min(2*backoff, maxBeatBackoff) {
+		wasUp := b.d.server.Up()
+		up, err := b.d.server.Wait(b.ctx)
+		if err != nil {
+			return nil
+		}
+		if (!wasUp || b.spread) && b.ever && !pause(b.ctx, rand.N(min(afterOutage, b.interval/10+1))) { //nolint:gosec // jitter needs no secrecy
 			return nil
 		}
 		b.spread = false
-		err = apart(func() error { return b.beat(ctx) })
+		err = b.beat(b.ctx)
 		switch {
-		case ctx.Err() != nil:
+		case b.ctx.Err() != nil:
 			return nil
 		case err == nil:
-			backoff = time.Second
-			b.rest(ctx, up)
-		case !pause(ctx, jitter(backoff)):
+			return up
+		case !pause(b.ctx, jitter(backoff)):
 			return nil
-		default:
-			backoff = min(2*backoff, maxBeatBackoff)
 		}
 	}
+}
+
+// rest has it run again when the next beat is due, the server goes away or the
+// announcement is to end.
+func (b *beater) rest(up context.Context) {
+	resting, end := context.WithTimeout(up, jitter(b.interval))
+	unlink := context.AfterFunc(b.ctx, end)
+	context.AfterFunc(resting, func() {
+		guard.Do(heartbeats, b.report, func() {
+			unlink()
+			end()
+			if up.Err() != nil {
+				b.announced, b.spread = false, true // it may come back empty
+			}
+			b.run()
+		})
+	})
 }
 
 // beat renews the announcement, or makes it if it is not there.
@@ -127,24 +167,12 @@ func (b *beater) takePlace(ctx context.Context) error {
 	return b.d.announce(ctx, b.svc, b.ttl, always)
 }
 
-// rest waits until the next beat is due or the server goes away.
-func (b *beater) rest(ctx context.Context, up context.Context) {
-	timer := time.NewTimer(jitter(b.interval))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-up.Done():
-		b.announced, b.spread = false, true // it may come back empty
-	case <-ctx.Done():
-	}
-}
-
 // farewell withdraws the announcement, although ctx has ended.
-func (b *beater) farewell(ctx context.Context) {
+func (b *beater) farewell() {
 	if !b.ever {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deregisterTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), deregisterTimeout)
 	defer cancel()
 	// It is tried even if Redis was away when last asked: it may be back since, and
 	// a full one does not refuse this.

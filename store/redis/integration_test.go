@@ -202,7 +202,7 @@ func TestRealServiceLoopBeatsAndWithdraws(t *testing.T) {
 	t.Parallel()
 	s, _ := openReal(t)
 	d, ctx, svc := NewDiscovery(s), t.Context(), testService(testName())
-	loop := start(t, func(ctx context.Context) error { return d.Run(ctx, svc, 20*time.Millisecond, nil) })
+	loop := start(t, keep(d, svc, 20*time.Millisecond, nil))
 	find := func() (Service, bool) {
 		got, err := d.Discover(ctx, svc.ServiceName)
 		return got, err == nil

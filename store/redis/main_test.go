@@ -17,6 +17,8 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	goredis "github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
+
+	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -247,6 +249,17 @@ func start(t *testing.T, run func(context.Context) error) *running {
 	go func() { r.done <- run(ctx) }()
 	t.Cleanup(cancel)
 	return r
+}
+
+// keep returns a loop that keeps a service announced.
+func keep(d *Discovery, svc Service, interval time.Duration, confirm func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		withdrawn, err := d.Keep(ctx, svc, interval, confirm, func(p *guard.Panic) { panic(p) })
+		if err == nil {
+			<-withdrawn
+		}
+		return err
+	}
 }
 
 // stop ends the loop and checks that it ends well.

@@ -107,7 +107,7 @@ func TestFlushIsNoticedWithinSecondsAlthoughNothingElseHappens(t *testing.T) {
 		d := NewDiscovery(s)
 		p := NewPublisher(s, prefix, j, PublisherOptions{})
 		publishing := start(t, p.Run)
-		announcing := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), 0, nil) })
+		announcing := start(t, keep(d, testService("sim"), 0, nil))
 		time.Sleep(7 * time.Second) // between two probes, idle checks and beats
 		if err := s.client.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
@@ -188,14 +188,12 @@ func TestAnnouncementIsTakenOverOnlyByWhoMay(t *testing.T) {
 		run := func(id string, may *atomic.Bool) *running {
 			svc := testService("sim")
 			svc.ServiceID = id
-			return start(t, func(ctx context.Context) error {
-				return d.Run(ctx, svc, 0, func(context.Context) error {
-					if !may.Load() {
-						return errNotMine
-					}
-					return nil
-				})
-			})
+			return start(t, keep(d, svc, 0, func(context.Context) error {
+				if !may.Load() {
+					return errNotMine
+				}
+				return nil
+			}))
 		}
 		var first, second atomic.Bool
 		first.Store(true)
@@ -228,7 +226,7 @@ func TestServiceIsWithdrawnAlthoughRedisTakesNoWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, mini := openOnWire(t)
 		d := NewDiscovery(s)
-		loop := start(t, func(ctx context.Context) error { return d.Run(ctx, testService("sim"), 0, nil) })
+		loop := start(t, keep(d, testService("sim"), 0, nil))
 		synctest.Wait()
 		refuseWrites(mini, "OOM command not allowed when used memory > 'maxmemory'.")
 		time.Sleep(time.Minute)
