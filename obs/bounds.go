@@ -32,7 +32,7 @@ func (in *Instance) RecordConnectionDelayed(face string) { in.delayed.inc(face) 
 
 // RecordRequestDelayed counts a request that had to wait because the instance kept
 // the processors busy while others had a few.
-func (in *Instance) RecordRequestDelayed() { in.requestsDelayed.Inc() }
+func (in *Instance) RecordRequestDelayed() { in.requestsDelayed.add(1) }
 
 // RecordSlowStreamEnded counts an event stream of a face, http or grpc, that was
 // ended because its reader did not read; any other face counts as "other".
@@ -44,19 +44,27 @@ func (in *Instance) ReportBounds(usage func() []bounds.Usage) { in.bounds.source
 
 // boundsGauge shows how much there is of what is bounded, next to the limit.
 type boundsGauge struct {
-	used, limit *prometheus.Desc
-	source      atomic.Pointer[func() []bounds.Usage]
+	instance string
+	source   atomic.Pointer[func() []bounds.Usage]
 }
+
+// Those of all instances.
+var (
+	usedBounds  = prometheus.NewDesc(ofBoundsUsed.Name, ofBoundsUsed.Help, append(ofBoundsUsed.Labels, instanceLabel), nil)
+	limitBounds = prometheus.NewDesc(ofBoundsLimit.Name, ofBoundsLimit.Help, append(ofBoundsLimit.Labels, instanceLabel), nil)
+)
 
 func newBoundsGauge(set *collectorSet) *boundsGauge {
-	used, limit := &ofBoundsUsed, &ofBoundsLimit
-	set.define(used)
-	set.define(limit)
-	return add(set, &boundsGauge{used: newDesc(used, set.labels), limit: newDesc(limit, set.labels)})
+	set.define(&ofBoundsUsed)
+	set.define(&ofBoundsLimit)
+	g := &boundsGauge{instance: set.labels[instanceLabel]}
+	set.made = append(set.made, g)
+	return g
 }
 
-// Describe implements prometheus.Collector.
-func (g *boundsGauge) Describe(ch chan<- *prometheus.Desc) { ch <- g.used; ch <- g.limit }
+// Describe implements prometheus.Collector. What is described of an instance is its
+// set.
+func (g *boundsGauge) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (g *boundsGauge) Collect(ch chan<- prometheus.Metric) {
@@ -65,7 +73,7 @@ func (g *boundsGauge) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	for _, u := range (*source)() {
-		ch <- prometheus.MustNewConstMetric(g.used, prometheus.GaugeValue, float64(u.Used), string(u.Bound))
-		ch <- prometheus.MustNewConstMetric(g.limit, prometheus.GaugeValue, float64(u.Limit), string(u.Bound))
+		ch <- prometheus.MustNewConstMetric(usedBounds, prometheus.GaugeValue, float64(u.Used), string(u.Bound), g.instance)
+		ch <- prometheus.MustNewConstMetric(limitBounds, prometheus.GaugeValue, float64(u.Limit), string(u.Bound), g.instance)
 	}
 }

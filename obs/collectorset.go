@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/quantfidential/trading-ecosystem/custodian-simulator-go/sim/guard"
 )
@@ -25,9 +26,11 @@ type collectorSet struct {
 	// thousand instances have no need to.
 	defined *[]Metric
 
-	// fixed are there from the construction on. The set is described by them alone,
-	// always in the same way, which is what makes unregistering it reliable.
+	// fixed are there from the construction on, and described.
 	fixed []prometheus.Collector
+	// numbers are those of an instance, and pairs their labels.
+	numbers []*number
+	pairs   []*dto.LabelPair
 
 	mu   sync.Mutex
 	made []prometheus.Collector // with their first use, see lazy
@@ -40,10 +43,15 @@ func (s *collectorSet) define(m *Metric) {
 	}
 }
 
-// Describe implements prometheus.Collector.
+// Describe implements prometheus.Collector. An instance's set is described by the
+// first of its numbers alone, always in the same way: that tells it from those of
+// others and makes unregistering it reliable, and the registry needs no more.
 func (s *collectorSet) Describe(ch chan<- *prometheus.Desc) {
 	for _, c := range s.fixed {
 		c.Describe(ch)
+	}
+	if len(s.numbers) > 0 {
+		ch <- newDesc(&s.numbers[0].of.Metric, s.labels)
 	}
 }
 
@@ -52,6 +60,11 @@ func (s *collectorSet) Collect(ch chan<- prometheus.Metric) {
 	s.mu.Lock()
 	made := slices.Clip(s.made) // only ever appended to
 	s.mu.Unlock()
+	for _, n := range s.numbers {
+		if n.shown.Load() {
+			ch <- n
+		}
+	}
 	failed := s.failed(ch)
 	for _, collectors := range [][]prometheus.Collector{s.fixed, made} {
 		for _, c := range collectors {
@@ -116,10 +129,6 @@ func (l *lazy[C]) get() C {
 
 func newCounter(m *Metric, labels prometheus.Labels) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Name: m.Name, Help: m.Help, ConstLabels: labels})
-}
-
-func newGauge(m *Metric, labels prometheus.Labels) prometheus.Gauge {
-	return prometheus.NewGauge(prometheus.GaugeOpts{Name: m.Name, Help: m.Help, ConstLabels: labels})
 }
 
 func newHistogram(m *Metric, labels prometheus.Labels) prometheus.Histogram {

@@ -68,26 +68,26 @@ var (
 		Name: "custodian_transfer_latency_seconds", Type: "histogram", Labels: []string{"rail"}, Buckets: latencyBuckets,
 		Help: "Instance time from the submission of a transfer to its completion.",
 	}
-	ofOpenSettlements = Metric{
+	ofOpenSettlements = plainly(Metric{
 		Name: "custodian_settlements_open", Type: "gauge",
 		Help: "Settlements that are not final.",
-	}
-	ofOpenTransfers = Metric{
+	})
+	ofOpenTransfers = plainly(Metric{
 		Name: "custodian_transfers_open", Type: "gauge",
 		Help: "Transfers that are not done.",
-	}
-	ofPendingApprovals = Metric{
+	})
+	ofPendingApprovals = plainly(Metric{
 		Name: "custodian_approvals_pending", Type: "gauge",
 		Help: "Transfers that await approval.",
-	}
-	ofOpenBreaks = Metric{
+	})
+	ofOpenBreaks = plainly(Metric{
 		Name: "custodian_reconciliation_breaks_open", Type: "gauge",
 		Help: "Breaks of reconciliations that are open.",
-	}
-	ofActiveFaults = Metric{
+	})
+	ofActiveFaults = plainly(Metric{
 		Name: "custodian_faults_active", Type: "gauge",
 		Help: "Fault rules that are active.",
-	}
+	})
 	ofDeliveries = Metric{
 		Name: "custodian_webhook_deliveries_total", Type: "counter", Labels: []string{"endpoint", "result"},
 		Help: "Events that were posted to an endpoint or given up, by result (delivered, given_up).",
@@ -108,10 +108,10 @@ var (
 		Name: "custodian_engine_commit_duration_seconds", Type: "histogram", Buckets: commitBuckets,
 		Help: "Time that a journal append took.",
 	}
-	ofQueueDepth = Metric{
+	ofQueueDepth = plainly(Metric{
 		Name: "custodian_engine_queue_depth", Type: "gauge",
 		Help: "Commands waiting for the engine.",
-	}
+	})
 	ofRefused = Metric{
 		Name: "custodian_engine_refused_total", Type: "counter", Labels: []string{"reason"}, Values: []string{"overloaded", "unavailable", "paused", "draining", "limit_reached", "internal"},
 		Help: "Requests refused for want of capacity or availability.",
@@ -132,46 +132,46 @@ var (
 		Name: "custodian_connections_delayed_total", Type: "counter", Labels: []string{"face"}, Values: []string{"http", "grpc"},
 		Help: "Connections that had to wait because they came faster than limits.connection_rate.",
 	}
-	ofRequestsDelayed = Metric{
+	ofRequestsDelayed = plainly(Metric{
 		Name: "custodian_requests_delayed_total", Type: "counter",
 		Help: "Requests that had to wait because the instance kept the processors busy while others had a few.",
-	}
+	})
 	ofSlowStreams = Metric{
 		Name: "custodian_slow_streams_ended_total", Type: "counter", Labels: []string{"face"}, Values: []string{"http", "grpc"},
 		Help: "Event streams ended because their reader did not read.",
 	}
-	ofReloads = Metric{
+	ofReloads = plainly(Metric{
 		Name: "custodian_engine_reloads_total", Type: "counter",
 		Help: "Times the engine threw its state away and loaded it again after a failed append.",
-	}
-	ofRestarts = Metric{
+	})
+	ofRestarts = plainly(Metric{
 		Name: "custodian_instance_restarts_total", Type: "counter",
 		Help: "Times the supervisor restarted the instance after a failure.",
-	}
+	})
 	ofPanics = Metric{
 		Name: "custodian_instance_panics_total", Type: "counter", Labels: []string{"part"},
 		Help: "Panics that were recovered, by the part of the instance that panicked.",
 	}
-	ofProjectionLag = Metric{
+	ofProjectionLag = plainly(Metric{
 		Name: "custodian_projection_lag_events", Type: "gauge",
 		Help: "Durable events that the tables do not show yet.",
-	}
-	ofProjectionEvents = Metric{
+	})
+	ofProjectionEvents = plainly(Metric{
 		Name: "custodian_projection_events_total", Type: "counter",
 		Help: "Events that the projector brought into the tables.",
-	}
+	})
 	ofProjectionDuration = Metric{
 		Name: "custodian_projection_duration_seconds", Type: "histogram", Buckets: projectionBuckets,
 		Help: "Time that one projection transaction took.",
 	}
-	ofRedisUp = Metric{
+	ofRedisUp = plainly(Metric{
 		Name: "custodian_redis_up", Type: "gauge",
 		Help: "Whether Redis answers (1) or not (0); absent where Redis is off.",
-	}
-	ofPublished = Metric{
+	})
+	ofPublished = plainly(Metric{
 		Name: "custodian_stream_published_total", Type: "counter",
 		Help: "Events published on the Redis stream.",
-	}
+	})
 	ofCacheRequests = Metric{
 		Name: "custodian_cache_requests_total", Type: "counter", Labels: []string{"result"}, Values: []string{"hit", "miss", "error"},
 		Help: "Cache look-ups by result.",

@@ -15,7 +15,7 @@ type domain struct {
 	transferLatency   lazy[*prometheus.HistogramVec]
 	types, rails      *cappedLabel
 
-	openSettlements, openTransfers, pendingApprovals, openBreaks, activeFaults lazy[prometheus.Gauge]
+	openSettlements, openTransfers, pendingApprovals, openBreaks, activeFaults number
 
 	endpoints      *cappedLabel
 	deliveries     lazy[*prometheus.CounterVec]
@@ -28,11 +28,11 @@ func (d *domain) define(set *collectorSet, pairs int, label func(name string) *c
 	d.transfers.define(set, &ofTransfers, pairs, label("status"), d.rails)
 	d.settlementLatency.define(set, &ofSettlementLatency, newHistogramVec)
 	d.transferLatency.define(set, &ofTransferLatency, newHistogramVec)
-	d.openSettlements.define(set, &ofOpenSettlements, newGauge)
-	d.openTransfers.define(set, &ofOpenTransfers, newGauge)
-	d.pendingApprovals.define(set, &ofPendingApprovals, newGauge)
-	d.openBreaks.define(set, &ofOpenBreaks, newGauge)
-	d.activeFaults.define(set, &ofActiveFaults, newGauge)
+	d.openSettlements.define(set, &ofOpenSettlements)
+	d.openTransfers.define(set, &ofOpenTransfers)
+	d.pendingApprovals.define(set, &ofPendingApprovals)
+	d.openBreaks.define(set, &ofOpenBreaks)
+	d.activeFaults.define(set, &ofActiveFaults)
 	d.deliveries.define(set, &ofDeliveries, newCounterVec)
 	d.failedAttempts.define(set, &ofFailedAttempts, newCounterVec)
 	d.webhookLag.define(set, &ofWebhookLag, newGaugeVec)
@@ -54,11 +54,11 @@ func (in *Instance) RecordTransferLatency(rail string, took time.Duration) {
 // SetGauges says how much is open in the books.
 func (in *Instance) SetGauges(g sim.Gauges) {
 	in.vitals.setGauges(g)
-	in.openSettlements.get().Set(float64(g.OpenSettlements))
-	in.openTransfers.get().Set(float64(g.OpenTransfers))
-	in.pendingApprovals.get().Set(float64(g.PendingApprovals))
-	in.openBreaks.get().Set(float64(g.OpenBreaks))
-	in.activeFaults.get().Set(float64(g.ActiveFaults))
+	in.openSettlements.put(g.OpenSettlements)
+	in.openTransfers.put(g.OpenTransfers)
+	in.pendingApprovals.put(g.PendingApprovals)
+	in.openBreaks.put(g.OpenBreaks)
+	in.activeFaults.put(g.ActiveFaults)
 }
 
 // RecordWebhookDelivered counts an event that an endpoint took.

@@ -70,15 +70,15 @@ type Instance struct {
 	batchEvents        lazy[prometheus.Histogram]
 	commitDuration     lazy[prometheus.Histogram]
 	projectionDuration lazy[prometheus.Histogram]
-	redisUp            lazy[prometheus.Gauge]
-	projectionEvents   prometheus.Counter
-	projectionLag      prometheus.Gauge
-	queueDepth         prometheus.Gauge
-	reloads            prometheus.Counter
-	restarts           prometheus.Counter
-	requestsDelayed    prometheus.Counter
+	redisUp            number
+	projectionEvents   number
+	projectionLag      number
+	queueDepth         number
+	reloads            number
+	restarts           number
+	requestsDelayed    number
 	panics             lazy[*prometheus.CounterVec]
-	published          prometheus.Counter
+	published          number
 	refused            enumCounter
 	boundsRefused      enumCounter
 	bounds             *boundsGauge
@@ -111,25 +111,29 @@ func newInstance(set *collectorSet, opts InstanceOptions) *Instance {
 
 	in.batchEvents.define(set, &ofBatchEvents, newHistogram)
 	in.commitDuration.define(set, &ofCommitDuration, newHistogram)
-	in.queueDepth = always(set, &ofQueueDepth, newGauge)
+	in.queueDepth.define(set, &ofQueueDepth)
 	in.refused.define(set, &ofRefused, newCounterVec)
 	in.boundsRefused.define(set, &ofBoundsRefused, newCounterVec)
 	in.bounds = newBoundsGauge(set)
 	in.delayed.define(set, &ofDelayed, newCounterVec)
-	in.requestsDelayed = always(set, &ofRequestsDelayed, newCounter)
+	in.requestsDelayed.define(set, &ofRequestsDelayed)
 	in.slowStreams.define(set, &ofSlowStreams, newCounterVec)
-	in.reloads = always(set, &ofReloads, newCounter)
-	in.restarts = always(set, &ofRestarts, newCounter)
-	in.restarts.Add(float64(opts.Restarts))
+	in.reloads.define(set, &ofReloads)
+	in.restarts.define(set, &ofRestarts)
 	in.panics.define(set, &ofPanics, newCounterVec)
 
-	in.projectionLag = always(set, &ofProjectionLag, newGauge)
-	in.projectionEvents = always(set, &ofProjectionEvents, newCounter)
+	in.projectionLag.define(set, &ofProjectionLag)
+	in.projectionEvents.define(set, &ofProjectionEvents)
 	in.projectionDuration.define(set, &ofProjectionDuration, newHistogram)
 
-	in.redisUp.define(set, &ofRedisUp, newGauge)
-	in.published = always(set, &ofPublished, newCounter)
+	in.redisUp.define(set, &ofRedisUp)
+	in.published.define(set, &ofPublished)
 	in.cacheRequests.define(set, &ofCacheRequests, newCounterVec)
+
+	in.restarts.add(int(opts.Restarts))
+	for _, n := range []*number{&in.queueDepth, &in.requestsDelayed, &in.reloads, &in.projectionLag, &in.projectionEvents, &in.published} {
+		n.put(0) // their series are there from the start
+	}
 	return in
 }
 

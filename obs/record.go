@@ -39,23 +39,23 @@ func (in *Instance) RecordRefused(reason string) {
 // RecordProjection observes one projection transaction: how many events it
 // brought into the tables and how long it took.
 func (in *Instance) RecordProjection(events int, took time.Duration) {
-	if events > 0 { // A counter panics on anything less than zero.
-		in.projectionEvents.Add(float64(events))
+	if events > 0 {
+		in.projectionEvents.add(events)
 	}
 	in.projectionDuration.get().Observe(took.Seconds())
 }
 
 // SetProjectionLag says how many durable events the tables do not show yet.
-func (in *Instance) SetProjectionLag(events int) { in.projectionLag.Set(float64(events)) }
+func (in *Instance) SetProjectionLag(events int) { in.projectionLag.put(events) }
 
 // RecordReload counts that the engine threw its state away and loaded it anew.
-func (in *Instance) RecordReload() { in.reloads.Inc() }
+func (in *Instance) RecordReload() { in.reloads.add(1) }
 
 // SetQueueDepth says how many commands wait for the engine.
-func (in *Instance) SetQueueDepth(n int) { in.queueDepth.Set(float64(n)) }
+func (in *Instance) SetQueueDepth(n int) { in.queueDepth.put(n) }
 
 // RecordRestart counts that the supervisor restarted the instance.
-func (in *Instance) RecordRestart() { in.restarts.Inc() }
+func (in *Instance) RecordRestart() { in.restarts.add(1) }
 
 // RecordPanic counts a panic that was recovered in a part of the instance, which
 // is one of few names.
@@ -65,16 +65,16 @@ func (in *Instance) RecordPanic(part string) { in.panics.get().WithLabelValues(p
 // no custodian_redis_up series, which is right where Redis is off.
 func (in *Instance) SetRedisUp(up bool) {
 	if up {
-		in.redisUp.get().Set(1)
+		in.redisUp.put(1)
 		return
 	}
-	in.redisUp.get().Set(0)
+	in.redisUp.put(0)
 }
 
 // RecordStreamPublished counts n events published on the Redis stream.
 func (in *Instance) RecordStreamPublished(n int) {
 	if n > 0 {
-		in.published.Add(float64(n))
+		in.published.add(n)
 	}
 }
 

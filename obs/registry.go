@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // ErrInstanceExists is returned by [Registry.Instance] for a name whose
@@ -72,7 +73,10 @@ func (r *Registry) Instance(name string, opts InstanceOptions) (*Instance, error
 	if opts.LabelValues < 0 {
 		return nil, fmt.Errorf("metrics of instance %q: LabelValues is %d, want 0 or more", name, opts.LabelValues)
 	}
-	in := newInstance(&collectorSet{labels: prometheus.Labels{instanceLabel: name}, onPanic: opts.OnPanic}, opts)
+	label := instanceLabel
+	in := newInstance(&collectorSet{
+		labels: prometheus.Labels{instanceLabel: name}, pairs: []*dto.LabelPair{{Name: &label, Value: &name}}, onPanic: opts.OnPanic,
+	}, opts)
 	in.shared = r.shared
 	if err := in.shared.Register(in.set); err != nil {
 		if registered := (prometheus.AlreadyRegisteredError{}); errors.As(err, &registered) {
