@@ -61,7 +61,7 @@ type instance struct {
 	standIn  *standIn
 	metrics  *obs.Instance
 	lease    *ownership // that standing by has brought, until the next start
-	leased   Spec       // what it is for
+	leased   *Spec      // what it is for
 }
 
 func newInstance(h *host, spec Spec, origin Origin, w want, paused bool) *instance {

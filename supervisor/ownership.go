@@ -79,7 +79,7 @@ func (i *instance) standBy(err error, wake <-chan struct{}) {
 		}
 		return
 	}
-	i.lease, i.leased = &ownership{lease}, spec
+	i.lease, i.leased = &ownership{lease}, &spec
 	i.log.Info("taking over")
 	// It may have been stopped where it ran, and not have died.
 	if err := i.host.sync(ctx); err != nil {

@@ -65,9 +65,10 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	s.failure.ch = make(chan struct{})
 
 	// Loading and reading history end early with stop: nobody waits for them.
-	reading, done := context.WithCancel(abort)
-	defer done()
-	defer context.AfterFunc(stop, done)()
+	reading, cancelReading := context.WithCancel(abort)
+	unlink := context.AfterFunc(stop, cancelReading)
+	read := func() { unlink(); cancelReading() }
+	defer read()
 	var keyed bool
 	err = guarded("loading", func() error {
 		return guard.Apart("loading", func() (err error) {
@@ -91,7 +92,9 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 		})
 	}
 	if keyed {
-		s.launch("key history", func() error { return s.readHistory(reading) })
+		s.launch("key history", func() error { defer read(); return s.readHistory(reading) })
+	} else {
+		read() // a context less to keep
 	}
 	if !e.hasServed() {
 		e.began.Store(e.durable.value())

@@ -11,7 +11,7 @@ import (
 // DialWith makes deliveries use other connections than the network's, to which
 // no target rules apply.
 func (m *Manager) DialWith(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
-	m.sender.client.Transport.(*http.Transport).DialContext = m.opts.guardedDial(dial)
+	m.sender().client.Transport.(*http.Transport).DialContext = m.opts.guardedDial(dial)
 }
 
 // KindOf returns why an address is not public, "" if it is.

@@ -279,14 +279,14 @@ func (m *Manager) Ping(ctx context.Context, id string) (Attempt, error) {
 		defer context.AfterFunc(m.stop, cancel)()
 	}
 	m.mu.Unlock()
-	if err := m.sender.acquire(ctx); err != nil {
+	if err := m.sender().acquire(ctx); err != nil {
 		return Attempt{}, &sim.Error{Code: sim.CodeOverloaded, RetryAfter: time.Second,
 			Message: fmt.Sprintf("%d attempts are under way, which is the limit", m.opts.MaxConcurrent)}
 	}
-	defer m.sender.release()
+	defer m.sender().release()
 	began := time.Now()
 	message := newPing(m.opts.Instance, id, began)
-	o := m.sender.attempt(ctx, id, d.target, d.signers, message)
+	o := m.sender().attempt(ctx, id, d.target, d.signers, message)
 	attempt := Attempt{WebhookID: message.id, Status: o.status, Took: time.Since(began)}
 	if o.err != nil {
 		attempt.Error = shortened(o.err)

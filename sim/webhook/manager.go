@@ -28,8 +28,9 @@ const (
 // it; its other methods may be called before, meanwhile and after, and are safe
 // for concurrent use.
 type Manager struct {
-	opts   Options
-	sender *sender
+	opts Options
+	// sender is made with the first endpoint.
+	sender func() *sender
 
 	// change is full while the endpoints are being changed, which may take
 	// until a deliverer has ended.
@@ -41,7 +42,7 @@ type Manager struct {
 	phase       phase
 	stop, abort context.Context // while running
 	// attempts is the context of the attempts under way, which the deliveries
-	// survive; posting ends it.
+	// survive, and posting ends it; nil before there are any.
 	attempts  context.Context
 	posting   context.CancelFunc
 	endpoints map[string]*deliverer
@@ -65,10 +66,11 @@ func New(opts Options) (*Manager, error) {
 	err := opts.validate()
 	opts = opts.withDefaults()
 	m := &Manager{
-		opts: opts, sender: newSender(&opts),
+		opts:      opts,
 		endpoints: make(map[string]*deliverer), configured: make(map[string]bool), shelved: make(map[string]bool),
 		begun: make(chan struct{}), change: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 	}
+	m.sender = sync.OnceValue(func() *sender { return newSender(&m.opts) })
 	m.settle = sync.OnceFunc(func() { close(m.begun) })
 	if len(opts.Endpoints) > opts.MaxEndpoints {
 		err = errors.Join(err, sim.Invalid("endpoints", "has %d entries; at most %d are allowed", len(opts.Endpoints), opts.MaxEndpoints))
@@ -113,15 +115,15 @@ func (m *Manager) deliverer(e Endpoint, p *progress) (*deliverer, error) {
 	}
 	e.Events = slices.Clone(e.Events)
 	return &deliverer{
-		progress: p, opts: &m.opts, sender: m.sender, changed: m.changed,
+		progress: p, opts: &m.opts, sender: m.sender(), changed: m.changed,
 		log: m.opts.Logger.With("endpoint", e.ID), endpoint: e, target: target, signers: signers,
 		resends: make(chan resend, maxResends),
 	}, nil
 }
 
 // Start begins to deliver. Once stop has ended, what is under way is finished, the
-// cursors are saved and the returned channel is closed; when abort ends, nothing is
-// waited for any longer. There are goroutines only while there are endpoints or
+// cursors are saved and the returned channel is closed; when abort ends, with which
+// stop ends as well, nothing is waited for any longer. There are goroutines only while there are endpoints or
 // something is to be done. Call it when the source serves, and only once: its sole
 // error is that of a second call.
 func (m *Manager) Start(stop, abort context.Context) (<-chan struct{}, error) {
@@ -130,13 +132,9 @@ func (m *Manager) Start(stop, abort context.Context) (<-chan struct{}, error) {
 	if !first {
 		return nil, errors.New("webhook: the manager was started before")
 	}
-	stop, end := context.WithCancel(stop)
-	unlink := context.AfterFunc(abort, end)
 	done := make(chan struct{})
 	last := func() {
 		defer close(done)
-		defer end()
-		unlink()
 		m.end(abort)
 	}
 	guard.Go(part, m.opts.OnPanic, func() {
@@ -162,7 +160,7 @@ func (m *Manager) end(abort context.Context) {
 	}
 	m.Cut() // there are none, but their context is
 	m.saveAll(abort)
-	m.sender.client.CloseIdleConnections()
+	m.sender().client.CloseIdleConnections()
 }
 
 // Cut ends the attempts under way. They are made again after the next start, as
@@ -191,12 +189,19 @@ func (m *Manager) begin(stop, abort context.Context, durable uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.phase, m.stop, m.abort = running, stop, abort
-	m.attempts, m.posting = context.WithCancel(abort)
 	for _, d := range m.endpoints {
 		d.startAt = durable
-		d.launch(stop, m.attempts)
+		d.launch(stop, m.attempting())
 	}
 	m.settle()
+}
+
+// attempting returns the context of attempts. It is called under mu, while running.
+func (m *Manager) attempting() context.Context {
+	if m.attempts == nil {
+		m.attempts, m.posting = context.WithCancel(m.abort)
+	}
+	return m.attempts
 }
 
 // changed tells the saver that a state has changed. Where there is none, it begins.
@@ -300,7 +305,7 @@ func (m *Manager) started(d *deliverer) {
 	defer m.mu.Unlock()
 	m.endpoints[d.endpoint.ID] = d
 	if m.phase == running {
-		d.launch(m.stop, m.attempts)
+		d.launch(m.stop, m.attempting())
 	}
 }
 
@@ -331,7 +336,7 @@ func (m *Manager) changing(ctx context.Context) (_ context.Context, done func(),
 	}
 	unlink := func() bool { return true }
 	if m.phase == running {
-		unlink = context.AfterFunc(m.attempts, cancel)
+		unlink = context.AfterFunc(m.attempting(), cancel)
 	}
 	return ctx, func() { unlink(); cancel(); <-m.change }, nil
 }

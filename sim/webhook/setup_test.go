@@ -239,8 +239,8 @@ func (l *lab) make() {
 
 // run runs the manager until end or the end of the test.
 func (l *lab) run() *lab {
-	stop, cancelStop := context.WithCancel(context.Background())
 	abort, cancelAbort := context.WithCancel(context.Background())
+	stop, cancelStop := context.WithCancel(abort)
 	l.stop, l.abort = cancelStop, cancelAbort
 	manager, ran := l.Manager, l.ran
 	go func() {
