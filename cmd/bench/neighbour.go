@@ -31,8 +31,8 @@ const noiseReady = "ready"
 // same process: the quiet one's p99 under each kind of noise, as a multiple of
 // its p99 alone, which is measured right before.
 //
-// The noise comes from a process of its own at the lowest priority: it stands
-// for other machines, and is not to take the processors from the program.
+// The noise comes from a process of its own which runs only where the processors
+// would idle: it stands for other machines, and is not to take them from the program.
 func neighbour(ctx context.Context, b *bench) error {
 	storages := []struct{ driver, config string }{
 		{"memory", "storage: {driver: memory}\n"},
@@ -142,7 +142,7 @@ func (b *bench) withNoise(ctx context.Context, kind string, at target, run strin
 	if err != nil {
 		return outcome{}, err
 	}
-	noise := exec.CommandContext(ctx, self, "-noise", kind, "-noise-http", at.http, "-noise-grpc", at.grpc, "-noise-run", run) //nolint:gosec // ourselves
+	noise := exec.CommandContext(ctx, "chrt", "--idle", "0", self, "-noise", kind, "-noise-http", at.http, "-noise-grpc", at.grpc, "-noise-run", run) //nolint:gosec // ourselves
 	noise.Stderr = os.Stderr
 	out, err := noise.StdoutPipe()
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -63,9 +62,6 @@ func makeNoise(ctx context.Context, kind string, t target) error {
 	n, known := noises[kind]
 	if !known {
 		return fmt.Errorf("-noise: %q is not known; allowed: %s", kind, strings.Join(noiseKinds(nil), ", "))
-	}
-	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, 19); err != nil {
-		return err
 	}
 	for connection := range n.connections {
 		go func() {
