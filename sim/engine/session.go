@@ -65,9 +65,9 @@ func (e *Engine) session(stop, abort context.Context) (served bool, err error) {
 	s.failure.ch = make(chan struct{})
 
 	// Loading and reading history end early with stop: nobody waits for them.
-	reading, cancelReading := context.WithCancel(abort)
-	unlink := context.AfterFunc(stop, cancelReading)
-	read := func() { unlink(); cancelReading() }
+	reading, done := context.WithCancel(abort)
+	unlink := context.AfterFunc(stop, done)
+	read := func() { unlink(); done() }
 	defer read()
 	var keyed bool
 	err = guarded("loading", func() error {
